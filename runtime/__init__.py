@@ -1,0 +1,1 @@
+"""The runtime: runs a compiled folder. It reads only what the compiler wrote and never imports the compiler."""

@@ -1,0 +1,79 @@
+"""`manifest.json`, and reading a compiled folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from smolc.runtime.jobs.base import Strict
+from smolc.runtime.jobs.evaluate import EvaluateJob, GateJob, PickJob, ReportJob
+from smolc.runtime.jobs.model import ModelJob
+from smolc.runtime.jobs.prepare import PrepareJob
+from smolc.runtime.jobs.train import TrainJob
+
+AnyJob = Annotated[
+    ModelJob | PrepareJob | TrainJob | PickJob | EvaluateJob | GateJob | ReportJob, Field(discriminator="kind")
+]
+
+
+class Cluster(Strict):
+    """Where it runs. processes: per node; one process drives one device. parallel_jobs: independent jobs run at once."""
+
+    name: str
+    device: str
+    nodes: int
+    processes: int
+    parallel_jobs: int
+
+
+class Entry(Strict):
+    """One job: `hash` covers its content and, through `needs`, everything before it."""
+
+    id: str
+    kind: str
+    title: str
+    stage: str | None
+    needs: tuple[str, ...]
+    hash: str
+
+
+class Manifest(Strict):
+    """root: from the compiled folder to the folder that relative data paths start from (POSIX, relative)."""
+
+    smolc: str
+    edition: int
+    recipe: str
+    about: str
+    hash: str
+    root: str
+    cluster: Cluster
+    jobs: tuple[Entry, ...]
+
+
+class BrokenFolder(Exception):
+    """A compiled folder that cannot be read; the message is for the user."""
+
+
+_job: TypeAdapter[Any] = TypeAdapter(AnyJob)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises BrokenFolder."""
+    path = folder / "manifest.json"
+    try:
+        return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise BrokenFolder(f"{path}: not a manifest that smolc build wrote: {error}") from error
+
+
+def read_job(folder: Path, job_id: str) -> Any:
+    """The typed job `job_id` of a compiled folder. Raises BrokenFolder."""
+    path = folder / "jobs" / job_id / "job.yaml"
+    try:
+        return _job.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValueError, ValidationError) as error:
+        raise BrokenFolder(f"{path}: not a job that smolc build wrote: {error}") from error

@@ -1,0 +1,149 @@
+"""`kind: train`: one training run.
+
+Outputs in `out/<id>/`: `model/` (weights, tokenizer, template; adapters merged), `adapter/` for LoRA, `metrics.jsonl` (one
+object per logged step), `result.json` (`model`, `train_loss`, `eval_loss`, `steps`, `tokens`, `seconds`,
+`tokens_per_second`, ...), `checkpoints/`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from smolc.runtime.jobs.base import Job, Strict
+from smolc.runtime.jobs.prepare import Method
+
+
+class Full(Strict):
+    type: Literal["full"]
+
+
+class Lora(Strict):
+    """Low-rank adapters. `scaling`: `rank` is alpha/r (PEFT's default), `rsqrt` is rank-stabilised (alpha/sqrt(r))."""
+
+    type: Literal["lora", "qlora"]
+    rank: int
+    alpha: float
+    dropout: float
+    targets: Literal["all_linear"] | tuple[str, ...]
+    scaling: Literal["rank", "rsqrt"]
+    dora: bool
+
+
+class PlainLoss(Strict):
+    """cpt and sft: cross entropy over the trained tokens."""
+
+    type: Literal["cross_entropy"]
+    neftune: float | None
+
+
+class DpoLoss(Strict):
+    """`loss` are TRL's names; `weights` stand beside them when several are mixed."""
+
+    type: Literal["dpo"]
+    loss: tuple[str, ...]
+    weights: tuple[float, ...] | None
+    beta: float
+    label_smoothing: float
+    reference: str
+
+
+class OrpoLoss(Strict):
+    type: Literal["orpo"]
+    beta: float
+
+
+class KtoLoss(Strict):
+    type: Literal["kto"]
+    beta: float
+    desirable_weight: float
+    undesirable_weight: float
+    reference: str
+
+
+class Batch(Strict):
+    """global_sequences = micro x accumulation x data_parallel, whatever the cluster. For preference methods a sequence is a pair."""
+
+    global_sequences: int
+    micro: int
+    accumulation: int
+    data_parallel: int
+
+
+class Duration(Strict):
+    """Exactly one is set. Tokens are counted as non-padding tokens of the prepared rows."""
+
+    epochs: float | None
+    steps: int | None
+    tokens: int | None
+
+
+class Optimizer(Strict):
+    type: Literal["adamw", "adamw_8bit", "sgd", "adafactor"]
+    lr: float
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    clip: float
+
+
+class Schedule(Strict):
+    """Warm-up then decay to `floor` x the peak LR. warmup: < 1 is a fraction of all steps, else a number of steps."""
+
+    type: Literal["cosine", "linear", "constant", "wsd"]
+    warmup: float
+    floor: float
+    decay: float | None
+
+
+class Ddp(Strict):
+    type: Literal["ddp"]
+
+
+class Fsdp2(Strict):
+    type: Literal["fsdp2"]
+    reshard: bool
+
+
+class Zero(Strict):
+    type: Literal["zero"]
+    stage: Literal[1, 2, 3]
+    offload: Literal["none", "optimizer", "all"]
+
+
+class Every(Strict):
+    """Exactly one is set; None for the whole means never (evaluation) or only at the end (saving)."""
+
+    steps: int | None
+    fraction: float | None
+
+
+class TrainJob(Job):
+    """init, data: ids of the jobs that made the start model and the data.
+
+    precision: `bf16` keeps fp32 master weights and computes in bf16; `bf16_pure` keeps bf16 weights; `fp32` all in fp32.
+    """
+
+    kind: Literal["train"]
+    method: Method
+    init: str
+    data: str
+    loss: Annotated[PlainLoss | DpoLoss | OrpoLoss | KtoLoss, Field(discriminator="type")]
+    adapter: Annotated[Full | Lora, Field(discriminator="type")]
+    length: int
+    packing: Literal["none", "best_fit", "wrapped"]
+    batch: Batch
+    duration: Duration
+    optimizer: Optimizer
+    schedule: Schedule
+    precision: Literal["bf16", "bf16_pure", "fp16", "fp32"]
+    parallel: Annotated[Ddp | Fsdp2 | Zero, Field(discriminator="type")]
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "varlen"]
+    kernels: Literal["auto", "liger", "none"]
+    checkpointing: bool
+    log_every: int
+    evaluate_every: Every | None
+    save_every: Every | None
+    keep: int
+    trust_remote_code: bool
