@@ -1,0 +1,64 @@
+"""`python -m smolc.runtime jobs/<id>/job.yaml`: run one job of a compiled folder. The `launch.sh` beside it does this."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.done import is_done, write_done
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
+
+# Each module has `run(context) -> None`; imported only when needed, since some bring torch.
+RUNNERS = {
+    "model": "smolc.runtime.train.start",
+    "prepare": "smolc.runtime.data.prepare",
+    "train": "smolc.runtime.train.run",
+    "pick": "smolc.runtime.evaluate.pick",
+    "evaluate": "smolc.runtime.evaluate.run",
+    "gate": "smolc.runtime.evaluate.gate",
+    "report": "smolc.runtime.report.run",
+}
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) != 1:
+        print("usage: python -m smolc.runtime jobs/<id>/job.yaml", file=sys.stderr)
+        return 2
+    path = Path(argv[0])
+    folder, job_id = path.parent.parent.parent, path.parent.name
+    is_main = os.environ.get("RANK", "0") == "0"
+    try:
+        manifest = read_manifest(folder)
+        entry = next((e for e in manifest.jobs if e.id == job_id), None)
+        if entry is None:
+            raise BrokenFolder(f"{path}: the manifest has no job {job_id}")
+        if is_done(folder, manifest, entry):
+            if is_main:
+                print(f"{job_id}: already done")
+            return 0
+        context = Context(folder, manifest, read_job(folder, job_id))
+        start = time.monotonic()
+        if is_main:
+            (context.out / "done.json").unlink(missing_ok=True)
+            (context.out / "progress.jsonl").unlink(missing_ok=True)
+        import_module(RUNNERS[entry.kind]).run(context)
+        if is_main:
+            write_done(folder, entry, context.inputs, time.monotonic() - start)
+    except JobError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.help:
+            print(f"help: {error.help}", file=sys.stderr)
+        return 1
+    except BrokenFolder as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

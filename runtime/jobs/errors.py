@@ -1,0 +1,12 @@
+"""What a job says when the user has to do something."""
+
+from __future__ import annotations
+
+
+class JobError(Exception):
+    """A mistake of the user's, found while a job ran. Shown as `error: message` and `help: ...`, never as a traceback."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
