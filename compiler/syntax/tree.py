@@ -38,7 +38,7 @@ class Number:
 
     `unit` is one of `units.UNITS` (`tok`, `seq`, `step`, `epoch`, `s`, `min`, `h`, `B`, `%`) or None. Durations are in
     seconds with unit `s`, sizes (`GiB`) in bytes with unit `B`. `value` is an int when it is whole and was not written
-    with a fraction or an exponent.
+    with a fraction or an exponent, or has a scale (`1.5Mtok` -> 1500000); percentages are floats.
     """
 
     value: int | float

@@ -1,0 +1,367 @@
+"""Tokens to the tree of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from smolc.compiler.diagnostics import Diagnostic, Label, Source, Span
+from smolc.compiler.syntax import statement
+from smolc.compiler.syntax.build import Builder
+from smolc.compiler.syntax.layout import DEEPEST, KINDS, Layout
+from smolc.compiler.syntax.lex import lex, new
+from smolc.compiler.syntax.mend import error
+from smolc.compiler.syntax.tree import Block, File, Ident, Item, Number, Path, Text, Value
+
+if TYPE_CHECKING:
+    from lark import Token
+
+
+def parse(source: Source) -> tuple[File, list[Diagnostic]]:
+    """The tree of a recipe, and everything that is wrong with it as text. Raises for no text."""
+    tokens, comments = lex(source)
+    reader = _Reader(source, Layout(source, tokens))
+    reader.run()
+    file = File(source, reader.edition, reader.extends, tuple(reader.items), comments)
+    return file, sorted(reader.found, key=lambda d: d.span.start if d.span else 0)
+
+
+def parse_value(source: Source) -> tuple[Value | None, list[Diagnostic]]:
+    """One value, such as that of a `--set`."""
+    tree, builder = _whole(source, "value")
+    value = builder.value(tree) if tree is not None else None
+    return (value if builder.whole else None), builder.found
+
+
+def parse_path(source: Source) -> tuple[Path | None, list[Diagnostic]]:
+    """One path, `stage.sft.optim.lr`."""
+    tree, builder = _whole(source, "path")
+    return (builder.path(tree.children) if tree is not None else None), builder.found
+
+
+def _whole(source: Source, start: str) -> tuple[Any, Builder]:
+    builder = Builder(source)
+    layout = Layout(source, lex(source)[0])
+    tokens = [t for t in layout.tokens if t.type != "NEWLINE"]
+    if not tokens:
+        what = "value" if start == "value" else "path"
+        place = Span(source, 0, len(source.text))
+        builder.found.append(error("S005", "expected-value", f"a {what} is missing", place))
+        return None, builder
+    if layout.deep:
+        builder.found.append(_too_deep(builder.span(layout.tokens[layout.deep[0]])))
+        return None, builder
+    reading = statement.read(source, tokens, start)
+    builder.found.extend(reading.found)
+    return (reading.trees[0] if reading.trees else None), builder
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    return error("S025", "nesting-too-deep", f"nested more than {DEEPEST} levels deep", span)
+
+
+@dataclass
+class _Open:
+    """A block that is not closed yet."""
+
+    kind: Ident
+    label: Ident | None
+    head: Span
+    brace: int
+    column: int
+    items: list[Item] = field(default_factory=list)
+    indented: bool | None = None
+
+
+class _Reader:
+    def __init__(self, source: Source, layout: Layout) -> None:
+        self.source = source
+        self.layout = layout
+        self.tokens = layout.tokens
+        self.found: list[Diagnostic] = []
+        self.edition: Number | None = None
+        self.extends: Text | None = None
+        self.items: list[Item] = []
+        self.stack: list[_Open] = []
+        self.segments = list(reversed(layout.segments))
+        self.surplus = 0
+        self.started = False
+
+    def run(self) -> None:
+        tokens = self.tokens
+        at = 0
+        while at < len(tokens):
+            kind = tokens[at].type
+            if self.layout.first_in_line(at):
+                self._line(at)
+            while self.segments and self.segments[-1][0] <= at:
+                self.surplus = self.segments.pop()[1]
+            if kind in ("NEWLINE", "SEMICOLON"):
+                at += 1
+            elif kind == "RBRACE":
+                self._close(at)
+                at += 1
+            else:
+                at = self._statement(at)
+        end = Span(self.source, len(self.source.text), len(self.source.text))
+        while self.stack:
+            self._unclosed(end, "`}` is missing before the end of the file")
+
+    # --- blocks
+
+    def _line(self, at: int) -> None:
+        """At the start of a line: do blocks end here whose `}` is missing?"""
+        kind = self.tokens[at].type
+        if not self.stack or kind == "NEWLINE":
+            return
+        place = self._span(at)
+        if self.layout.is_top(at):
+            while self.stack:
+                self._unclosed(place, "`}` is missing before this")
+            return
+        column = self.layout.column(at)
+        while self.surplus > 0 and self.stack:
+            top = self.stack[-1]
+            if top.indented is None:
+                top.indented = column > top.column
+            outside = column < top.column if kind == "RBRACE" else column <= top.column
+            if not (top.indented and outside):
+                return
+            self._unclosed(place, "`}` is missing before this")
+            self.surplus -= 1
+        if self.stack and self.stack[-1].indented is None:
+            self.stack[-1].indented = column > self.stack[-1].column
+
+    def _unclosed(self, place: Span, text: str) -> None:
+        top = self.stack[-1]
+        what = f"`{top.head.text}`" if len(top.head.text) < 60 and "\n" not in top.head.text else "this block"
+        self.found.append(
+            error(
+                "S002",
+                "unclosed-block",
+                f"{what} is not closed",
+                top.head,
+                "add `}` on a line of its own",
+                labels=(Label(place, text),),
+            )  # fmt: skip
+        )
+        self._pop(None, place.start)
+
+    def _close(self, at: int) -> None:
+        span = self._span(at)
+        if not self.stack or (self.surplus < 0 and self._is_extra(at)):
+            self.found.append(
+                error("S003", "extra-brace", "this `}` closes no block", span, "take it out", "")
+            )
+            self.surplus += 1
+            return
+        self._pop(span, span.end)
+
+    def _is_extra(self, at: int) -> bool:
+        """In a block with too many `}`: does the indentation speak against this one?"""
+        top = self.stack[-1]
+        if not self.layout.first_in_line(at):
+            return any(t.type == "NEWLINE" for t in self.tokens[top.brace : at])
+        return bool(top.indented) and self.layout.column(at) > top.column
+
+    def _pop(self, close: Span | None, end: int) -> None:
+        top = self.stack.pop()
+        span = Span(self.source, top.head.start, max(end, top.head.end))
+        self._add(Block(top.kind, top.label, tuple(top.items), top.head, span, close))
+
+    def _add(self, item: Item) -> None:
+        (self.stack[-1].items if self.stack else self.items).append(item)
+
+    def _push(self, names: list[Token], head: Span, brace: int, column: int) -> None:
+        builder = Builder(self.source)
+        place = Span(self.source, head.start, head.start)
+        kind = builder.ident(names[0]) if names else Ident("", place)
+        label = builder.ident(names[1]) if len(names) > 1 else None
+        self.found.extend(builder.found)
+        self.stack.append(_Open(kind, label, head, brace, column))
+
+    # --- statements
+
+    def _statement(self, first: int) -> int:
+        """Reads the statement at `first`; returns the index to go on at."""
+        end = self.layout.end_of_statement(first)
+        deep = self.layout.too_deep(first, end)
+        tokens = [t for t in self.tokens[first:end] if t.type != "NEWLINE"]
+        if deep is not None:
+            self.found.append(_too_deep(self._span(deep)))
+            self.started = True
+            return end
+        if end < len(self.tokens) and self.tokens[end].type == "LBRACE":
+            return self._head(first, end, tokens, [])
+        if self._is_bare_head(tokens):
+            brace = self._next(end)
+            if brace < len(self.tokens) and self.tokens[brace].type == "LBRACE":
+                message, place = "`{` stands on the line of the block's head", self._span(brace)
+                found = error(
+                    "S004", "missing-brace", message, place, f"write `{self._head_span(tokens).text} {{`"
+                )
+                return self._head(first, brace, tokens, [found])
+            if self._is_indented(first, brace) or tokens[0] in KINDS:
+                head = self._head_span(tokens)
+                found = error(
+                    "S004",
+                    "missing-brace",
+                    "`{` is missing",
+                    head,
+                    f"write `{head.text} {{`",
+                    f"{head.text} {{",
+                )
+                self.surplus += 1
+                return self._head(first, end, tokens, [found], brace=False)
+        self._take(statement.read(self.source, _with_keyword(tokens)), tokens)
+        return end
+
+    def _is_bare_head(self, tokens: list[Token]) -> bool:
+        """`stage sft` or `sweep`: looks like a block's head without `{`."""
+        kinds = [t.type for t in tokens]
+        if kinds == ["NAME"]:
+            return tokens[0] in KINDS
+        return kinds in (["NAME", "NAME"], ["NAME", "STRING"]) and tokens[0] not in _KEYWORDS
+
+    def _is_indented(self, first: int, after: int) -> bool:
+        return (
+            after < len(self.tokens)
+            and self.layout.first_in_line(first)
+            and self.tokens[after].type != "RBRACE"
+            and self.layout.column(after) > self.layout.column(first)
+        )
+
+    def _next(self, at: int) -> int:
+        while at < len(self.tokens) and self.tokens[at].type == "NEWLINE":
+            at += 1
+        return at
+
+    def _head(
+        self, first: int, end: int, tokens: list[Token], found: list[Diagnostic], brace: bool = True
+    ) -> int:
+        """Opens the block whose head is `tokens`; a head that cannot be read opens one, too."""
+        self.started = True
+        after = end + 1 if brace else end
+        head = self._head_span(tokens) if tokens else self._span(end)
+        names = [t for t in tokens if t.type in ("NAME", "STRING")]
+        if not found:
+            found, names = self._check_head(tokens, names, head, end)
+        self.found.extend(found)
+        if len(self.stack) >= DEEPEST:
+            self.found.append(_too_deep(head))
+            return self._skip_block(after)
+        line_first = first
+        while not self.layout.first_in_line(line_first):
+            line_first -= 1
+        self._push(names[:2], head, end, self.layout.column(line_first))
+        return after
+
+    def _check_head(
+        self, tokens: list[Token], names: list[Token], head: Span, brace: int
+    ) -> tuple[list[Diagnostic], list[Token]]:
+        kinds = [t.type for t in tokens]
+        if kinds in (["NAME"], ["NAME", "NAME"], ["NAME", "STRING"]):
+            return [], names
+        place = self._span(brace)
+        equal = next((t for t in tokens if t.type in ("EQUAL", "COLON", "ARROW")), None)
+        if not tokens:
+            message, help = "a block has a kind before its `{`", "write `stage sft {`"
+            return [error("S026", "bad-head", message, place, help)], names
+        if equal is not None and tokens[-1] is equal:
+            written = " ".join(str(t) for t in names[:2])
+            span = Span(self.source, equal.start_pos or 0, equal.end_pos or 0)
+            message = f"a block takes no `{equal}`"
+            return [error("S027", "block-with-equals", message, span, f"write `{written} {{`", "")], names
+        reading = statement.read(self.source, [*tokens, self.tokens[brace]])
+        if reading.trees and reading.trees[0].data == "header":
+            return reading.found, reading.trees[0].children
+        if "STRING" in kinds[:1]:
+            message, help = (
+                "a block's kind is not quoted",
+                'write the kind, then the label: `dataset "my data" {`',
+            )
+            return [error("S026", "bad-head", message, head, help)], names
+        help = "a block begins with its kind, a label if it has one, and `{`: `stage sft {`"
+        return [error("S026", "bad-head", "this is not the head of a block", head, help)], names
+
+    def _skip_block(self, at: int) -> int:
+        """Index behind the `}` of the block that begins at `at`."""
+        depth = 1
+        while at < len(self.tokens) and depth:
+            depth += (self.tokens[at].type == "LBRACE") - (self.tokens[at].type == "RBRACE")
+            at += 1
+        if depth:
+            # Never closed: what is open around it would only repeat that.
+            while self.stack:
+                self._pop(None, len(self.source.text))
+        return at
+
+    def _take(self, reading: statement.Reading, tokens: list[Token]) -> None:
+        self.found.extend(reading.found)
+        for tree in reading.trees:
+            builder = Builder(self.source)
+            match tree.data:
+                case "assign":
+                    item: Item | None = builder.assign(tree)
+                case "compare":
+                    item = builder.compare(tree)
+                case "drop":
+                    item = builder.drop(tree, tokens[0])
+                case "edition":
+                    item = self._edition(builder, tree)
+                case _:
+                    item = self._extends(builder, tree)
+            self.found.extend(builder.found[: 0 if reading.found else None])
+            if item is not None and builder.whole:
+                self._add(item)
+        self.started = True
+
+    def _edition(self, builder: Builder, tree: Any) -> None:
+        span = builder.span(tree.children[0]).to(builder.span(tree.children[1]))
+        number = builder.value(_Leaf("number", tree.children[1:]))
+        if self.started:
+            message = "the edition stands once, at the start of the file"
+            builder.found.append(error("S028", "misplaced", message, span, "move it to the first line"))
+        elif isinstance(number, Number) and builder.whole:
+            self.edition = number
+
+    def _extends(self, builder: Builder, tree: Any) -> None:
+        span = builder.span(tree.children[0]).to(builder.span(tree.children[1]))
+        text = builder.value(_Leaf("string", tree.children[1:]))
+        if self.extends is not None:
+            message, help = "a recipe has one parent", "take one of the two out"
+            labels = (Label(self.extends.span, "the first is here"),)
+            builder.found.append(error("S029", "second-parent", message, span, help, labels=labels))
+        elif self.stack or self.items:
+            message, help = "`extends` stands before everything else", "move it up, below the edition"
+            builder.found.append(error("S028", "misplaced", message, span, help))
+        elif isinstance(text, Text):
+            self.extends = text
+
+    def _span(self, at: int) -> Span:
+        token = self.tokens[at]
+        return Span(self.source, token.start_pos or 0, token.end_pos or 0)
+
+    def _head_span(self, tokens: list[Token]) -> Span:
+        return Span(self.source, tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """A value's tree, made by hand."""
+
+    data: str
+    children: list[Token]
+
+
+_KEYWORDS = {"smolc": "SMOLC", "extends": "EXTENDS", "drop": "DROP"}
+_NOT_AFTER_KEYWORD = frozenset({"EQUAL", "DOT", "OPERATOR", "COLON", "ARROW"})
+
+
+def _with_keyword(tokens: list[Token]) -> list[Token]:
+    """`drop`, `extends` and `smolc` are keywords only where no key can stand."""
+    first = tokens[0]
+    kind = _KEYWORDS.get(first) if first.type == "NAME" else None
+    if kind is None or (len(tokens) > 1 and tokens[1].type in _NOT_AFTER_KEYWORD):
+        return tokens
+    return [new(kind, str(first), first.start_pos or 0), *tokens[1:]]

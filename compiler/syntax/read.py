@@ -1,0 +1,86 @@
+"""Reads a recipe file. Recipes come from strangers: nothing but plain text gets through."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from smolc.compiler.diagnostics import Diagnostic, Severity, Source, Span
+
+LARGEST = 4 * 2**20
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def read_source(path: Path, shown: str) -> tuple[Source | None, list[Diagnostic]]:
+    """The text of a recipe file; `shown` is its name in messages.
+
+    A byte-order mark and CRLF line ends are taken out, so that offsets count what is left.
+    """
+    try:
+        if path.is_dir():
+            return None, [_problem("F003", "is-a-directory", f"`{shown}` is a folder, not a recipe")]
+        with path.open("rb") as file:
+            if not stat.S_ISREG(path.stat().st_mode):
+                return None, [_problem("F002", "not-readable", f"`{shown}` is not a regular file")]
+            data = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return None, [_problem("F001", "not-found", f"there is no file `{shown}`")]
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or str(failure)
+        return None, [_problem("F002", "not-readable", f"`{shown}` cannot be read: {reason}")]
+    if len(data) > LARGEST:
+        message = f"`{shown}` is larger than {LARGEST // 2**20} MiB"
+        return None, [
+            _problem(
+                "F006", "too-large", message, "a recipe is text that people review; data stands elsewhere"
+            )
+        ]
+    return _decode(data, shown)
+
+
+def _decode(data: bytes, shown: str) -> tuple[Source | None, list[Diagnostic]]:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as failure:
+        line = data.count(b"\n", 0, failure.start) + 1
+        column = failure.start - data.rfind(b"\n", 0, failure.start)
+        message = f"`{shown}` is not UTF-8: byte 0x{data[failure.start]:02x} at line {line}, byte {column} of the line"
+        readable = Source(shown, _normal(data[: failure.start].decode("utf-8")))
+        end = len(readable.text)
+        return None, [
+            _problem("F004", "not-utf8", message, "save the file as UTF-8", Span(readable, end, end))
+        ]
+    source = Source(shown, _normal(text))
+    found = check_characters(source)
+    return (None if found else source), found
+
+
+def check_characters(source: Source) -> list[Diagnostic]:
+    """Characters that are not shown, or that change how others are shown. One report for each line, ten at most."""
+    found: list[Diagnostic] = []
+    last = 0
+    for match in _CONTROL.finditer(source.text):
+        span = Span(source, match.start(), match.end())
+        if span.line == last:
+            continue
+        last = span.line
+        code = ord(match[0])
+        if code == 0:
+            found.append(_problem("F005", "nul-byte", "a NUL byte: this is not a text file", None, span))
+            return found
+        help = "take it out; in a text, write it as an escape"
+        found.append(_problem("F007", "control-character", f"the control character U+{code:04X}", help, span))
+        if len(found) == 10:
+            break
+    return found
+
+
+def _normal(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _problem(
+    code: str, name: str, message: str, help: str | None = None, span: Span | None = None
+) -> Diagnostic:
+    return Diagnostic(code, name, Severity.ERROR, message, span, help=help)
