@@ -1,0 +1,1 @@
+"""What a recipe may say: one module per noun, typed with pydantic."""

@@ -1,0 +1,163 @@
+"""Sections -> what pydantic validates: raw values by key, in the shape of the nouns."""
+
+from __future__ import annotations
+
+from smolc.compiler.diagnostics import Diagnostic, Severity, Span
+from smolc.compiler.diagnostics.suggest import closest
+from smolc.compiler.model.base import Args, Origin
+from smolc.compiler.resolve import Section
+from smolc.compiler.syntax import tree
+
+MIXTURE_KEYS = ("basis", "budget", "holdout")
+SWEEP_KEYS = ("pick", "mode", "at_most")
+
+NESTED = {
+    "dataset": ("where",),
+    "mixture": ("from",),
+    "stage": ("sweep",),
+    "eval": ("task", "expect"),
+}
+"""Blocks that may stand inside a block."""
+
+
+def arrange(section: Section, found: list[Diagnostic]) -> Args:
+    """One top-level section. Blocks that may not stand in it are reported here; keys are pydantic's to check."""
+    kind = section.kind.text
+    if kind == "mixture":
+        return _mixture(section, found)
+    args = plain(section)
+    _no_strangers(section, NESTED.get(kind, ()), found)
+    if kind == "dataset":
+        _dataset(section, args, found)
+    elif kind == "stage":
+        sweep = section.child("sweep")
+        if sweep is not None:
+            args["sweep"] = _sweep(sweep, found)
+    elif kind == "eval":
+        _eval(section, args, found)
+    elif section.checks:
+        _stray_checks(section, found)
+    return args
+
+
+def plain(section: Section) -> Args:
+    """Fields only."""
+    keys = {f.key: f.path.span for f in section.fields.values()}
+    values = {f.key: f.value.span for f in section.fields.values()}
+    return Args(
+        Origin(section.head, keys, values), section.name, {f.key: f.value for f in section.fields.values()}
+    )
+
+
+def _wrong(code: str, name: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
+    return Diagnostic(code, name, Severity.ERROR, message, span, help=help)
+
+
+def _no_strangers(section: Section, allowed: tuple[str, ...], found: list[Diagnostic]) -> None:
+    for nested in section.sections:
+        kind = nested.kind.text
+        if kind not in allowed:
+            near = closest(kind, allowed)
+            found.append(
+                _wrong(
+                    "R004",
+                    "unknown-block",
+                    f"{section.name} has no block `{kind}`",
+                    nested.kind.span,
+                    f"did you mean `{near}`?" if near else (f"it may hold {', '.join(allowed)}" if allowed else None),
+                )
+            )
+        elif kind == "task" and nested.label is None:
+            found.append(_wrong("R005", "no-label", "`task` needs a name", nested.head, "write `task NAME {`"))
+
+
+def _stray_checks(section: Section, found: list[Diagnostic]) -> None:
+    for check in section.checks:
+        help = "write `key = value`" if check.operator == "==" else "comparisons stand in `expect` or `where`"
+        found.append(_wrong("R006", "misplaced", f"a comparison cannot stand in {section.name}", check.span, help))
+
+
+def _dataset(section: Section, args: Args, found: list[Diagnostic]) -> None:
+    _stray_checks(section, found)
+    where = section.child("where")
+    if where is None:
+        return
+    conditions = []
+    for check in where.checks:
+        value = check.right[0][1] if len(check.right) == 1 and check.right[0][0] == 1 else None
+        if not isinstance(value, (tree.Number, tree.Text, tree.Bool)):
+            message = "a condition compares a column with one number, string, true or false"
+            found.append(_wrong("V010", "bad-condition", message, check.span, 'write `score >= 3` or `lang == "en"`'))
+            continue
+        conditions.append({"column": str(check.left), "operator": check.operator, "value": value.value})
+    for stray in where.fields.values():
+        message = "`where` holds comparisons"
+        found.append(_wrong("V010", "bad-condition", message, stray.path.span, f"write `{stray.key} == ...`"))
+    args["where"] = tuple(conditions)
+
+
+def _mixture(section: Section, found: list[Diagnostic]) -> Args:
+    _no_strangers(section, NESTED["mixture"], found)
+    _stray_checks(section, found)
+    args = plain(section)
+    rows = []
+    for key, field in section.fields.items():
+        if key not in MIXTURE_KEYS:
+            rows.append(_row(key, None, field.path.span, field.value))
+            del args[key]
+    for nested in section.sections:
+        if nested.kind.text != "from":
+            continue
+        if nested.label is None:
+            found.append(
+                _wrong("R005", "no-label", "`from` needs a dataset", nested.head, "write `from DATASET {`")
+            )
+            continue
+        rows.extend(_row(nested.label.text, f.key, f.path.span, f.value) for f in nested.fields.values())
+    args["rows"] = tuple(rows)
+    return args
+
+
+def _row(dataset: str, split: str | None, span: Span, weight: tree.Value) -> Args:
+    origin = Origin(span, {"weight": span}, {"weight": weight.span})
+    return Args(origin, f"`{split or dataset}`", {"dataset": dataset, "split": split, "weight": weight})
+
+
+def _sweep(section: Section, found: list[Diagnostic]) -> Args:
+    _stray_checks(section, found)
+    _no_strangers(section, (), found)
+    args = plain(section)
+    axes = []
+    for key, field in section.fields.items():
+        if key in SWEEP_KEYS:
+            continue
+        del args[key]
+        if not isinstance(field.value, tree.List) or not field.value.items:
+            message = f"a sweep needs a list of values for `{key}`"
+            found.append(_wrong("V011", "bad-sweep", message, field.value.span, f"write `{key} = [1e-5, 2e-5]`"))
+            continue
+        axes.append(
+            Args(Origin(field.path.span), f"`{key}`", {"path": field.path, "values": tuple(field.value.items)})
+        )
+    args["axes"] = tuple(axes)
+    return args
+
+
+def _eval(section: Section, args: Args, found: list[Diagnostic]) -> None:
+    _stray_checks(section, found)
+    tasks = {}
+    for nested in section.sections:
+        if nested.kind.text == "task" and nested.label is not None:
+            _no_strangers(nested, (), found)
+            _stray_checks(nested, found)
+            tasks[nested.label.text] = plain(nested)
+    args["task"] = tasks
+    expect = section.child("expect")
+    if expect is not None:
+        for stray in expect.fields.values():
+            message = "`expect` holds comparisons"
+            found.append(_wrong("V012", "bad-check", message, stray.path.span, f"write `{stray.key} >= 60%`"))
+        args["expect"] = tuple(
+            Args(Origin(c.span), "check", {"left": c.left, "operator": c.operator, "right": c.right, "text": c.span.text})
+            for c in expect.checks
+        )

@@ -1,0 +1,68 @@
+"""Resolved -> Recipe: typed, with every mistake reported at its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smolc.compiler.diagnostics import Diagnostic, Severity, Span
+from smolc.compiler.model.arrange import arrange
+from smolc.compiler.model.base import Noun
+from smolc.compiler.model.data import Dataset, Mixture
+from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.links import check_links
+from smolc.compiler.model.recipe import Cluster, Recipe
+from smolc.compiler.model.checks import check_values
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.start import Model, Template
+from smolc.compiler.model.sweep import expand
+from smolc.compiler.model.validate import validate
+from smolc.compiler.resolve import Resolved
+
+NOUNS: dict[str, tuple[str, type[Noun]]] = {
+    "model": ("models", Model),
+    "dataset": ("datasets", Dataset),
+    "mixture": ("mixtures", Mixture),
+    "template": ("templates", Template),
+    "stage": ("stages", Stage),
+    "eval": ("evals", Eval),
+    "cluster": ("clusters", Cluster),
+}
+
+
+def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
+    """The typed recipe. None if there are errors in any block; links are checked between the blocks that are right."""
+    found: list[Diagnostic] = []
+    groups: dict[str, Any] = {plural: {} for plural, _ in NOUNS.values()}
+    for kind, (plural, noun) in NOUNS.items():
+        for section in resolved.of(kind):
+            assert section.label is not None
+            made = validate(noun, arrange(section, found), found)
+            if made is not None:
+                groups[plural][section.label.text] = made
+    heads = resolved.of("recipe")
+    if not heads:
+        end = Span(resolved.source, 0, 0)
+        help = "begin with `recipe NAME { about = \"...\" }`"
+        found.append(Diagnostic("V001", "no-recipe", Severity.ERROR, "there is no `recipe` block", end, help=help))
+        return None, found
+    head = arrange(heads[0], found)
+    assert heads[0].label is not None
+    head["name"] = heads[0].label.text
+    broken = bool(found)
+    head.update(groups)
+    recipe = validate(Recipe, head, found)
+    if recipe is None:
+        return None, found
+    declared = {kind: {s.label.text for s in resolved.of(kind) if s.label} for kind in NOUNS}
+    found.extend(check_links(recipe, declared))
+    if broken or any(d.severity is Severity.ERROR for d in found):
+        return None, found
+    found.extend(check_values(recipe))
+    runs = {}
+    for name, stage in recipe.stages.items():
+        section = resolved.find("stage", name)
+        assert section is not None
+        runs[name] = expand(name, stage, section, found)
+    if any(d.severity is Severity.ERROR for d in found):
+        return None, found
+    return recipe.model_copy(update={"runs": runs}), found

@@ -1,0 +1,210 @@
+"""What the types alone cannot say: values that exclude or need one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
+from smolc.compiler.model.data import Alpaca, Dataset, Messages, Mixture, PlainText, Preference, Share, Unpaired
+from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.methods import BestFit, Cpt, Dpo, Kto, Orpo, Qlora, Sft, Wrapped, Zero
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
+
+READABLE = (".jsonl", ".json", ".parquet", ".csv")
+
+FITTING: dict[type, tuple[type, ...]] = {
+    Cpt: (PlainText,),
+    Sft: (Messages, Alpaca),
+    Dpo: (Preference,),
+    Orpo: (Preference,),
+    Kto: (Unpaired,),
+}
+"""Formats that a method can learn from, besides prompt_completion for sft."""
+
+
+def check_values(recipe: Recipe) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    for name, model in recipe.models.items():
+        found.extend(_model(name, model))
+    for name, dataset in recipe.datasets.items():
+        found.extend(_dataset(name, dataset))
+    for name, mixture in recipe.mixtures.items():
+        found.extend(_mixture(name, mixture))
+    for name, template in recipe.templates.items():
+        found.extend(_template(name, template))
+    for name, stage in recipe.stages.items():
+        found.extend(_stage(name, stage, recipe))
+    for name, evaluation in recipe.evals.items():
+        found.extend(_eval(name, evaluation))
+    if not recipe.stages and not recipe.evals:
+        help = "add a `stage` or an `eval`"
+        found.append(_error("C001", "nothing-to-do", f"recipe `{recipe.name}` declares nothing to run", recipe.span, help))
+    return found
+
+
+def _error(code: str, name: str, message: str, span: Span | None, help: str | None = None) -> Diagnostic:
+    return Diagnostic(code, name, Severity.ERROR, message, span, help=help)
+
+
+def _model(name: str, model: Model) -> Iterator[Diagnostic]:
+    given = [k for k in ("hub", "path", "scratch") if getattr(model, k) is not None]
+    if len(given) != 1:
+        said = "none is given" if not given else " and ".join(f"`{g}`" for g in given) + " are"
+        span = model.span_of(given[1]) if given else model.span
+        yield _error("C002", "one-source", f"model `{name}` needs exactly one of `hub`, `path`, `scratch`; {said}", span)
+        return
+    if model.gguf is not None and model.path is None:
+        yield _error("C003", "gguf-without-path", "`gguf` is a file inside `path`", model.span_of("gguf"), "add `path`")
+    if model.revision is not None and model.hub is None:
+        yield _error("C004", "revision-without-hub", "only a model from the hub has a revision", model.span_of("revision"))
+    if model.scratch is not None:
+        if isinstance(model.tokenizer, OwnTokenizer):
+            help = "write `tokenizer = bytes`, or name one: `tokenizer = hub(\"...\")`"
+            yield _error("C005", "no-tokenizer", f"model `{name}` is made from scratch and has no tokenizer", model.span, help)
+        yield from _shape(model)
+    elif isinstance(model.tokenizer, BytesTokenizer):
+        message = "a byte tokenizer fits only a model made from scratch"
+        yield _error("C005", "no-tokenizer", message, model.span_of("tokenizer"))
+
+
+def _shape(model: Model) -> Iterator[Diagnostic]:
+    shape = model.scratch
+    assert shape is not None
+    if shape.hidden % shape.heads:
+        near = [h for h in range(1, shape.hidden + 1) if shape.hidden % h == 0]
+        fits = min(near, key=lambda h: abs(h - shape.heads))
+        message = f"hidden = {shape.hidden} cannot be divided among {shape.heads} heads"
+        yield _error("C006", "shape", message, shape.span_of("heads"), f"the nearest that fits is `heads = {fits}`")
+    elif shape.kv_heads is not None and shape.heads % shape.kv_heads:
+        message = f"{shape.heads} heads cannot share {shape.kv_heads} key-value heads"
+        yield _error("C006", "shape", message, shape.span_of("kv_heads"), "kv_heads must divide heads")
+
+
+def _dataset(name: str, dataset: Dataset) -> Iterator[Diagnostic]:
+    if (dataset.hub is None) == (dataset.path is None):
+        said = "none is given" if dataset.hub is None else "both are"
+        message = f"dataset `{name}` needs exactly one of `hub` and `path`; {said}"
+        yield _error("C002", "one-source", message, dataset.span_of("path"))
+        return
+    if dataset.path is not None:
+        if not dataset.path:
+            yield _error("C007", "no-files", "`path` is an empty list", dataset.span_of("path"))
+        for file in dataset.path:
+            if not file.endswith(READABLE):
+                message = f"cannot read `{file}`: its name ends in none of {', '.join(READABLE)}"
+                yield _error("C007", "no-files", message, dataset.span_of("path"))
+        for key in ("config", "revision", "split"):
+            if dataset.given(key):
+                message = f"`{key}` belongs to a dataset from the hub, and this one is local"
+                yield _error("C004", "revision-without-hub", message, dataset.span_of(key))
+
+
+def _mixture(name: str, mixture: Mixture) -> Iterator[Diagnostic]:
+    if not mixture.rows:
+        yield _error("C008", "empty-mixture", f"mixture `{name}` has no rows", mixture.span, "add `DATASET = all`")
+    shares = [r for r in mixture.rows if isinstance(r.weight, Share)]
+    total = sum(r.weight.share for r in shares if isinstance(r.weight, Share))
+    only = len(shares) == len(mixture.rows)
+    if total > 1 + 1e-9:
+        labels = tuple(Label(r.weight.span, f"{r.weight.share:.4g}") for r in shares[:-1] if r.weight.span)
+        message = f"the shares of mixture `{name}` add up to {total:.1%}, more than 100%"
+        yield Diagnostic("C009", "shares", Severity.ERROR, message, shares[-1].weight.span, labels)
+    elif shares and not only and total > 1 - 1e-9:
+        message = f"the shares of mixture `{name}` add up to 100%: nothing is left for the other rows"
+        yield _error("C009", "shares", message, shares[-1].weight.span)
+    elif shares and only and abs(total - 1) > 0.001:
+        message = f"every row of mixture `{name}` is a share, and they add up to {total:.1%}, not 100%"
+        yield _error("C009", "shares", message, shares[-1].weight.span)
+    seen: dict[tuple[str, str | None], Span | None] = {}
+    for row in mixture.rows:
+        key = (row.dataset, row.split)
+        if key in seen:
+            yield _error("C010", "row-twice", f"`{row.split or row.dataset}` stands twice in mixture `{name}`", row.span)
+        seen[key] = row.span
+
+
+def _template(name: str, template: Template) -> Iterator[Diagnostic]:
+    if template.file is not None and template.builtin is not None:
+        message = f"template `{name}` has both `file` and `builtin`"
+        yield _error("C002", "one-source", message, template.span_of("builtin"), "keep one of them")
+
+
+def datasets_of(stage: Stage, recipe: Recipe) -> list[str]:
+    """Names of the datasets that a stage learns from."""
+    if stage.data.name in recipe.mixtures:
+        return list(dict.fromkeys(r.dataset for r in recipe.mixtures[stage.data.name].rows))
+    return [stage.data.name]
+
+
+def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
+    method = stage.method
+    for dataset in datasets_of(stage, recipe):
+        form = recipe.datasets[dataset].format
+        fitting = FITTING[type(method)]
+        if isinstance(form, fitting) or (isinstance(method, Sft) and form.word == "prompt_completion"):
+            continue
+        wants = " or ".join(f.word for f in fitting) + (" or prompt_completion" if isinstance(method, Sft) else "")  # type: ignore[attr-defined]
+        message = f"{method.word} learns from {wants}, and dataset `{dataset}` is {form.word}"
+        labels = (Label(form.span, "its format"),) if form.span else ()
+        yield Diagnostic("C011", "format-for-method", Severity.ERROR, message, stage.span_of("data"), labels)
+    packed = isinstance(stage.packing, (BestFit, Wrapped))
+    if packed and not isinstance(method, (Cpt, Sft)):
+        message = f"{method.word} cannot train packed rows: a pair is compared answer by answer"
+        yield _error("C012", "packing-preferences", message, stage.packing.span, f"packing = none(length = {stage.packing.length})")
+    if isinstance(stage.packing, Wrapped) and isinstance(method, Sft):
+        message = "wrapped packing cuts conversations in two and lets them see each other"
+        yield _error("C013", "wrapped-conversations", message, stage.packing.span, f"packing = best_fit(length = {stage.packing.length})")
+    if isinstance(stage.adapter, Qlora) and isinstance(stage.parallel, Zero) and stage.parallel.stage == 3:
+        message = "a 4-bit base cannot be sharded by ZeRO-3"
+        yield _error("C014", "qlora-zero3", message, stage.parallel.span, "parallel = ddp, or adapter = lora")
+    if isinstance(method, Dpo):
+        yield from _dpo(method)
+    if stage.sweep is not None:
+        yield from _pick(name, stage, recipe)
+
+
+def _dpo(method: Dpo) -> Iterator[Diagnostic]:
+    if method.weights is not None and len(method.weights) != len(method.loss):
+        message = f"{len(method.loss)} losses need {len(method.loss)} weights, found {len(method.weights)}"
+        yield _error("C015", "dpo-weights", message, method.span_of("weights"))
+    if "exo_pair" in method.loss and method.label_smoothing == 0:
+        message = "exo_pair needs label smoothing above 0"
+        yield _error("C015", "dpo-weights", message, method.span_of("loss"), "add `label_smoothing = 1%`")
+
+
+def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
+    assert stage.sweep is not None
+    metric = stage.sweep.pick.metric
+    if metric.name == "eval_loss":
+        if isinstance(recipe.mixtures.get(stage.data.name), Mixture) and recipe.mixtures[stage.data.name].holdout:
+            return
+        message = f"stage `{name}` picks by eval_loss, and its data keeps nothing out of training"
+        yield _error("C016", "no-holdout", message, metric.span, "add `holdout = 2%` to its mixture")
+        return
+    tasks = {
+        task: label
+        for label, evaluation in recipe.evals.items()
+        for task in [*(t.word for t in evaluation.tasks), *evaluation.task]
+    }
+    if metric.name not in tasks:
+        known = ", ".join(["eval_loss", *tasks])
+        message = f"stage `{name}` picks by `{metric.name}`, which no eval measures"
+        yield _error("C017", "unknown-metric", message, metric.span, f"one of {known}")
+
+
+def _eval(name: str, evaluation: Eval) -> Iterator[Diagnostic]:
+    if not evaluation.tasks and not evaluation.task:
+        message = f"eval `{name}` has no tasks"
+        yield _error("C018", "no-tasks", message, evaluation.span, "add `tasks = [ifeval]` or a `task NAME { ... }`")
+    tasks = [*(t.word for t in evaluation.tasks), *evaluation.task]
+    names = {str(link) for link in evaluation.of} | {link.name for link in evaluation.of}
+    for check in evaluation.expect:
+        paths = [check.left, *(t.path for _, t in check.right if hasattr(t, "path"))]
+        for path in paths:
+            subject, task = ".".join(p.text for p in path.parts[:-1]), path.parts[-1].text
+            if subject not in names or task not in tasks:
+                message = f"`{path}` is not measured by eval `{name}`"
+                help = f"it measures {', '.join(tasks)} of {', '.join(sorted(names))}"
+                yield _error("C019", "unknown-score", message, path.span, help)

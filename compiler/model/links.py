@@ -1,0 +1,122 @@
+"""References between blocks: every name must be declared, of the right kind, and the stages must form a DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
+from smolc.compiler.diagnostics.suggest import closest
+from smolc.compiler.model.methods import Dpo, Kto
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.types import Link
+
+Declared = Mapping[str, set[str]]
+"""Labels by kind, also of blocks that have mistakes of their own: a reference to one is not a second mistake."""
+
+PARTS = ("best", "last")
+
+
+def check_links(recipe: Recipe, declared: Declared) -> list[Diagnostic]:
+    return [*_names(recipe, declared), *_cycles(recipe)]
+
+
+def _names(recipe: Recipe, declared: Declared) -> Iterator[Diagnostic]:
+    if recipe.on is not None:
+        yield from _one(recipe.on, ("cluster",), declared)
+    for mixture in recipe.mixtures.values():
+        for row in mixture.rows:
+            if row.dataset not in declared["dataset"] and row.span:
+                yield from _one(Link(row.dataset, None, row.span), ("dataset",), declared)
+    for stage in recipe.stages.values():
+        yield from _one(stage.init, ("model", "stage"), declared)
+        yield from _one(stage.data, ("mixture", "dataset"), declared)
+        if stage.template is not None:
+            yield from _one(stage.template, ("template",), declared)
+        if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:
+            yield from _one(stage.method.reference, ("model", "stage"), declared)
+    for evaluation in recipe.evals.values():
+        for link in evaluation.of:
+            yield from _one(link, ("model", "stage"), declared)
+        for task in evaluation.task.values():
+            yield from _one(task.data, ("dataset",), declared)
+
+
+def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Diagnostic]:
+    fitting = [k for k in kinds if link.name in declared[k]]
+    what = " or ".join(kinds)
+    if not fitting:
+        other = next((k for k, labels in declared.items() if link.name in labels), None)
+        if other is not None:
+            message = f"`{link.name}` is a {other}, not a {what}"
+            yield _error("L001", "wrong-kind", message, link.span)
+            return
+        near = closest(link.name, [n for k in kinds for n in sorted(declared[k])])
+        help = f"did you mean `{near}`?" if near else f"declare it: `{kinds[0]} {link.name} {{ ... }}`"
+        yield _error("L002", "unknown-name", f"there is no {what} `{link.name}`", link.span, help)
+    elif link.part is not None and ("stage" not in fitting or link.part not in PARTS):
+        near = closest(link.part, PARTS)
+        help = f"did you mean `{link.name}.{near}`?" if near and "stage" in fitting else None
+        message = f"`{link.name}` has no `{link.part}`"
+        if "stage" in fitting:
+            message += "; a stage has `best` (its grid's winner) and `last`"
+        yield _error("L003", "unknown-part", message, link.span, help)
+
+
+def _error(code: str, name: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
+    return Diagnostic(code, name, Severity.ERROR, message, span, help=help)
+
+
+def _cycles(recipe: Recipe) -> Iterator[Diagnostic]:
+    """One report for each cycle among the stages."""
+    needs = {
+        name: [link for link in _inits(recipe, name) if link.name in recipe.stages] for name in recipe.stages
+    }
+    done: set[str] = set()
+    for start in needs:
+        path: list[str] = []
+        name: str | None = start
+        while name is not None and name not in done:
+            if name in path:
+                loop = path[path.index(name) :]
+                links = [next(x for x in needs[a] if x.name == b) for a, b in zip(loop, [*loop[1:], name], strict=True)]
+                first = links[-1]
+                labels = tuple(Label(x.span, f"`{a}` starts from `{x.name}`") for a, x in zip(loop, links, strict=True))
+                yield Diagnostic(
+                    "L004",
+                    "stage-cycle",
+                    Severity.ERROR,
+                    f"stages start from each other: {' -> '.join([*loop, name])}",
+                    first.span,
+                    labels=labels[:-1],
+                    help="one of them has to start from a model",
+                )
+                break
+            path.append(name)
+            following = [x.name for x in needs[name] if x.name not in done]
+            name = following[0] if following else None
+        done.update(path)
+
+
+def _inits(recipe: Recipe, name: str) -> list[Link]:
+    stage = recipe.stages[name]
+    links = [stage.init]
+    if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:
+        links.append(stage.method.reference)
+    return links
+
+
+def stage_order(recipe: Recipe) -> list[str]:
+    """Stages so that each stands after what it starts from; otherwise as declared."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order:
+            return
+        for link in _inits(recipe, name):
+            if link.name in recipe.stages:
+                visit(link.name)
+        order.append(name)
+
+    for name in recipe.stages:
+        visit(name)
+    return order

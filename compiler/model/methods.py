@@ -1,0 +1,240 @@
+"""How a stage trains: its method, adapter, packing, optimiser, schedule and parallelism, each a typed constructor.
+
+Defaults follow the Smol Training Playbook and, for adapters, "LoRA Without Regret"; where one depends on the method
+it is None here and decided in `plan/defaults.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from smolc.compiler.model.base import Variant
+from smolc.compiler.model.types import (
+    Count,
+    Doc,
+    Flag,
+    Fraction,
+    Kind,
+    NonNegative,
+    Positive,
+    Quantity,
+    Rate,
+    Str,
+    Tokens,
+    ToModel,
+    Warmup,
+    choice,
+    listed,
+)
+from smolc.compiler.model.variants import OneOf
+
+DPO_LOSSES = (
+    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot", "aot_unpaired",
+    "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
+)  # fmt: skip
+"""TRL's loss types for DPO."""
+
+
+class Cpt(Variant):
+    """Continued pretraining: every token of the text is trained."""
+
+    word: ClassVar[str] = "cpt"
+
+
+class Sft(Variant):
+    """Supervised fine-tuning on conversations."""
+
+    word: ClassVar[str] = "sft"
+    loss_on: Annotated[
+        Literal["assistant", "last_turn", "completion", "all"], choice("assistant", "last_turn", "completion", "all")
+    ] = Field(default="assistant", description="Which tokens are trained. Masking user turns: IFEval +4.5 in the playbook.")
+    neftune: Positive | None = Field(default=None, description="NEFTune's noise, added to the embeddings.")
+
+
+class Dpo(Variant):
+    """Direct preference optimisation, with any of TRL's losses or a weighted mix of them."""
+
+    word: ClassVar[str] = "dpo"
+    loss: Annotated[
+        tuple[Annotated[str, choice(*DPO_LOSSES)], ...],
+        Kind(listed, Doc("one loss or a list of losses", "apo_zero")),
+    ] = ("sigmoid",)
+    weights: (
+        Annotated[tuple[Positive, ...], Kind(listed, Doc("one weight for each loss", "[1.0, 0.2]"))] | None
+    ) = Field(default=None, description="Weights, one for each loss.")
+    beta: Positive = Field(default=0.1, description="Higher stays closer to the reference; scan 0.01 to 0.5.")
+    label_smoothing: Fraction = 0.0
+    reference: ToModel | None = Field(default=None, description="The reference model; what `init` names unless given.")
+
+
+class Orpo(Variant):
+    """Odds-ratio preference optimisation: no reference model, works from a base model too."""
+
+    word: ClassVar[str] = "orpo"
+    beta: Positive = Field(default=0.1, description="Weight of the odds-ratio term (lambda in the paper).")
+
+
+class Kto(Variant):
+    """Kahneman-Tversky optimisation on unpaired answers."""
+
+    word: ClassVar[str] = "kto"
+    beta: Positive = 0.1
+    desirable_weight: Positive = 1.0
+    undesirable_weight: Positive = 1.0
+    reference: ToModel | None = Field(default=None, description="The reference model; what `init` names unless given.")
+
+
+class Full(Variant):
+    """All weights are trained."""
+
+    word: ClassVar[str] = "full"
+
+
+class Lora(Variant):
+    """Low-rank adapters on all linear layers, as "LoRA Without Regret" advises."""
+
+    word: ClassVar[str] = "lora"
+    rank: Count = 256
+    alpha: Positive = 32.0
+    dropout: Fraction = 0.0
+    targets: Annotated[tuple[Str, ...], Kind(listed, Doc("names of linear layers", '["q_proj", "v_proj"]'))] | None = Field(
+        default=None, description="Layers that get an adapter; all linear ones unless given."
+    )
+    scaling: Annotated[Literal["rank", "rsqrt"], choice("rank", "rsqrt")] = Field(
+        default="rank", description="alpha / rank, or rank-stabilised alpha / sqrt(rank)."
+    )
+    dora: Flag = False
+
+
+class Qlora(Lora):
+    """LoRA over a base in 4 bit (bitsandbytes, NF4)."""
+
+    word: ClassVar[str] = "qlora"
+
+
+class NoPacking(Variant):
+    """One conversation a row, padded to the longest of its batch."""
+
+    word: ClassVar[str] = "none"
+    length: Tokens = Field(default=4096, description="Longest row in tokens.")
+
+
+class BestFit(Variant):
+    """Whole conversations packed into rows of `length` tokens by best-fit decreasing; they do not see each other."""
+
+    word: ClassVar[str] = "best_fit"
+    length: Tokens = Field(default=4096, description="Length of a packed row in tokens.")
+
+
+class Wrapped(Variant):
+    """Everything concatenated and cut every `length` tokens; for continued pretraining."""
+
+    word: ClassVar[str] = "wrapped"
+    length: Tokens = Field(default=4096, description="Length of a row in tokens.")
+
+
+class _Optimizer(Variant):
+    lr: Rate | None = Field(
+        default=None,
+        description="Peak learning rate. Unless given: 1e-5 for cpt and sft, 1e-6 for preferences; ten times that for LoRA.",
+    )
+    weight_decay: NonNegative = 0.0
+    clip: Positive = Field(default=1.0, description="Gradients are clipped to this norm.")
+
+
+class Adamw(_Optimizer):
+    """AdamW."""
+
+    word: ClassVar[str] = "adamw"
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: Positive = 1e-8
+
+
+class Adamw8bit(Adamw):
+    """AdamW with 8-bit states (bitsandbytes)."""
+
+    word: ClassVar[str] = "adamw_8bit"
+
+
+class Sgd(_Optimizer):
+    """Stochastic gradient descent."""
+
+    word: ClassVar[str] = "sgd"
+
+
+class Adafactor(_Optimizer):
+    """Adafactor, with its own learning rate schedule switched off."""
+
+    word: ClassVar[str] = "adafactor"
+
+
+class _Schedule(Variant):
+    warmup: Warmup = Field(default=Quantity(0.03, "%"), description="Linear warm-up.")
+
+
+class Cosine(_Schedule):
+    """Half a cosine from the peak down to `floor` of it."""
+
+    word: ClassVar[str] = "cosine"
+    floor: Fraction = Field(default=0.1, description="Where it ends, as a part of the peak.")
+
+
+class Linear(_Schedule):
+    """A straight line from the peak down to zero."""
+
+    word: ClassVar[str] = "linear"
+
+
+class Constant(_Schedule):
+    """The peak, all the way."""
+
+    word: ClassVar[str] = "constant"
+
+
+class Wsd(_Schedule):
+    """Warm-up, stable, decay."""
+
+    word: ClassVar[str] = "wsd"
+    decay: Fraction = Field(default=0.2, description="Part of the run that decays.")
+    floor: Fraction = Field(default=0.0, description="Where it ends, as a part of the peak.")
+
+
+class AutoParallel(Variant):
+    """The simplest that fits: DDP while weights, gradients and optimiser fit on a device, FSDP2 beyond."""
+
+    word: ClassVar[str] = "auto"
+
+
+class Ddp(Variant):
+    """Data parallel: every device holds the whole model."""
+
+    word: ClassVar[str] = "ddp"
+
+
+class Fsdp2(Variant):
+    """Fully sharded data parallel (version 2)."""
+
+    word: ClassVar[str] = "fsdp2"
+    reshard: Flag = Field(default=True, description="Free gathered weights after the forward pass (ZeRO-3 like).")
+
+
+class Zero(Variant):
+    """DeepSpeed ZeRO: `stage` 1 shards optimiser states, 2 gradients too, 3 weights too."""
+
+    word: ClassVar[str] = "zero"
+    positional: ClassVar[tuple[str, ...]] = ("stage",)
+    stage: Count = Field(le=3)
+    offload: Annotated[Literal["none", "optimizer", "all"], choice("none", "optimizer", "all")] = "none"
+
+
+Method = Annotated[Cpt | Sft | Dpo | Orpo | Kto, OneOf(Cpt, Sft, Dpo, Orpo, Kto)]
+Adapter = Annotated[Full | Lora | Qlora, OneOf(Full, Lora, Qlora)]
+Packing = Annotated[NoPacking | BestFit | Wrapped, OneOf(NoPacking, BestFit, Wrapped, default=NoPacking)]
+Optimizer = Annotated[
+    Adamw | Adamw8bit | Sgd | Adafactor, OneOf(Adamw, Adamw8bit, Sgd, Adafactor, default=Adamw)
+]
+Schedule = Annotated[Cosine | Linear | Constant | Wsd, OneOf(Cosine, Linear, Constant, Wsd, default=Cosine)]
+Parallel = Annotated[AutoParallel | Ddp | Fsdp2 | Zero, OneOf(AutoParallel, Ddp, Fsdp2, Zero)]

@@ -1,0 +1,110 @@
+"""`stage`: one training run, or a grid of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from smolc.compiler.model.base import Noun, Variant
+from smolc.compiler.model.methods import (
+    Adamw,
+    Adapter,
+    AutoParallel,
+    Cosine,
+    Full,
+    Method,
+    NoPacking,
+    Optimizer,
+    Packing,
+    Parallel,
+    Schedule,
+)
+from smolc.compiler.model.types import (
+    Batch,
+    Count,
+    Interval,
+    Length,
+    MetricName,
+    Natural,
+    Quantity,
+    Steps,
+    ToData,
+    ToModel,
+    ToTemplate,
+    choice,
+)
+from smolc.compiler.model.variants import OneOf
+from smolc.compiler.syntax import tree
+
+
+class Minimum(Variant):
+    """The run with the smallest value wins: `min(eval_loss)`."""
+
+    word: ClassVar[str] = "min"
+    positional: ClassVar[tuple[str, ...]] = ("metric",)
+    metric: MetricName
+
+
+class Maximum(Variant):
+    """The run with the largest value wins: `max(gsm8k)`."""
+
+    word: ClassVar[str] = "max"
+    positional: ClassVar[tuple[str, ...]] = ("metric",)
+    metric: MetricName
+
+
+class Axis(Noun):
+    """One line of a sweep: a path in the stage, and the values it takes."""
+
+    path: tree.Path
+    values: tuple[tree.Value, ...]
+
+
+class Sweep(Noun):
+    """A grid beside the stage's own values. `grid` tries all combinations, `zip` goes through the lists in step."""
+
+    axes: tuple[Axis, ...]
+    pick: Annotated[Minimum | Maximum, OneOf(Minimum, Maximum)] = Field(
+        description="What decides: `min(eval_loss)`, or `max(TASK)` of an eval with `role = validation`."
+    )
+    mode: Annotated[Literal["grid", "zip"], choice("grid", "zip")] = "grid"
+    at_most: Count = Field(default=32, description="A larger number of runs is an error, so that none is by accident.")
+
+
+class Stage(Noun):
+    """One step of post-training. `init` and `data` name what it starts from and what it learns from."""
+
+    init: ToModel = Field(description="A model, or an earlier stage (`sft` or `sft.best`: its grid's winner).")
+    method: Method = Field(description="cpt, sft, dpo, orpo or kto.")
+    data: ToData = Field(description="A mixture or a dataset.")
+    template: ToTemplate | None = Field(default=None, description="The chat template; the init stage's unless given.")
+    adapter: Adapter = Full()
+    packing: Packing = NoPacking()
+    overlong: Annotated[Literal["error", "drop", "truncate"], choice("error", "drop", "truncate")] = Field(
+        default="error", description="What happens to rows longer than the packing's `length`; counted in the report."
+    )
+    batch: Batch | None = Field(
+        default=None,
+        description="Sequences or tokens per optimiser step, the same on any number of devices. "
+        "Unless given: 128seq, and 32seq for preferences, where a sequence is a pair.",
+    )
+    micro_batch: Annotated[Literal["auto"], choice("auto")] | Count = Field(
+        default="auto", description="Sequences per device and forward pass; never changes the result's mathematics."
+    )
+    length: Length = Field(default=Quantity(1, "epoch"), description="How long it trains: epochs, steps or tokens.")
+    optim: Optimizer = Adamw()
+    schedule: Schedule = Cosine()
+    precision: Annotated[
+        Literal["bf16", "bf16_pure", "fp16", "fp32"], choice("bf16", "bf16_pure", "fp16", "fp32")
+    ] = Field(default="bf16", description="`bf16` keeps fp32 master weights; `bf16_pure` does not, and loses small updates.")
+    parallel: Parallel = AutoParallel()
+    kernels: Annotated[Literal["auto", "liger", "none"], choice("auto", "liger", "none")] = "auto"
+    checkpointing: Annotated[Literal["auto", "true", "false"], choice("auto", "true", "false")] = Field(
+        default="auto", description="Recompute activations in the backward pass: less memory, about a third slower."
+    )
+    log_every: Steps = 10
+    evaluate_every: Interval | None = Field(default=None, description="How often the validation loss is measured.")
+    save_every: Interval | None = Field(default=None, description="How often a checkpoint to resume from is kept.")
+    keep: Natural = Field(default=2, description="How many checkpoints are kept.")
+    sweep: Sweep | None = None

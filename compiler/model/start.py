@@ -1,0 +1,105 @@
+"""`model`: where training starts from. `template`: how a conversation becomes text."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from smolc.compiler.model.base import Noun, Variant
+from smolc.compiler.model.types import Count, Doc, Flag, Kind, Str, Tokens, choice, listed
+from smolc.compiler.model.variants import OneOf
+
+SHIPPED = ("chatml", "smollm2", "smollm3", "llama3", "qwen3")
+"""Chat templates in `templates/chat/`."""
+
+Strings = Annotated[tuple[Str, ...], Kind(listed, Doc("one string or a list of strings", '["a", "b"]'))]
+
+
+class Llama(Variant):
+    """Random weights of a Llama-shaped decoder, for experiments that start from nothing."""
+
+    word: ClassVar[str] = "llama"
+    layers: Count
+    hidden: Count
+    heads: Count
+    kv_heads: Count | None = Field(default=None, description="Key-value heads; as many as `heads` unless given.")
+    intermediate: Count | None = Field(default=None, description="Width of the MLP; 4 x hidden unless given.")
+    context: Tokens = Field(default=2048, description="Longest sequence in tokens.")
+
+
+class OwnTokenizer(Variant):
+    """The tokenizer that comes with the model."""
+
+    word: ClassVar[str] = "own"
+
+
+class BytesTokenizer(Variant):
+    """One token a byte of UTF-8, plus the special tokens. Nothing to train, nothing to download."""
+
+    word: ClassVar[str] = "bytes"
+    positional: ClassVar[tuple[str, ...]] = ("special",)
+    special: Strings = ("<pad>", "<|im_start|>", "<|im_end|>")
+
+
+class HubTokenizer(Variant):
+    """A tokenizer from the hub, pinned to a revision."""
+
+    word: ClassVar[str] = "hub"
+    positional: ClassVar[tuple[str, ...]] = ("id",)
+    id: Str
+    revision: Str | None = None
+
+
+class PathTokenizer(Variant):
+    """A tokenizer in a local folder, relative to the recipe."""
+
+    word: ClassVar[str] = "path"
+    positional: ClassVar[tuple[str, ...]] = ("folder",)
+    folder: Str
+
+
+Tokenizer = Annotated[
+    OwnTokenizer | BytesTokenizer | HubTokenizer | PathTokenizer,
+    OneOf(OwnTokenizer, BytesTokenizer, HubTokenizer, PathTokenizer),
+]
+
+
+class Model(Noun):
+    """A start model: from the hub, from a folder, or from scratch. Exactly one of `hub`, `path`, `scratch`."""
+
+    hub: Str | None = Field(default=None, description="Hub id.")
+    revision: Str | None = Field(default=None, description="Commit, tag or branch on the hub; a commit is reproducible.")
+    path: Str | None = Field(default=None, description="Folder in transformers' format, relative to the recipe.")
+    gguf: Str | None = Field(default=None, description="GGUF file inside `path`; its weights are dequantised.")
+    scratch: Annotated[Llama, OneOf(Llama)] | None = Field(default=None, description="Random weights of this shape.")
+    tokenizer: Tokenizer = OwnTokenizer()
+    dtype: Annotated[Literal["bf16", "fp16", "fp32"], choice("bf16", "fp16", "fp32")] = Field(
+        default="bf16", description="Number format that the weights are kept in on disk."
+    )
+    attention: Annotated[
+        Literal["auto", "sdpa", "eager", "flash_attention_2", "varlen"],
+        choice("auto", "sdpa", "eager", "flash_attention_2", "varlen"),
+    ] = Field(default="auto", description="Attention kernel; `auto` takes the fastest that isolates packed documents.")
+    trust_remote_code: Flag = Field(default=False, description="Run Python code that comes with the model.")
+
+
+class Tags(Variant):
+    """The opening and closing tag around a chain of thought."""
+
+    word: ClassVar[str] = "tags"
+    positional: ClassVar[tuple[str, ...]] = ("open", "close")
+    open: Str
+    close: Str
+
+
+class Template(Noun):
+    """A chat template: a file, one that smolc ships (`builtin`), or the tokenizer's own if neither is given."""
+
+    file: Str | None = Field(default=None, description="Jinja file, relative to the recipe.")
+    builtin: Annotated[str, choice(*SHIPPED)] | None = Field(
+        default=None, description="One of the templates that smolc ships; all mark what is generated."
+    )
+    end_of_turn: Str | None = Field(default=None, description="Token that ends an assistant turn; it must be trained.")
+    thinking: Annotated[Tags, OneOf(Tags)] | None = Field(default=None, description="Tags around reasoning.")
+    enable_thinking: Flag | None = Field(default=None, description="Passed to the template where it knows the switch.")

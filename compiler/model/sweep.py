@@ -1,0 +1,74 @@
+"""A sweep's points, each a whole stage of its own."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from smolc.compiler.diagnostics import Diagnostic, Label, Severity
+from smolc.compiler.model.arrange import arrange
+from smolc.compiler.model.recipe import Run
+from smolc.compiler.model.stage import Stage, Sweep
+from smolc.compiler.model.validate import validate
+from smolc.compiler.resolve import Section
+from smolc.compiler.resolve.override import put
+from smolc.compiler.syntax import tree
+
+
+def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -> tuple[Run, ...]:
+    """The runs of a stage: one without values if it has no sweep. A value that does not fit is reported once."""
+    if stage.sweep is None:
+        return (Run(values={}, stage=stage),)
+    sweep = stage.sweep
+    points = _points(name, sweep, found)
+    runs = []
+    reported: set[tuple[int, str]] = set()
+    for point in points:
+        changed = section.copy()
+        for path, value in point:
+            put(changed, path, value)
+        mistakes: list[Diagnostic] = []
+        made = validate(Stage, arrange(changed, mistakes), mistakes)
+        for mistake in mistakes:
+            key = (mistake.span.start if mistake.span else 0, mistake.message)
+            if key not in reported:
+                reported.add(key)
+                found.append(mistake)
+        if made is not None and not mistakes:
+            values = {str(path): value.span.text for path, value in point}
+            runs.append(Run(values=values, stage=made))
+    return tuple(runs)
+
+
+def _points(name: str, sweep: Sweep, found: list[Diagnostic]) -> list[tuple[tuple[tree.Path, tree.Value], ...]]:
+    axes = [[(axis.path, value) for value in axis.values] for axis in sweep.axes]
+    if not axes:
+        message = f"the sweep of stage `{name}` varies nothing"
+        help = "add a line such as `optim.lr = [1e-5, 3e-5]`"
+        found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.span, help=help))
+        return []
+    if sweep.mode == "zip":
+        lengths = {len(a) for a in axes}
+        if len(lengths) > 1:
+            labels = tuple(Label(a.span, f"{len(a.values)} values") for a in sweep.axes[1:] if a.span)
+            message = "lists that are zipped must be equally long"
+            found.append(
+                Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.axes[0].span or sweep.span, labels)
+            )
+            return []
+        points = list(zip(*axes, strict=True))
+    else:
+        count = 1
+        for axis in axes:
+            count *= len(axis)
+        if count > sweep.at_most:
+            message = f"this sweep is {count:,} runs; {sweep.at_most} are allowed"
+            help = f"if that is meant, say `at_most = {count}`"
+            found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.span, help=help))
+            return []
+        points = list(product(*axes))
+    if len(points) > sweep.at_most:
+        message = f"this sweep is {len(points):,} runs; {sweep.at_most} are allowed"
+        help = f"if that is meant, say `at_most = {len(points)}`"
+        found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.span, help=help))
+        return []
+    return points
