@@ -1,9 +1,8 @@
 """When a job counts as done.
 
-`out/<id>/done.json` is written last. It holds the job's hash, the sha256 of each input file it read, and the fingerprints of
-the jobs it read from; a job is done when all three are still what they were. So a changed recipe, a changed data file and a
-repeated earlier stage each make what follows run again.
-"""
+`out/<id>/done.json` is written last. It holds the job's hash, the sha256 of each input file it read, and the
+fingerprints of the jobs it read from; a job is done when all three are still what they were. So a changed
+recipe, a changed data file and a repeated earlier stage each make what follows run again."""
 
 from __future__ import annotations
 
@@ -39,23 +38,53 @@ def fingerprint(done: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
+def done_jobs(folder: Path, manifest: Manifest, only: frozenset[str] | None = None) -> frozenset[str]:
+    """Ids of the jobs that are finished and unchanged, and everything before them too.
+
+    One pass in the manifest's running order; each input file is hashed once. `only`: look at these and what
+    they need."""
+    wanted = None if only is None else with_needs(manifest, only)
+    hashes: dict[Path, str] = {}
+    finished: dict[str, dict[str, Any]] = {}
+    for entry in manifest.jobs:
+        if wanted is not None and entry.id not in wanted:
+            continue
+        done = read_done(folder, entry.id)
+        if done is None or done.get("hash") != entry.hash:
+            continue
+        needs, inputs = done.get("needs"), done.get("inputs")
+        if not isinstance(needs, dict) or not isinstance(inputs, dict):
+            continue
+        if any(n not in finished or needs.get(n) != fingerprint(finished[n]) for n in entry.needs):
+            continue
+        if all(_unchanged(folder / manifest.root / name, seen, hashes) for name, seen in inputs.items()):
+            finished[entry.id] = done
+    return frozenset(finished)
+
+
+def with_needs(manifest: Manifest, ids: frozenset[str]) -> frozenset[str]:
+    """`ids` and all that they need, however far back."""
+    wanted = set(ids)
+    for entry in reversed(manifest.jobs):
+        if entry.id in wanted:
+            wanted.update(entry.needs)
+    return frozenset(wanted)
+
+
 def is_done(folder: Path, manifest: Manifest, entry: Entry) -> bool:
     """Whether `entry` and everything before it is finished and unchanged."""
-    entries = {e.id: e for e in manifest.jobs}
-    done = read_done(folder, entry.id)
-    if done is None or done.get("hash") != entry.hash:
+    return entry.id in done_jobs(folder, manifest, frozenset({entry.id}))
+
+
+def _unchanged(path: Path, seen: Any, hashes: dict[Path, str]) -> bool:
+    try:
+        if not isinstance(seen, dict) or path.stat().st_size != seen.get("bytes"):
+            return False
+        if path not in hashes:
+            hashes[path] = sha256_of(path)
+    except OSError:
         return False
-    for name, seen in dict(done.get("inputs", {})).items():
-        path = folder / manifest.root / name
-        if not path.is_file() or path.stat().st_size != seen["bytes"] or sha256_of(path) != seen["sha256"]:
-            return False
-    for need in entry.needs:
-        before = read_done(folder, need)
-        if before is None or done.get("needs", {}).get(need) != fingerprint(before):
-            return False
-        if not is_done(folder, manifest, entries[need]):
-            return False
-    return True
+    return hashes[path] == seen.get("sha256")
 
 
 def write_done(folder: Path, entry: Entry, inputs: dict[str, dict[str, Any]], seconds: float) -> None:
@@ -64,4 +93,6 @@ def write_done(folder: Path, entry: Entry, inputs: dict[str, dict[str, Any]], se
         before = read_done(folder, need)
         needs[need] = fingerprint(before) if before is not None else ""
     done = {"hash": entry.hash, "inputs": inputs, "needs": needs, "seconds": round(seconds, 3)}
-    write_atomically(folder / "out" / entry.id / "done.json", json.dumps(done, indent=2, sort_keys=True) + "\n")
+    write_atomically(
+        folder / "out" / entry.id / "done.json", json.dumps(done, indent=2, sort_keys=True) + "\n"
+    )

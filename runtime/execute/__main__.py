@@ -1,0 +1,124 @@
+"""`python -m smolc.runtime.execute [FOLDER]`: run a compiled folder; `run.sh` and `smolc run` do this."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from smolc.runtime.execute.display import Display, choose
+from smolc.runtime.execute.lock import Busy, Lock
+from smolc.runtime.execute.run import Ended, Executor, why_failed
+from smolc.runtime.execute.states import dry_run, selected
+from smolc.runtime.execute.summary import partial_report, summary
+from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest, read_manifest
+from smolc.runtime.report.outputs import log_tail
+from smolc.runtime.report.text import clean, shorten
+
+
+def main(argv: list[str]) -> int:
+    """0: all done. 1: a job failed. 2: nothing was run. 130: interrupted."""
+    options = _options(argv)
+    folder = Path(options.folder).resolve()
+    try:
+        manifest = read_manifest(folder)
+        entries = selected(manifest, options.only)
+        if options.dry_run:
+            print(dry_run(folder, manifest, entries))
+            return 0
+        with Lock(folder) as lock:
+            return _run(
+                folder, manifest, entries, options.jobs or manifest.cluster.parallel_jobs, lock, options.quiet
+            )
+    except (BrokenFolder, Busy) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or folder}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _run(
+    folder: Path, manifest: Manifest, entries: tuple[Entry, ...], jobs: int, lock: Lock, quiet: bool
+) -> int:
+    display = choose(quiet)
+    try:
+        ended = Executor(folder, manifest, entries, max(1, jobs), lock, display).run()
+    finally:
+        display.close()
+    if ended.interrupted:
+        return _interrupted(ended)
+    if ended.failed:
+        report = partial_report(folder, manifest, entries)
+        _tell_failures(folder, ended, report)
+        return 1
+    _tell_summary(folder, manifest, entries, ended, display)
+    return 0
+
+
+def _tell_summary(
+    folder: Path, manifest: Manifest, entries: tuple[Entry, ...], ended: Ended, display: Display
+) -> None:
+    text = summary(folder, manifest, entries, ended.seconds)
+    if text:
+        display.say("")
+    for line in text.splitlines():
+        display.say(line)
+
+
+def _tell_failures(folder: Path, ended: Ended, report: bool) -> None:
+    """On stderr, also when quiet."""
+    lines: list[str] = []
+    for job, code in ended.failed.items():
+        log = folder / "out" / job / "log.txt"
+        lines += ["", f"job {clean(job)} failed: {why_failed(code)}"]
+        lines += [f"  {shorten(clean(line), 500)}" for line in log_tail(log)] or ["  (it said nothing)"]
+        lines.append(f"  whole log: {log}")
+    if ended.blocked:
+        lines += ["", f"not run, since they need it: {', '.join(clean(b) for b in ended.blocked)}"]
+    if report:
+        lines += ["", f"what there is so far: {folder / 'report.html'}"]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _interrupted(ended: Ended) -> int:
+    what = ", ".join(clean(s) for s in ended.stopped) or "nothing"
+    print(
+        f"\ninterrupted; was running: {what}. What is done stays done: run again to go on.", file=sys.stderr
+    )
+    return 130
+
+
+def _options(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m smolc.runtime.execute",
+        description="Run the jobs of a compiled folder that are not done yet.",
+    )
+    parser.add_argument("folder", nargs="?", default=".", help="the compiled folder (default: here)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="JOB",
+        help="this job and what it needs; may be repeated",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would run, and do nothing")
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N", help="independent jobs at once (default: the cluster's)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="say only what failed")
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of jobs: write 1 or more")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""A finished job's result in a few words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smolc.runtime.jobs.manifest import Entry
+from smolc.runtime.report.outputs import mapping, number, objects, read_object
+from smolc.runtime.report.text import clean, count, decimal, setting
+
+
+def in_short(folder: Path, entry: Entry) -> str:
+    """One short line, or "" where there is nothing to say."""
+    out = folder / "out" / entry.id
+    result = read_object(out / "result.json")
+    if entry.kind == "train":
+        return _train(result)
+    if entry.kind == "prepare":
+        return _prepare(read_object(out / "stats.json"))
+    if entry.kind == "pick":
+        values = mapping(result.get("values"))
+        what = ", ".join(f"{key} = {setting(value)}" for key, value in values.items())
+        return clean(f"winner {what or result.get('winner', '?')}")
+    if entry.kind == "evaluate":
+        rows = objects(read_object(out / "results.json").get("rows"))
+        models = {str(r.get("model")) for r in rows}
+        return f"{len(models)} models, {len(rows)} scores" if rows else ""
+    if entry.kind == "gate":
+        return f"{len(objects(result.get('checks')))} checks hold"
+    return "report.html" if entry.kind == "report" else ""
+
+
+def _train(result: dict[str, object]) -> str:
+    first, last = number(result.get("first_loss")), number(result.get("train_loss"))
+    held_out, pace = number(result.get("eval_loss")), number(result.get("tokens_per_second"))
+    parts = []
+    if result.get("diverged"):
+        parts.append("diverged")
+    if last is not None:
+        parts.append(
+            f"loss {decimal(first)} → {decimal(last)}" if first is not None else f"loss {decimal(last)}"
+        )
+    if held_out is not None:
+        parts.append(f"held-out {decimal(held_out)}")
+    if pace is not None:
+        parts.append(f"{count(pace)} tok/s")
+    return "   ".join(parts)
+
+
+def _prepare(stats: dict[str, object]) -> str:
+    train = mapping(stats.get("train"))
+    rows, tokens = (number(train.get(k, stats.get(k))) for k in ("rows", "tokens"))
+    if rows is None or tokens is None:
+        return ""
+    return f"{count(rows)} rows, {count(tokens)} tokens"

@@ -1,0 +1,213 @@
+"""Running the jobs of a compiled folder in the order of their needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from smolc.runtime.execute.display import Display
+from smolc.runtime.execute.lock import Lock
+from smolc.runtime.execute.outcome import in_short
+from smolc.runtime.execute.process import Running
+from smolc.runtime.jobs.done import done_jobs, read_done
+from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
+
+# Seconds between two looks at the running jobs, between two redraws, and to end in peace after SIGTERM.
+POLL, REDRAW, GRACE = 0.05, 0.25, 10.0
+
+
+@dataclass
+class Ended:
+    """What happened. failed: id -> exit code. blocked: id -> the needs that were not made. stopped: what ran
+    when the run was interrupted."""
+
+    done: set[str] = field(default_factory=set)
+    ran: list[str] = field(default_factory=list)
+    failed: dict[str, int] = field(default_factory=dict)
+    blocked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stopped: tuple[str, ...] = ()
+    interrupted: bool = False
+    seconds: float = 0.0
+
+
+class Stop:
+    """`asked` by the first SIGINT, SIGTERM or SIGHUP; `hurry` by a second one."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.hurry = False
+
+    def __enter__(self) -> Stop:
+        self._before = {
+            s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for which, handler in self._before.items():
+            signal.signal(which, handler)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.hurry = self.asked
+        self.asked = True
+
+
+class Executor:
+    """`entries`: what to run, in running order and with all their needs. `jobs`: at most so many at once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        entries: tuple[Entry, ...],
+        jobs: int,
+        lock: Lock,
+        display: Display,
+    ) -> None:
+        self._folder, self._manifest, self._entries = folder, manifest, entries
+        self._jobs, self._lock, self._display = jobs, lock, display
+        self._waiting: list[Entry] = []
+        self._running: list[Running] = []
+        self._ended = Ended()
+        self._started = 0
+
+    def run(self) -> Ended:
+        """Returns when nothing is left to do or a signal came. Jobs that fail are in the result."""
+        ended, start = self._ended, time.monotonic()
+        if shutil.which("bash") is None:
+            raise BrokenFolder("bash is not installed, and jobs are started by it\nhelp: install bash")
+        ended.done = set(done_jobs(self._folder, self._manifest, frozenset(e.id for e in self._entries)))
+        for entry in self._entries:
+            if entry.id in ended.done:
+                self._display.already_done(entry)
+        self._waiting = [e for e in self._entries if e.id not in ended.done]
+        drawn = 0.0
+        with Stop() as stop:
+            while not stop.asked:
+                self._collect()
+                self._start_ready()
+                if not self._running:
+                    break
+                if time.monotonic() - drawn >= REDRAW:
+                    self._display.moving(
+                        self._running, len(ended.done) + len(ended.failed), len(self._entries)
+                    )
+                    drawn = time.monotonic()
+                time.sleep(POLL)
+            ended.interrupted = stop.asked
+            self._end_all(stop)
+        ended.seconds = time.monotonic() - start
+        return ended
+
+    def _collect(self) -> None:
+        """Note what has ended."""
+        still = []
+        for job in self._running:
+            code = job.exit_code()
+            if code is None:
+                still.append(job)
+                continue
+            entry = job.entry
+            if job.finished():
+                self._ended.done.add(entry.id)
+                self._display.ended(entry, job.seconds, in_short(self._folder, entry))
+                continue
+            job.record_failure(code)
+            self._ended.failed[entry.id] = code
+            self._display.failed(entry, job.seconds, why_failed(code))
+        if len(still) < len(self._running):
+            self._running = still
+            self._lock.note([r.group for r in still])
+
+    def _start_ready(self) -> None:
+        """Start what can be, and set aside what cannot be any more."""
+        ended, waiting = self._ended, []
+        for entry in self._waiting:
+            missing = tuple(n for n in entry.needs if n in ended.failed or n in ended.blocked)
+            if missing:
+                ended.blocked[entry.id] = missing
+            elif len(self._running) >= self._jobs or any(n not in ended.done for n in entry.needs):
+                waiting.append(entry)
+            elif self._still_done(entry):
+                # What it needs was made again, and is the same as before.
+                ended.done.add(entry.id)
+                self._display.already_done(entry)
+            else:
+                self._start(entry)
+        self._waiting = waiting
+
+    def _still_done(self, entry: Entry) -> bool:
+        if read_done(self._folder, entry.id) is None:
+            return False
+        return entry.id in done_jobs(self._folder, self._manifest, frozenset({entry.id}))
+
+    def _start(self, entry: Entry) -> None:
+        taken = {r.slot for r in self._running}
+        slot = next(s for s in range(self._jobs) if s not in taken)
+        self._display.started(entry, self._position(entry), len(self._entries))
+        environment = environment_for(self._manifest, self._jobs, slot)
+        self._running.append(Running(self._folder, entry, environment, slot, self._lock.descriptor))
+        self._ended.ran.append(entry.id)
+        self._lock.note([r.group for r in self._running])
+
+    def _position(self, entry: Entry) -> int:
+        return 1 + next(i for i, e in enumerate(self._entries) if e.id == entry.id)
+
+    def _end_all(self, stop: Stop) -> None:
+        """End the process groups: SIGTERM, then SIGKILL after a while, or at once when asked a second
+        time."""
+        self._ended.stopped = tuple(r.entry.id for r in self._running)
+        for job in self._running:
+            job.signal(signal.SIGTERM)
+        start, killed = time.monotonic(), 0.0
+        while any(r.group_lives() for r in self._running):
+            now = time.monotonic()
+            if not killed and (stop.hurry or now - start > GRACE):
+                killed = now
+                for job in self._running:
+                    job.signal(signal.SIGKILL)
+            # Where no init collects the dead, zombies keep their group: they are not waited for.
+            if killed and now - killed > 1:
+                break
+            time.sleep(POLL)
+        for job in self._running:
+            # It may have been at its very end.
+            if job.finished():
+                self._ended.done.add(job.entry.id)
+
+
+def why_failed(code: int) -> str:
+    """An exit code in words."""
+    if code == 0:
+        return "ended without finishing (exit code 0)"
+    # A shell says 128 + n for a child that signal n ended.
+    number = -code if code < 0 else code - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"exit code {code}"
+    hint = ", often because memory ran out" if name == "SIGKILL" else ""
+    return f"exit code {code} ({name}{hint})"
+
+
+def environment_for(manifest: Manifest, jobs: int, slot: int) -> dict[str, str]:
+    """The job's environment. When several run at once, each gets its part of the cores, or its own GPUs."""
+    environment = {**os.environ, "SMOLC_PYTHON": sys.executable, "PYTHONUNBUFFERED": "1"}
+    if jobs < 2:
+        return environment
+    cluster = manifest.cluster
+    if cluster.device == "cuda":
+        first, visible = slot * cluster.processes, os.environ.get("CUDA_VISIBLE_DEVICES")
+        devices = visible.split(",") if visible else [str(i) for i in range(first + cluster.processes)]
+        own = devices[first : first + cluster.processes]
+        if len(own) == cluster.processes:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+    else:
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // jobs)))
+    return environment
