@@ -5,6 +5,7 @@ from __future__ import annotations
 from smolc.compiler.diagnostics import Diagnostic, Severity, Span
 from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.model.base import Args, Origin
+from smolc.compiler.model.types import Link
 from smolc.compiler.resolve import Section
 from smolc.compiler.syntax import tree
 
@@ -103,7 +104,7 @@ def _mixture(section: Section, found: list[Diagnostic]) -> Args:
     rows = []
     for key, field in section.fields.items():
         if key not in MIXTURE_KEYS:
-            rows.append(_row(key, None, field.path.span, field.value))
+            rows.append(_row(field.path.parts[0], None, field.path.span, field.value))
             del args[key]
     for nested in section.sections:
         if nested.kind.text != "from":
@@ -113,14 +114,16 @@ def _mixture(section: Section, found: list[Diagnostic]) -> Args:
                 _wrong("R005", "no-label", "`from` needs a dataset", nested.head, "write `from DATASET {`")
             )
             continue
-        rows.extend(_row(nested.label.text, f.key, f.path.span, f.value) for f in nested.fields.values())
+        label = nested.label
+        rows.extend(_row(label, f.key, f.path.span, f.value) for f in nested.fields.values())
     args["rows"] = tuple(rows)
     return args
 
 
-def _row(dataset: str, split: str | None, span: Span, weight: tree.Value) -> Args:
+def _row(dataset: tree.Ident, split: str | None, span: Span, weight: tree.Value) -> Args:
     origin = Origin(span, {"weight": span}, {"weight": weight.span})
-    return Args(origin, f"`{split or dataset}`", {"dataset": dataset, "split": split, "weight": weight})
+    link = Link(dataset.text, None, dataset.span)
+    return Args(origin, f"`{split or dataset.text}`", {"dataset": link, "split": split, "weight": weight})
 
 
 def _sweep(section: Section, found: list[Diagnostic]) -> Args:

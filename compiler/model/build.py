@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic, Severity, Span
+from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.model.arrange import arrange
-from smolc.compiler.model.base import Noun
+from smolc.compiler.model.base import Noun, Reading
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
-from smolc.compiler.model.links import check_links
+from smolc.compiler.model.links import check_cycles, check_names
 from smolc.compiler.model.recipe import Cluster, Recipe
 from smolc.compiler.model.checks import check_values
 from smolc.compiler.model.stage import Stage
@@ -30,39 +31,38 @@ NOUNS: dict[str, tuple[str, type[Noun]]] = {
 
 
 def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
-    """The typed recipe. None if there are errors in any block; links are checked between the blocks that are right."""
-    found: list[Diagnostic] = []
+    """The typed recipe with its grids expanded; None if there are errors, all of which are reported."""
+    reading = Reading()
+    found = reading.found
     groups: dict[str, Any] = {plural: {} for plural, _ in NOUNS.values()}
     for kind, (plural, noun) in NOUNS.items():
         for section in resolved.of(kind):
             assert section.label is not None
-            made = validate(noun, arrange(section, found), found)
+            made = validate(noun, arrange(section, found), reading)
             if made is not None:
                 groups[plural][section.label.text] = made
     heads = resolved.of("recipe")
     if not heads:
-        end = Span(resolved.source, 0, 0)
-        help = "begin with `recipe NAME { about = \"...\" }`"
-        found.append(Diagnostic("V001", "no-recipe", Severity.ERROR, "there is no `recipe` block", end, help=help))
+        start = Span(resolved.source, 0, 0)
+        help = 'begin with `recipe NAME { about = "..." }`'
+        found.append(Diagnostic("V001", "no-recipe", Severity.ERROR, "there is no `recipe` block", start, help=help))
         return None, found
     head = arrange(heads[0], found)
     assert heads[0].label is not None
     head["name"] = heads[0].label.text
-    broken = bool(found)
     head.update(groups)
-    recipe = validate(Recipe, head, found)
-    if recipe is None:
-        return None, found
+    recipe = validate(Recipe, head, reading)
     declared = {kind: {s.label.text for s in resolved.of(kind) if s.label} for kind in NOUNS}
-    found.extend(check_links(recipe, declared))
-    if broken or any(d.severity is Severity.ERROR for d in found):
+    found.extend(check_names(reading.links, declared))
+    if recipe is None or has_errors(found):
         return None, found
+    found.extend(check_cycles(recipe))
     found.extend(check_values(recipe))
     runs = {}
     for name, stage in recipe.stages.items():
         section = resolved.find("stage", name)
         assert section is not None
         runs[name] = expand(name, stage, section, found)
-    if any(d.severity is Severity.ERROR for d in found):
+    if has_errors(found):
         return None, found
     return recipe.model_copy(update={"runs": runs}), found

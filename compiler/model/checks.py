@@ -119,9 +119,9 @@ def _mixture(name: str, mixture: Mixture) -> Iterator[Diagnostic]:
         yield _error("C009", "shares", message, shares[-1].weight.span)
     seen: dict[tuple[str, str | None], Span | None] = {}
     for row in mixture.rows:
-        key = (row.dataset, row.split)
+        key = (row.dataset.name, row.split)
         if key in seen:
-            yield _error("C010", "row-twice", f"`{row.split or row.dataset}` stands twice in mixture `{name}`", row.span)
+            yield _error("C010", "row-twice", f"`{row.split or row.dataset.name}` stands twice in mixture `{name}`", row.span)
         seen[key] = row.span
 
 
@@ -134,7 +134,7 @@ def _template(name: str, template: Template) -> Iterator[Diagnostic]:
 def datasets_of(stage: Stage, recipe: Recipe) -> list[str]:
     """Names of the datasets that a stage learns from."""
     if stage.data.name in recipe.mixtures:
-        return list(dict.fromkeys(r.dataset for r in recipe.mixtures[stage.data.name].rows))
+        return list(dict.fromkeys(r.dataset.name for r in recipe.mixtures[stage.data.name].rows))
     return [stage.data.name]
 
 

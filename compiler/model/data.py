@@ -8,7 +8,7 @@ from pydantic import Field
 
 from smolc.compiler.model.base import Noun, Variant
 from smolc.compiler.model.start import Strings
-from smolc.compiler.model.types import Epochs, Fraction, Portion, Str, Tokens, choice
+from smolc.compiler.model.types import Epochs, Fraction, Portion, Str, ToDataset, Tokens, choice
 from smolc.compiler.model.variants import OneOf
 
 
@@ -123,7 +123,7 @@ class Share(Variant):
 class Row(Noun):
     """One line of a mixture: a dataset (or one split of it) and its weight."""
 
-    dataset: str
+    dataset: ToDataset
     split: str | None
     weight: Annotated[All | Take | Share, OneOf(All, Take, Share)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.diagnostics.suggest import closest
@@ -16,29 +16,9 @@ Declared = Mapping[str, set[str]]
 PARTS = ("best", "last")
 
 
-def check_links(recipe: Recipe, declared: Declared) -> list[Diagnostic]:
-    return [*_names(recipe, declared), *_cycles(recipe)]
-
-
-def _names(recipe: Recipe, declared: Declared) -> Iterator[Diagnostic]:
-    if recipe.on is not None:
-        yield from _one(recipe.on, ("cluster",), declared)
-    for mixture in recipe.mixtures.values():
-        for row in mixture.rows:
-            if row.dataset not in declared["dataset"] and row.span:
-                yield from _one(Link(row.dataset, None, row.span), ("dataset",), declared)
-    for stage in recipe.stages.values():
-        yield from _one(stage.init, ("model", "stage"), declared)
-        yield from _one(stage.data, ("mixture", "dataset"), declared)
-        if stage.template is not None:
-            yield from _one(stage.template, ("template",), declared)
-        if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:
-            yield from _one(stage.method.reference, ("model", "stage"), declared)
-    for evaluation in recipe.evals.values():
-        for link in evaluation.of:
-            yield from _one(link, ("model", "stage"), declared)
-        for task in evaluation.task.values():
-            yield from _one(task.data, ("dataset",), declared)
+def check_names(links: Iterable[tuple[Link, tuple[str, ...]]], declared: Declared) -> list[Diagnostic]:
+    """Each reference, also of blocks with other mistakes, names something declared of a kind that fits."""
+    return [d for link, kinds in links for d in _one(link, kinds, declared)]
 
 
 def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Diagnostic]:
@@ -66,7 +46,7 @@ def _error(code: str, name: str, message: str, span: Span, help: str | None = No
     return Diagnostic(code, name, Severity.ERROR, message, span, help=help)
 
 
-def _cycles(recipe: Recipe) -> Iterator[Diagnostic]:
+def check_cycles(recipe: Recipe) -> Iterator[Diagnostic]:
     """One report for each cycle among the stages."""
     needs = {
         name: [link for link in _inits(recipe, name) if link.name in recipe.stages] for name in recipe.stages

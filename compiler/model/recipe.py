@@ -11,7 +11,7 @@ from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model, Template
-from smolc.compiler.model.types import Count, Natural, Reference, Size, Str
+from smolc.compiler.model.types import Count, Natural, Size, Str, ToCluster
 
 
 class Cluster(Noun):
@@ -32,7 +32,7 @@ class Recipe(Noun):
     about: Str = ""
     seed: Natural = 42
     license: Str = ""
-    on: Reference | None = Field(default=None, description="Cluster that it runs on unless `--on` says otherwise.")
+    on: ToCluster | None = Field(default=None, description="Cluster that it runs on unless `--on` says otherwise.")
     models: dict[str, Model]
     datasets: dict[str, Dataset]
     mixtures: dict[str, Mixture]

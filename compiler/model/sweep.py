@@ -6,6 +6,7 @@ from itertools import product
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity
 from smolc.compiler.model.arrange import arrange
+from smolc.compiler.model.base import Reading
 from smolc.compiler.model.recipe import Run
 from smolc.compiler.model.stage import Stage, Sweep
 from smolc.compiler.model.validate import validate
@@ -26,14 +27,14 @@ def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -
         changed = section.copy()
         for path, value in point:
             put(changed, path, value)
-        mistakes: list[Diagnostic] = []
-        made = validate(Stage, arrange(changed, mistakes), mistakes)
-        for mistake in mistakes:
+        reading = Reading()
+        made = validate(Stage, arrange(changed, reading.found), reading)
+        for mistake in reading.found:
             key = (mistake.span.start if mistake.span else 0, mistake.message)
             if key not in reported:
                 reported.add(key)
                 found.append(mistake)
-        if made is not None and not mistakes:
+        if made is not None and not reading.found:
             values = {str(path): value.span.text for path, value in point}
             runs.append(Run(values=values, stage=made))
     return tuple(runs)

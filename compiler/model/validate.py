@@ -7,19 +7,19 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from smolc.compiler.diagnostics import Diagnostic, Severity, Span
-from smolc.compiler.model.base import Args, Noun
+from smolc.compiler.model.base import Args, Noun, Reading
 
 N = TypeVar("N", bound=Noun)
 
 
-def validate(noun: type[N], args: Args, found: list[Diagnostic]) -> N | None:
+def validate(noun: type[N], args: Args, reading: Reading) -> N | None:
     """One block; pydantic's errors become diagnostics, all of them."""
     try:
-        return noun.model_validate(args, context=found)
+        return noun.model_validate(args, context=reading)
     except ValidationError as error:
         # Missing keys were reported where the block was read.
         errors = error.errors(include_url=False)
-        found.extend(diagnostic(e, args) for e in errors if e["type"] != "missing")
+        reading.found.extend(diagnostic(e, args) for e in errors if e["type"] != "missing")
         return None
 
 
