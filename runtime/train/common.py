@@ -1,0 +1,61 @@
+"""What our four trainers share, mixed into TRL's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a trainer is made of. order: row numbers in training order. reference: the frozen model, or None."""
+
+    model: Any
+    tokenizer: Any
+    train: Any
+    validation: Any | None
+    order: np.ndarray[Any, np.dtype[np.int64]]
+    adapter: Any | None
+    reference: Any | None
+    flat: bool
+    callbacks: list[Any]
+
+
+class FixedOrder(torch.utils.data.Sampler[int]):
+    """Yields row numbers as they were planned. Accelerate leaves samplers that it does not know alone."""
+
+    def __init__(self, order: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        self.order = order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order.tolist())
+
+
+class Common:
+    """Mixin in front of a TRL trainer. Set `order` after construction."""
+
+    order: np.ndarray[Any, np.dtype[np.int64]]
+    first_bad_step: torch.Tensor | None = None
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> FixedOrder:
+        return FixedOrder(self.order)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """TRL would write a README.md into the checkpoints."""
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Remembers the first step whose loss was not finite; on the device, so that nothing waits for it."""
+        loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        step = self.state.global_step + 1  # type: ignore[attr-defined]
+        if self.first_bad_step is None:
+            self.first_bad_step = torch.full((), -1, device=loss.device)
+        new = (self.first_bad_step < 0) & ~torch.isfinite(loss.detach())
+        self.first_bad_step = torch.where(new, step, self.first_bad_step)
+        return loss

@@ -1,0 +1,69 @@
+"""Kahneman-Tversky optimisation: single answers that are good or bad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import KTOTrainer
+
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.train import KtoLoss, TrainJob
+from smolc.runtime.train.common import Common, Parts
+from smolc.runtime.train.model import keeps_dropout
+
+
+def arguments(job: TrainJob, settings: dict[str, Any]) -> KTOConfig:
+    """Raises JobError for a micro batch of one: the KL term needs answers of other prompts in the batch."""
+    assert isinstance(job.loss, KtoLoss)
+    if job.batch.micro < 2:
+        raise JobError(
+            "kto needs at least 2 sequences per device and step, this job has 1",
+            help="raise batch.micro: the KL estimate pairs each prompt with the answer of another one in the batch",
+        )
+    return KTOConfig(
+        **settings,
+        loss_type="kto",
+        beta=job.loss.beta,
+        desirable_weight=job.loss.desirable_weight,
+        undesirable_weight=job.loss.undesirable_weight,
+        train_sampling_strategy="sequential",
+        max_length=None,
+        precompute_ref_log_probs=False,
+        disable_dropout=not keeps_dropout(job),
+        sync_ref_model=False,
+        activation_offloading=False,
+        pad_to_multiple_of=None,
+    )
+
+
+def rotate(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Pairs each prompt of a batch with the answer before it."""
+    answers = rows["completion_ids"]
+    return {"KL_completion_ids": [answers[-1], *answers[:-1]]}
+
+
+class Trainer(Common, KTOTrainer):  # type: ignore[misc]
+    def _prepare_dataset(
+        self, dataset: Any, processing_class: Any, args: KTOConfig, dataset_name: str
+    ) -> Any:
+        """Rows are tokenised already. They also are in training order, so a batch of `map` is one of training."""
+        return dataset.map(
+            rotate, batched=True, batch_size=args.per_device_train_batch_size, keep_in_memory=True, desc=None
+        )
+
+
+def trainer(job: TrainJob, args: KTOConfig, parts: Parts) -> Trainer:
+    made = Trainer(
+        model=parts.model,
+        ref_model=parts.reference,
+        args=args,
+        train_dataset=parts.train.select(parts.order),
+        eval_dataset=parts.validation,
+        processing_class=parts.tokenizer,
+        peft_config=parts.adapter,
+        callbacks=parts.callbacks,
+    )
+    made.order = np.arange(len(parts.order), dtype=np.int64)
+    return made

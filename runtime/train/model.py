@@ -1,0 +1,139 @@
+"""Loading what is trained: the start model, its adapter, and the frozen reference."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from smolc.runtime.jobs.context import ModelAt
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.train import Full, TrainJob
+
+
+def keeps_dropout(job: TrainJob) -> bool:
+    """Preference losses are computed without dropout, unless the recipe asks for it in the adapter."""
+    return not isinstance(job.adapter, Full) and job.adapter.dropout > 0
+
+
+def weight_dtype(job: TrainJob) -> torch.dtype:
+    """In which numbers the weights are held while training.
+
+    `bf16` and `fp16` keep fp32 weights and compute in half precision. Frozen weights below an adapter are
+    only read, so they are held in half precision; FSDP shards by groups of one dtype, so not there.
+    """
+    if job.precision == "bf16_pure":
+        return torch.bfloat16
+    frozen_base = not isinstance(job.adapter, Full) and job.parallel.type != "fsdp2"
+    if frozen_base and job.precision != "fp32":
+        return torch.bfloat16 if job.precision == "bf16" else torch.float16
+    return torch.float32
+
+
+def saved_dtype(job: TrainJob) -> torch.dtype:
+    """In which numbers the trained model is saved: those it computes in, however the run was spread."""
+    return {"fp32": torch.float32, "fp16": torch.float16}.get(job.precision, torch.bfloat16)
+
+
+def load_tokenizer(folder: str) -> Any:
+    """Raises JobError without a padding or an end-of-sequence token."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for name in ("eos", "pad"):
+        if getattr(tokenizer, f"{name}_token_id") is None:
+            raise JobError(f"the tokenizer in {folder} has no {name} token", help="run the data job again")
+    return tokenizer
+
+
+def load_model(at: ModelAt, job: TrainJob, attention: str, *, quantized: bool = False) -> Any:
+    """A causal language model with `attention` (a name that transformers knows). Raises JobError if it cannot."""
+    extra: dict[str, Any] = {}
+    if quantized:
+        extra["quantization_config"] = _four_bits(job)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            at.source,
+            revision=at.revision or "main",
+            dtype=weight_dtype(job),
+            attn_implementation=attention,
+            trust_remote_code=job.trust_remote_code,
+            use_safetensors=True,
+            **extra,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise JobError(f"cannot load the model {at.source}: {_first_line(error)}") from error
+    model.config.use_cache = False
+    return model
+
+
+def _four_bits(job: TrainJob) -> Any:
+    """NF4 with double quantisation, as in the QLoRA paper. Raises JobError where bitsandbytes cannot run."""
+    if find_spec("bitsandbytes") is None:
+        raise JobError("qlora needs the bitsandbytes package", help="pip install bitsandbytes, or write lora")
+    if not torch.cuda.is_available():
+        raise JobError("qlora needs a GPU", help="write lora")
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float16 if job.precision == "fp16" else torch.bfloat16,
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def match_tokenizer(model: Any, tokenizer: Any) -> None:
+    """Make the model agree with the tokenizer on padding and on where to stop.
+
+    generate() then ends at the end of a turn. Raises JobError if the model has no row for some token.
+    """
+    rows = model.config.get_text_config().vocab_size
+    if len(tokenizer) > rows:
+        raise JobError(
+            f"the tokenizer has {len(tokenizer)} tokens, the model has embeddings for {rows}",
+            help="use a chat template whose special tokens are in the model's own vocabulary",
+        )
+    old = model.generation_config
+    before = old.eos_token_id if isinstance(old.eos_token_id, list) else [old.eos_token_id]
+    ends = [tokenizer.eos_token_id, *(e for e in before if e is not None and e != tokenizer.eos_token_id)]
+    sampling = {}
+    if old.do_sample:
+        sampling = {name: getattr(old, name) for name in ("do_sample", "temperature", "top_p", "top_k")}
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=ends if len(ends) > 1 else ends[0],
+        pad_token_id=tokenizer.pad_token_id,
+        **sampling,
+    )
+    config = model.config.get_text_config()
+    config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+
+
+def adapter_config(job: TrainJob) -> Any | None:
+    """PEFT's LoraConfig, or None for full training."""
+    adapter = job.adapter
+    if isinstance(adapter, Full):
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=adapter.rank,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        target_modules="all-linear" if adapter.targets == "all_linear" else list(adapter.targets),
+        use_rslora=adapter.scaling == "rsqrt",
+        use_dora=adapter.dora,
+        bias="none",
+    )
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """All parameters and the trainable ones; ZeRO-3 leaves empty tensors behind and the size beside them."""
+    sizes = [(getattr(p, "ds_numel", None) or p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(n for n, _ in sizes), sum(n for n, trained in sizes if trained)

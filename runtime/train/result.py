@@ -1,0 +1,60 @@
+"""`result.json` of a training run."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Any
+
+from smolc.runtime.jobs.train import TrainJob
+from smolc.runtime.train.built import built
+from smolc.runtime.train.model import saved_dtype
+from smolc.runtime.train.watch import Watch
+
+
+def peak_memory_gib(accelerator: Any) -> float:
+    """Of this process: allocated GPU memory, or on a CPU the resident set."""
+    if accelerator.device.type == "cuda":
+        import torch
+
+        return float(torch.cuda.max_memory_allocated()) / 2**30
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def result_of(
+    job: TrainJob,
+    watch: Watch,
+    accelerator: Any,
+    *,
+    attention: str,
+    liger: bool,
+    sizes: tuple[int, int],
+    eval_loss: float | None,
+) -> dict[str, Any]:
+    """Tokens are non-padding tokens over the whole run; seconds and tokens per second are of this start of it."""
+    seconds = watch.ended - watch.began
+    steps = watch.length.steps
+    seen = watch.tokens_after[steps] - watch.tokens_after[watch.begin_step]
+    return {
+        "model": {"out": f"{job.id}/model"},
+        "train_loss": watch.loss,
+        "first_loss": watch.first_loss,
+        "eval_loss": eval_loss,
+        "steps": steps,
+        "epochs": round(watch.length.epochs, 4),
+        "tokens": watch.tokens_after[steps],
+        "trained_tokens": watch.trained_after[steps],
+        "seconds": round(seconds, 3),
+        "tokens_per_second": round(seen / seconds, 1) if seconds > 0 else None,
+        "peak_memory_gib": round(peak_memory_gib(accelerator), 3),
+        "resumed_from_step": watch.begin_step or None,
+        "world_size": accelerator.num_processes,
+        "distributed": built(accelerator),
+        "attention": attention,
+        "liger": liger,
+        "dtype": str(saved_dtype(job)).removeprefix("torch."),
+        "adapter": job.adapter.model_dump(mode="json"),
+        "parameters": sizes[0],
+        "trainable_parameters": sizes[1],
+    }

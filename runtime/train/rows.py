@@ -1,0 +1,145 @@
+"""Prepared rows: loading them, counting their tokens, and putting them into batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.prepare import Method
+
+COLUMNS: dict[Method, tuple[str, ...]] = {
+    "cpt": ("input_ids", "labels"),
+    "sft": ("input_ids", "labels"),
+    "dpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
+    "orpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
+    "kto": ("prompt_ids", "completion_ids", "label"),
+}
+
+IGNORED = -100
+
+
+def load_rows(folder: Path, method: Method) -> datasets.Dataset | None:
+    """A data set that a prepare job saved, with only the columns that training reads; None if there is none.
+
+    Raises JobError if a column is missing.
+    """
+    if not folder.is_dir():
+        return None
+    rows = datasets.load_from_disk(str(folder))
+    needed = COLUMNS[method]
+    missing = [name for name in needed if name not in rows.column_names]
+    if missing:
+        raise JobError(
+            f"{folder.parent.name}/{folder.name} has no column {', '.join(missing)}, which {method} needs"
+        )
+    kept = [*needed, *(name for name in ("seq_lengths",) if name in rows.column_names)]
+    return rows.select_columns(kept)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Per row: tokens that the model reads, and tokens that the loss is on."""
+
+    tokens: np.ndarray[Any, np.dtype[np.int64]]
+    trained: np.ndarray[Any, np.dtype[np.int64]]
+
+
+def count_tokens(rows: datasets.Dataset, method: Method) -> Counts:
+    """For preference pairs the prompt counts twice: it is read once with each answer."""
+
+    def lengths(name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+        column = rows.data.column(name)
+        return np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]).astype(np.int64)
+
+    if len(rows) == 0:
+        none = np.zeros(0, dtype=np.int64)
+        return Counts(none, none)
+    rows = rows.flatten_indices() if rows._indices is not None else rows
+    if method in ("cpt", "sft"):
+        trained = []
+        for chunk in rows.data.column("labels").chunks:
+            offsets = chunk.offsets.to_numpy()
+            is_trained = chunk.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]] != IGNORED
+            sums = np.concatenate([[0], np.cumsum(is_trained)])
+            trained.append(np.diff(sums[offsets - offsets[0]]))
+        return Counts(lengths("input_ids"), np.concatenate(trained).astype(np.int64))
+    prompt = lengths("prompt_ids")
+    if method == "kto":
+        completion = lengths("completion_ids")
+        return Counts(prompt + completion, completion)
+    chosen, rejected = lengths("chosen_ids"), lengths("rejected_ids")
+    return Counts(2 * prompt + chosen + rejected, chosen + rejected)
+
+
+def fill_up(rows: datasets.Dataset, multiple: int, pad: int) -> datasets.Dataset:
+    """Append rows without any trained token until their number is a multiple of `multiple`.
+
+    Otherwise several devices would evaluate some rows twice, to have equally many batches.
+    """
+    missing = -len(rows) % multiple
+    if missing == 0:
+        return rows
+    empty: dict[str, Any] = {"input_ids": [pad, pad], "labels": [IGNORED, IGNORED]}
+    if "seq_lengths" in rows.column_names:
+        empty["seq_lengths"] = [2]
+    filler = datasets.Dataset.from_list([empty] * missing, features=rows.features)
+    return datasets.concatenate_datasets([rows, filler])
+
+
+def _positions(lengths: list[int]) -> torch.Tensor:
+    return torch.cat([torch.arange(n) for n in lengths])
+
+
+@dataclass
+class Collator:
+    """Batches of prepared rows for cpt and sft.
+
+    flat: all sequences one after another in one row of shape (1, tokens), with `cu_seq_lens_*` for kernels that
+    take variable lengths; no padding at all. Otherwise one row each, (rows, longest), padded on the right: with an
+    attention mask if a row is one sequence, with position ids alone if it holds several (a mask would switch off
+    transformers' detection of packed rows, and they would see each other).
+
+    The first token of a sequence is never trained: nothing predicts it.
+    """
+
+    pad: int
+    flat: bool
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        packed = "seq_lengths" in rows[0]
+        ids = [torch.tensor(row["input_ids"]) for row in rows]
+        labels = [torch.tensor(row["labels"]) for row in rows]
+        lengths = [row["seq_lengths"] if packed else [len(row["input_ids"])] for row in rows]
+        positions = [_positions(n) for n in lengths]
+        for label, position in zip(labels, positions, strict=True):
+            label[position == 0] = IGNORED
+        if self.flat:
+            ends = torch.tensor([n for row in lengths for n in row]).cumsum(0)
+            bounds = torch.cat([torch.zeros(1, dtype=ends.dtype), ends]).to(torch.int32)
+            longest = max(n for row in lengths for n in row)
+            return {
+                "input_ids": torch.cat(ids)[None],
+                "labels": torch.cat(labels)[None],
+                "position_ids": torch.cat(positions)[None],
+                "cu_seq_lens_q": bounds,
+                "cu_seq_lens_k": bounds,
+                "max_length_q": longest,
+                "max_length_k": longest,
+            }
+        batch = {"input_ids": _pad(ids, self.pad), "labels": _pad(labels, IGNORED)}
+        if packed:
+            # Padding has position 0 throughout: each pad is a sequence of its own.
+            batch["position_ids"] = _pad(positions, 0)
+        else:
+            batch["attention_mask"] = _pad([torch.ones_like(row) for row in ids], 0)
+        return batch
+
+
+def _pad(rows: list[torch.Tensor], value: int) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)

@@ -1,0 +1,191 @@
+"""`kind: train`: one training run, from prepared rows to a saved model."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.train import DpoLoss, Full, KtoLoss, TrainJob
+from smolc.runtime.train.built import check_batch, check_built
+from smolc.runtime.train.environment import prepare_environment
+
+METHODS = {"cpt": "sft", "sft": "sft", "dpo": "dpo", "orpo": "orpo", "kto": "kto"}
+
+
+def run(context: Context) -> None:
+    """Raises JobError for what the user can mend."""
+    job = context.job
+    assert isinstance(job, TrainJob)
+    check_batch(job, int(os.environ.get("WORLD_SIZE", "1")))
+    if job.parallel.type == "zero" and job.precision == "bf16_pure":
+        raise JobError(
+            "ZeRO always keeps fp32 master weights, so it cannot train with precision = bf16_pure",
+            help="write precision = bf16, or parallel = fsdp2",
+        )
+    prepare_environment()
+    # A launcher sets it too; the job decides.
+    os.environ["ACCELERATE_MIXED_PRECISION"] = {"bf16": "bf16", "fp16": "fp16"}.get(job.precision, "no")
+    import torch
+
+    try:
+        train(context, job)
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(job, error) from error
+
+
+def out_of_memory(job: TrainJob, error: BaseException) -> JobError:
+    """What was asked for and what would fit."""
+    micro, steps = job.batch.micro, job.batch.accumulation
+    hints = []
+    if micro > 1:
+        smaller = micro // 2 if micro % 2 == 0 else 1
+        hints.append(
+            f"{smaller} sequences per device x {steps * micro // smaller} accumulation steps (the same batch)"
+        )
+    if not job.checkpointing:
+        hints.append("checkpointing = true")
+    if job.parallel.type == "ddp":
+        hints.append("parallel = fsdp2 or zero on several GPUs")
+    if isinstance(job.adapter, Full):
+        hints.append("an adapter (lora)")
+    hints.append("a shorter length")
+    asked = f"{micro} sequences of up to {job.length} tokens per device, precision {job.precision}"
+    return JobError(
+        f"out of GPU memory with {asked}: {str(error).splitlines()[0][:160]}",
+        help="try " + "; or ".join(hints),
+    )
+
+
+def on_cuda(job: TrainJob) -> bool:
+    """Raises JobError if the job wants a GPU and there is none."""
+    import torch
+
+    there = torch.cuda.is_available()
+    if job.device == "cuda" and not there:
+        raise JobError(
+            "this job wants a GPU, and torch sees none",
+            help="run it on another cluster: smolc run --on CLUSTER",
+        )
+    return there and job.device != "cpu"
+
+
+def wants_liger(job: TrainJob, cuda: bool) -> bool:
+    """Liger's kernels run on GPUs only. Raises JobError if they are demanded and cannot be had."""
+    there = cuda and find_spec("liger_kernel") is not None
+    if job.kernels == "liger" and not there:
+        why = "there is no GPU" if not cuda else "the liger-kernel package is not installed"
+        raise JobError(f"kernels = liger: {why}", help="write kernels = auto")
+    return there and job.kernels != "none"
+
+
+def train(context: Context, job: TrainJob) -> None:
+    from smolc.runtime.train import attention, model, result, resume, rows, save, settings, steps, watch
+
+    cuda = on_cuda(job)
+    data = context.out_of(job.data)
+    loaded = rows.load_rows(data / "train", job.method)
+    if loaded is None:
+        raise JobError(
+            f"job {job.data} left no training rows", help="run it first: smolc run does so by itself"
+        )
+    validation = rows.load_rows(data / "validation", job.method)
+    validation = validation if validation is not None and len(validation) > 0 else None
+    counts = rows.count_tokens(loaded, job.method)
+    length = steps.length_of(job.duration, len(loaded), int(counts.tokens.sum()), job.batch.global_sequences)
+    order = steps.row_order(length, job.seed)
+    kind = attention.choose(job, on_cuda=cuda, packed="seq_lengths" in loaded.column_names)
+    liger = wants_liger(job, cuda)
+
+    checkpoints = context.out / "checkpoints"
+    origin = resume.made_from(context)
+    checkpoint = resume.newest_checkpoint(checkpoints, origin)
+
+    method: Any = import_module(f"smolc.runtime.train.{METHODS[job.method]}")
+    # Before the model is loaded: this starts the process group, and ZeRO-3 spreads the weights while they load.
+    args = method.arguments(
+        job,
+        settings.trainer_settings(
+            job, length, checkpoints, on_cuda=cuda, liger=liger, validation=validation is not None
+        ),
+    )
+    if args.process_index == 0:
+        resume.claim(checkpoints, origin, checkpoint)
+
+    start = context.model_of(job.init)
+    tokenizer = model.load_tokenizer(str(data / "tokenizer"))
+    name = attention.implementation(kind)
+    loaded_model = model.load_model(start, job, name, quantized=job.adapter.type == "qlora")
+    model.match_tokenizer(loaded_model, tokenizer)
+    from smolc.runtime.train.common import Parts
+
+    watcher = watch.Watch(context, length, counts, order)
+    trainer = method.trainer(
+        job,
+        args,
+        Parts(
+            model=loaded_model,
+            tokenizer=tokenizer,
+            train=loaded,
+            validation=validation,
+            order=order,
+            adapter=model.adapter_config(job),
+            reference=reference_of(context, job, name),
+            flat=attention.is_flat(kind, job.method),
+            callbacks=[watcher],
+        ),
+    )
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    watcher.trainer = trainer
+    check_built(job, trainer.accelerator)
+    sizes = model.count_parameters(trainer.model)
+    if trainer.accelerator.is_main_process:
+        print(f"{length.steps} steps of {length.sequences} sequences, {length.epochs:.2f} epochs", flush=True)
+        if checkpoint is not None:
+            print(f"continuing from {checkpoint.name}", flush=True)
+
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+    eval_loss = trainer.evaluate()["eval_loss"] if validation is not None else None
+    save.save_trained(job, trainer, tokenizer, start, context.out)
+    if trainer.accelerator.is_main_process:
+        context.write_result(
+            result.result_of(
+                job,
+                watcher,
+                trainer.accelerator,
+                attention=kind,
+                liger=liger,
+                sizes=sizes,
+                eval_loss=eval_loss,
+            )
+        )
+    finish()
+
+
+def reference_of(context: Context, job: TrainJob, attention: str) -> Any | None:
+    """The frozen model that preference losses compare with.
+
+    None if it is the start model and an adapter is trained: switching the adapter off gives it back for nothing.
+    """
+    if not isinstance(job.loss, (DpoLoss, KtoLoss)):
+        return None
+    if job.loss.reference == job.init and not isinstance(job.adapter, Full):
+        return None
+    from smolc.runtime.train.model import load_model
+
+    reference = load_model(context.model_of(job.loss.reference), job, attention)
+    return reference.eval().requires_grad_(False)
+
+
+def finish() -> None:
+    """Leave the process group together: DeepSpeed may abort at exit otherwise, and rank 0 says that the job is done."""
+    import torch.distributed as distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()

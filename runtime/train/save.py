@@ -1,0 +1,59 @@
+"""Saving the trained model, whatever it was spread over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from smolc.runtime.jobs.context import ModelAt
+from smolc.runtime.jobs.train import Full, TrainJob
+from smolc.runtime.train.model import match_tokenizer, saved_dtype
+
+
+def save_trained(job: TrainJob, trainer: Any, tokenizer: Any, start: ModelAt, out: Path) -> None:
+    """Write `model/` (weights, tokenizer, template, where to stop), and `adapter/` for LoRA. All processes call it.
+
+    ZeRO-3 and FSDP hold parts of the weights: they are gathered first, on the main process.
+    """
+    accelerator = trainer.accelerator
+    weights = accelerator.get_state_dict(trainer.model_wrapped)
+    model = accelerator.unwrap_model(trainer.model_wrapped, keep_torch_compile=False)
+    if accelerator.is_main_process:
+        if isinstance(job.adapter, Full):
+            _write(model, weights, tokenizer, saved_dtype(job), out / "model")
+        else:
+            model.save_pretrained(out / "adapter", state_dict=weights, save_embedding_layers=False)
+            merged = _merge(job, start, out / "adapter", tokenizer)
+            _write(merged, merged.state_dict(), tokenizer, saved_dtype(job), out / "model")
+    accelerator.wait_for_everyone()
+
+
+def _merge(job: TrainJob, start: ModelAt, adapter: Path, tokenizer: Any) -> Any:
+    """The start model with the adapter added to its weights, in fp32 on the CPU.
+
+    Loaded anew: quantised or sharded weights cannot be merged well.
+    """
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()  # otherwise ZeRO-3 would spread this copy over all processes too
+    base = AutoModelForCausalLM.from_pretrained(
+        start.source,
+        revision=start.revision or "main",
+        dtype=torch.float32,
+        trust_remote_code=job.trust_remote_code,
+        use_safetensors=True,
+    )
+    match_tokenizer(base, tokenizer)
+    return PeftModel.from_pretrained(base, adapter).merge_and_unload()
+
+
+def _write(model: Any, weights: dict[str, Any], tokenizer: Any, dtype: torch.dtype, folder: Path) -> None:
+    cast = {name: w.to(dtype) if w.is_floating_point() else w for name, w in weights.items()}
+    model.config.dtype = dtype
+    model.config.use_cache = True
+    model.save_pretrained(folder, state_dict=cast)
+    tokenizer.save_pretrained(folder)

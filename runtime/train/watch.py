@@ -1,0 +1,130 @@
+"""Writes down what happens during training, tells the progress, and stops a run that has gone wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.train.resume import COMPLETE
+from smolc.runtime.train.rows import Counts
+from smolc.runtime.train.steps import Length
+
+NAMES = {
+    "learning_rate": "lr",
+    "mean_token_accuracy": "token_accuracy",
+    "eval_mean_token_accuracy": "eval_token_accuracy",
+}
+# Counted by ourselves, or of no use beside what we write.
+DROPPED = ("epoch", "num_tokens", "total_flos", "step")
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """`tokens_after[s]`: tokens seen in the first s steps. Only the main process writes; every process checks."""
+
+    def __init__(self, context: Context, length: Length, counts: Counts, order: Any) -> None:
+        self.context = context
+        self.length = length
+        self.tokens_after = _running(counts.tokens, order, length)
+        self.trained_after = _running(counts.trained, order, length)
+        self.metrics = context.out / "metrics.jsonl"
+        self.trainer: Any = None
+        self.first_loss: float | None = None
+        self.loss: float | None = None
+        self.began = time.monotonic()
+        self.ended = self.began
+        self.begin_step = 0
+        self._told = 0.0
+        self._note = ""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.begin_step = state.global_step
+        self.began = time.monotonic()
+        if state.is_world_process_zero:
+            keep_until(self.metrics, state.global_step)
+            self.context.progress(state.global_step, self.length.steps, "step")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.ended = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        now = time.monotonic()
+        last = state.global_step == self.length.steps
+        if state.is_world_process_zero and (last or now - self._told >= 0.5):
+            self._told = now
+            self.context.progress(state.global_step, self.length.steps, "step", self._note)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Called when a checkpoint is written: what a killed process leaves half done has no marker."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero and folder.is_dir():
+            (folder / COMPLETE).touch()
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        if logs is None or "train_runtime" in logs:
+            return
+        step = state.global_step
+        self._stop_if_broken(step, logs)
+        row = {
+            "step": step,
+            "epoch": round(step * self.length.sequences / self.length.rows, 4),
+            "tokens": int(self.tokens_after[step]),
+            "seconds": round(time.monotonic() - self.began, 3),
+        }
+        for name, value in logs.items():
+            if name not in DROPPED and not name.endswith(("_runtime", "_per_second")) and _is_number(value):
+                row[NAMES.get(name, name)] = value
+        if "loss" in logs:
+            self.loss = float(logs["loss"])
+            self.first_loss = self.loss if self.first_loss is None else self.first_loss
+            self._note = f"loss {self.loss:.3f} lr {logs.get('learning_rate', 0.0):.1e}"
+        if not state.is_world_process_zero:
+            return
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if "loss" in logs:
+            print(f"step {step}/{self.length.steps}  {self._note}", flush=True)
+        elif "eval_loss" in logs:
+            print(f"step {step}/{self.length.steps}  eval_loss {float(logs['eval_loss']):.4f}", flush=True)
+
+    def _stop_if_broken(self, step: int, logs: dict[str, Any]) -> None:
+        """Raises JobError when the loss or the gradient is no longer a number, on every process alike."""
+        help = (
+            "lower the learning rate, lengthen the warm-up, or look for broken rows in the data job's preview"
+        )
+        loss, norm = logs.get("loss"), logs.get("grad_norm")
+        if loss is not None and not math.isfinite(loss):
+            bad = self.trainer.first_bad_step
+            first = int(bad) if bad is not None and int(bad) > 0 else step
+            raise JobError(f"the loss became {loss} at step {first} of {self.length.steps}", help=help)
+        if norm is not None and not math.isfinite(norm) and not args_fp16(self.trainer):
+            raise JobError(f"the gradient became {norm} by step {step} of {self.length.steps}", help=help)
+
+
+def args_fp16(trainer: Any) -> bool:
+    """With fp16 an infinite gradient is expected now and then: the loss scaler skips that step."""
+    return bool(trainer.args.fp16)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _running(per_row: Any, order: Any, length: Length) -> list[int]:
+    per_step = per_row[order].reshape(length.steps, length.sequences).sum(axis=1)
+    return [0, *(int(n) for n in per_step.cumsum())]
+
+
+def keep_until(metrics: Path, step: int) -> None:
+    """Drop what an interrupted run logged after the checkpoint it continues from."""
+    lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else []
+    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step and step > 0]
+    metrics.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
