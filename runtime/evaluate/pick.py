@@ -1,0 +1,102 @@
+"""`kind: pick`: the grid run that goes on to the next stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.evaluate import Candidate, EvaluateJob, PickJob
+from smolc.runtime.jobs.manifest import read_job
+from smolc.runtime.report.outputs import number, objects, read_object
+from smolc.runtime.report.text import clean, decimal, setting
+
+FROM_TRAINING = ("train_loss", "eval_loss", "tokens_per_second")
+
+
+def run(context: Context) -> None:
+    """Choose and write `result.json`. Raises JobError when no candidate has a score."""
+    job: PickJob = context.job  # type: ignore[assignment]
+    table = [_row(context, job, candidate) for candidate in job.candidates]
+    for row in table:
+        found = row["why"] or f"{job.metric} {decimal(row['score'])}"
+        print(f"{_named(row['values'], row['job'])}: {found}")
+    best = winner(table, job.goal)
+    if best is None:
+        raise JobError(
+            f"no run of the grid has a score by {job.metric}: "
+            + "; ".join(f"{row['job']}: {row['why']}" for row in table),
+            help="try smaller learning rates"
+            if any(r["diverged"] for r in table)
+            else "see the logs of these jobs",
+        )
+    notes = edge_notes([row["values"] for row in table], best["values"])
+    print(f"winner: {_named(best['values'], best['job'])}")
+    for note in notes:
+        print(f"note: {note}")
+    context.write_result(
+        {
+            "winner": best["job"],
+            "values": best["values"],
+            "model": context.result_of(best["job"]).get("model"),
+            "metric": job.metric,
+            "goal": job.goal,
+            "table": table,
+            "notes": notes,
+        }
+    )
+
+
+def winner(table: list[dict[str, Any]], goal: str) -> dict[str, Any] | None:
+    """The row with the best score, the first of equals; None if no row has one."""
+    scored = [row for row in table if row["score"] is not None]
+    sign = 1 if goal == "min" else -1
+    return min(scored, key=lambda row: sign * row["score"], default=None)
+
+
+def edge_notes(grid: list[dict[str, Any]], best: dict[str, Any]) -> list[str]:
+    """A note for each number of which the best is the smallest or largest that was tried: what is beyond it
+    may be better still."""
+    notes = []
+    for key, value in best.items():
+        tried = sorted({v for row in grid if (v := number(row.get(key))) is not None})
+        mine = number(value)
+        if mine is None or len(tried) < 2 or mine not in (tried[0], tried[-1]):
+            continue
+        end, way = ("largest", "upwards") if mine == tried[-1] else ("smallest", "downwards")
+        notes.append(f"the best {key} ({setting(value)}) is the {end} tried: extend the grid {way}")
+    return notes
+
+
+def _row(context: Context, job: PickJob, candidate: Candidate) -> dict[str, Any]:
+    result = read_object(context.out_of(candidate.job) / "result.json")
+    row: dict[str, Any] = {"job": candidate.job, "values": dict(candidate.values)}
+    row.update({key: number(result.get(key)) for key in FROM_TRAINING})
+    row["diverged"] = result.get("diverged") is True
+    raw = result.get("eval_loss") if job.metric == "eval_loss" else _task_score(context, job, candidate.job)
+    row["score"] = None if row["diverged"] else number(raw)
+    row["why"] = None if row["score"] is not None else _why(row["diverged"], result, job.metric, raw)
+    return row
+
+
+def _why(diverged: bool, result: dict[str, Any], metric: str, raw: object) -> str:
+    if diverged:
+        return "diverged"
+    if not result:
+        return "left no result"
+    return f"has no {metric}" if raw is None else f"{metric} is {raw}, not a finite number"
+
+
+def _task_score(context: Context, job: PickJob, candidate: str) -> object:
+    """The candidate's value for the task `job.metric`, or None."""
+    for scores in job.scores:
+        evaluate: EvaluateJob = read_job(context.folder, scores)
+        names = {s.name for s in evaluate.subjects if s.job == candidate}
+        for row in objects(read_object(context.out_of(scores) / "results.json").get("rows")):
+            if row.get("model") in names and row.get("task") == job.metric:
+                return row.get("value")
+    return None
+
+
+def _named(values: dict[str, Any], job: str) -> str:
+    return clean(", ".join(f"{key} = {setting(value)}" for key, value in values.items()) or job)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smolc.runtime.evaluate.pick import edge_notes, run, winner
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.evaluate import PickJob
+from smolc.runtime.jobs.manifest import Cluster, Manifest
+
+CLUSTER = Cluster(name="here", device="cpu", nodes=1, processes=1, parallel_jobs=1)
+MANIFEST = Manifest(smolc="0", edition=1, recipe="r", about="", hash="h", root=".", cluster=CLUSTER, jobs=())
+BASE = {"title": "t", "stage": "sft", "needs": [], "seed": 1, "device": "cpu"}
+
+
+def grid(folder: Path, losses: dict[float, Any], metric: str = "eval_loss", goal: str = "min") -> Context:
+    """One run a learning rate; a loss of None leaves no result at all."""
+    candidates = []
+    for lr, loss in losses.items():
+        job = f"sft.lr={lr}"
+        candidates.append({"job": job, "values": {"optim.lr": lr}})
+        if loss is not None:
+            place = folder / "out" / job
+            place.mkdir(parents=True)
+            extra = loss if isinstance(loss, dict) else {"eval_loss": loss}
+            (place / "result.json").write_text(
+                json.dumps({"model": {"out": f"{job}/model"}, "train_loss": 1, **extra})
+            )
+    job = {**BASE, "id": "sft.pick", "kind": "pick", "metric": metric, "goal": goal, "candidates": candidates}
+    return Context(folder, MANIFEST, PickJob.model_validate({**job, "scores": ["scores"]}, strict=False))
+
+
+def picked(context: Context) -> dict[str, Any]:
+    run(context)
+    return dict(json.loads((context.out / "result.json").read_text()))
+
+
+def test_the_smallest_loss_wins(tmp_path: Path) -> None:
+    result = picked(grid(tmp_path, {1e-4: 2.0, 1e-3: 1.0, 1e-2: 3.0}))
+    assert result["winner"] == "sft.lr=0.001"
+    assert result["model"] == {"out": "sft.lr=0.001/model"}
+    assert result["values"] == {"optim.lr": 1e-3}
+    assert [row["score"] for row in result["table"]] == [2.0, 1.0, 3.0]
+    assert result["notes"] == []
+
+
+def test_who_has_no_score_loses_and_is_listed(tmp_path: Path) -> None:
+    diverged = {"eval_loss": 0.1, "diverged": True}
+    result = picked(grid(tmp_path, {1e-4: 2.0, 1e-3: float("nan"), 1e-2: None, 1e-1: diverged, 1.0: {}}))
+    assert result["winner"] == "sft.lr=0.0001"
+    why = [row["why"] for row in result["table"]]
+    assert why == [
+        None,
+        "eval_loss is nan, not a finite number",
+        "left no result",
+        "diverged",
+        "has no eval_loss",
+    ]
+    assert "NaN" not in (tmp_path / "out" / "sft.pick" / "result.json").read_text()
+
+
+def test_no_score_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(
+        JobError, match=r"no run of the grid has a score by eval_loss: sft.lr=0.001: diverged"
+    ):
+        run(grid(tmp_path, {1e-3: {"diverged": True}}))
+
+
+def test_ties_go_to_the_first() -> None:
+    rows = [{"job": "a", "score": 1.0}, {"job": "b", "score": 1.0}]
+    for goal in ("min", "max"):
+        best = winner(rows, goal)
+        assert best is not None
+        assert best["job"] == "a"
+
+
+def test_a_task_is_read_from_the_scores(tmp_path: Path) -> None:
+    context = grid(tmp_path, {1e-4: 1.0, 1e-3: 2.0}, metric="words", goal="max")
+    subjects = [
+        {"name": f"run {lr}", "job": f"sft.lr={lr}", "template": None, "tokenizer": None}
+        for lr in (1e-4, 1e-3)
+    ]
+    evaluate = {
+        **BASE, "id": "scores", "kind": "evaluate", "role": "validation", "subjects": subjects, "tasks": [],
+        "decode": {"temperature": 0.0, "top_p": 1.0, "max_new": 8}, "strip_thinking": None, "batch": 8,
+        "precision": "fp32", "trust_remote_code": False,
+    }  # fmt: skip
+    (tmp_path / "jobs" / "scores").mkdir(parents=True)
+    (tmp_path / "jobs" / "scores" / "job.yaml").write_text(yaml.safe_dump(evaluate))
+    rows = [
+        {"model": "run 0.0001", "task": "words", "value": 0.2},
+        {"model": "run 0.001", "task": "other", "value": 0.1},
+        {"model": "run 0.001", "task": "words", "value": 0.9},
+    ]
+    (tmp_path / "out" / "scores").mkdir(parents=True)
+    (tmp_path / "out" / "scores" / "results.json").write_text(
+        json.dumps({"role": "validation", "rows": rows})
+    )
+    result = picked(context)
+    assert result["winner"] == "sft.lr=0.001"
+    assert [row["score"] for row in result["table"]] == [0.2, 0.9]
+    assert result["notes"] == ["the best optim.lr (1e-3) is the largest tried: extend the grid upwards"]
+
+
+def test_edges_of_the_grid() -> None:
+    two = [{"lr": lr, "beta": b} for lr in (1e-4, 1e-3, 1e-2) for b in (0.1, 0.5)]
+    assert edge_notes(two, {"lr": 1e-3, "beta": 0.1}) == [
+        "the best beta (0.1) is the smallest tried: extend the grid downwards"
+    ]
+    assert edge_notes([{"lr": 1e-3}], {"lr": 1e-3}) == []
+    assert edge_notes([{"loss": "ipo"}, {"loss": "apo"}], {"loss": "ipo"}) == []
