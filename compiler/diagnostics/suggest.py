@@ -8,8 +8,8 @@ from collections.abc import Iterable
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that `word` most likely stands for, or None if none is near.
 
-    Near means: equal but for case, `_` and `-`; or at most one edit (insertion, deletion, substitution, swap of
-    neighbours) for every three letters; or the one candidate that `word` (three letters or more) begins.
+    Near means: equal but for case, `_` and `-`; or at most one edit (insertion, deletion, substitution, swap
+    of neighbours) for every three letters; or the one candidate that `word` (three letters or more) begins.
     """
     wanted = _plain(word)
     if not wanted:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic, Edit, Severity, Source, Span
+from smolc.compiler.syntax.lex import Token
 from smolc.compiler.syntax.strings import unescape
 from smolc.compiler.syntax.tree import (
     Argument,
@@ -22,9 +23,6 @@ from smolc.compiler.syntax.tree import (
     Value,
 )
 from smolc.compiler.syntax.units import Problem, read_number
-
-if TYPE_CHECKING:
-    from lark import Token
 
 _BOOLS = {"true": True, "false": False}
 _FOREIGN = {
@@ -61,7 +59,7 @@ class Builder:
         return Path(parts, Span(self.source, parts[0].span.start, parts[-1].span.end))
 
     def span(self, token: Token) -> Span:
-        return Span(self.source, token.start_pos or 0, token.end_pos or 0)
+        return Span(self.source, token.start, token.end)
 
     def assign(self, tree: Any) -> Assign:
         path, value = self.path(tree.children[0].children), self.value(tree.children[1])
@@ -140,7 +138,7 @@ class Builder:
     def _unquote(self, token: Token) -> str:
         value, mistakes = unescape(str(token))
         for offset, length, message, help in mistakes:
-            start = (token.start_pos or 0) + offset
+            start = token.start + offset
             self._error("S042", "bad-escape", message, Span(self.source, start, start + length), help)
         return value
 

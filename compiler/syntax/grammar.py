@@ -1,7 +1,7 @@
 """The Lark parser for one statement.
 
 Building it from `grammar.lark` takes tens of milliseconds, so its tables are kept next to it as plain JSON
-(`grammar.json`, written by `python -m smolc.compiler.syntax.grammar`). They are used only if they were made
+(`grammar.json`, written by `write_tables`). They are used only if they were made
 from this grammar by this release of Lark; otherwise the parser is built. Nothing is unpickled and nothing is
 written at run time.
 """
@@ -69,7 +69,8 @@ def _from_tables() -> Lark | None:
         kept = json.loads(TABLES.read_text(encoding="utf-8"), object_pairs_hook=_numbered)
         if kept["key"] != key():
             return None
-        return Lark._load_from_dict(kept["data"], kept["memo"])
+        loaded: Lark = Lark._load_from_dict(kept["data"], kept["memo"])  # type: ignore[no-untyped-call]
+        return loaded
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -79,5 +80,6 @@ def _numbered(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
     return {int(k) if k.isdecimal() else k: v for k, v in pairs}
 
 
-if __name__ == "__main__":
+def write_tables() -> None:
+    """To be called after each change of the grammar or of Lark (a test says when)."""
     TABLES.write_text(tables() + "\n", encoding="utf-8")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
 
 from smolc.compiler.diagnostics import Source
-from smolc.compiler.syntax.lex import new
+from smolc.compiler.syntax.lex import Token
 from smolc.compiler.syntax.mend import CLOSE, OPEN, starts_statement
 
-if TYPE_CHECKING:
-    from lark import Token
-
 DEEPEST = 32
-# Blocks that stand at the top of a file. One of these heads at the start of a line means that whatever is still
-# open was to be closed before.
+# Blocks that stand at the top of a file. One of these heads at the start of a line means that whatever is
+# still open was to be closed before.
 TOP = frozenset({"recipe", "model", "dataset", "mixture", "template", "stage", "eval", "cluster"})
 # Blocks inside others; `kind` or `kind label` alone on a line is taken for a head that lacks its brace.
 KINDS = TOP | {"from", "sweep", "where", "expect", "task"}
@@ -39,7 +35,7 @@ class Layout:
 
     def column(self, at: int) -> int:
         """Characters before a token in its line."""
-        start = self.tokens[at].start_pos or 0
+        start = self.tokens[at].start
         return start - (self.source.text.rfind("\n", 0, start) + 1)
 
     def first_in_line(self, at: int) -> bool:
@@ -181,7 +177,7 @@ def _merge_braces(tokens: list[Token]) -> list[Token]:
             end = _end_of_braces(tokens, at)
             if end is not None:
                 last = tokens[end]
-                merged.append(new("BRACED", "{...}", token.start_pos or 0, last.end_pos))
+                merged.append(Token("BRACED", "{...}", token.start, last.end))
                 at = end + 1
                 continue
         merged.append(token)

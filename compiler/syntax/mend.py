@@ -6,14 +6,10 @@ Each function looks for one mistake and answers None if it is not that one; `men
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from smolc.compiler.diagnostics import Diagnostic, Edit, Label, Severity, Source, Span
-from smolc.compiler.syntax.lex import new
+from smolc.compiler.syntax.lex import Token
 from smolc.compiler.syntax.units import is_unit
-
-if TYPE_CHECKING:
-    from lark import Token
 
 OPEN = {"LPAR": "RPAR", "LSQB": "RSQB"}
 CLOSE = {"RPAR": "LPAR", "RSQB": "LSQB"}
@@ -21,8 +17,9 @@ VALUE_STARTS = {"NUMBER", "STRING", "TRIPLE", "NAME", "LSQB", "MINUS"}
 _VALUE_ENDS = {"NUMBER", "STRING", "TRIPLE", "NAME", "RPAR", "RSQB"}
 _WORDS = {
     "EQUAL": "`=`", "OPERATOR": "a comparison (`>=`, `==`, ...)", "DOT": "`.`", "COMMA": "`,`", "LPAR": "`(`",
-    "RPAR": "`)`", "RSQB": "`]`", "LBRACE": "`{`", "NAME": "a name", "STRING": "a string", "NUMBER": "a number",
-    "$END": "the end of the line", "PLUS": "`+`", "MINUS": "`-`", "SMOLC": "a statement",
+    "RPAR": "`)`", "RSQB": "`]`", "LBRACE": "`{`", "NAME": "a name", "STRING": "a string",
+    "NUMBER": "a number", "$END": "the end of the line", "PLUS": "`+`", "MINUS": "`-`",
+    "SMOLC": "a statement",
 }  # fmt: skip
 
 
@@ -54,8 +51,8 @@ class Case:
         at = self.at if at is None else at
         if at < len(self.tokens):
             token = self.tokens[at]
-            return Span(self.source, token.start_pos or 0, token.end_pos or 0)
-        end = (self.tokens[-1].end_pos or 0) if self.tokens else 0
+            return Span(self.source, token.start, token.end)
+        end = (self.tokens[-1].end) if self.tokens else 0
         return Span(self.source, end, end)
 
     def open_brackets(self) -> list[int]:
@@ -72,13 +69,13 @@ class Case:
     def replaced(self, kind: str, text: str) -> list[Token]:
         """The tokens, with another one in place of the one that does not fit."""
         old = self.tokens[self.at]
-        token = new(kind, text, old.start_pos or 0, old.end_pos)
+        token = Token(kind, text, old.start, old.end)
         return [*self.tokens[: self.at], token, *self.tokens[self.at + 1 :]]
 
     def inserted(self, kind: str, text: str) -> list[Token]:
         """The tokens, with one put before the one that does not fit."""
         at = self.span(self.at - 1).end if self.at else self.span().start
-        return [*self.tokens[: self.at], new(kind, text, at, at), *self.tokens[self.at :]]
+        return [*self.tokens[: self.at], Token(kind, text, at, at), *self.tokens[self.at :]]
 
     def removed(self) -> list[Token]:
         return [*self.tokens[: self.at], *self.tokens[self.at + 1 :]]
@@ -180,7 +177,7 @@ def _wrong_assignment(case: Case) -> Mended | None:
     if case.kind not in ("COLON", "ARROW"):
         return None
     after = case.tokens[case.at + 1] if case.at + 1 < len(case.tokens) else None
-    if after is not None and after.type == "BAD_COMMENT" and after.start_pos == case.span().end:
+    if after is not None and after.type == "BAD_COMMENT" and after.start == case.span().end:
         return _bare_text(case)
     inside = bool(case.open_brackets())
     if "EQUAL" not in case.expected and case.before not in ("STRING", "NAME"):
@@ -226,7 +223,7 @@ def _bare_text(case: Case) -> Mended | None:
     literal = _quoted(text[start:end])
     span = Span(case.source, start, end)
     found = error("S015", "text-without-quotes", "text stands in quotes", span, f"write {literal}", literal)
-    string = new("STRING", literal, start, end)
+    string = Token("STRING", literal, start, end)
     return Mended(found, [*case.tokens[: first + 1], string, *case.tokens[last + 1 :]])
 
 
@@ -249,9 +246,8 @@ def _wrong_character(case: Case) -> Mended | None:
     shown = character if character.isprintable() else f"U+{ord(character):04X}"
     right = instead.get(character)
     if right in (">=", "<=", "!="):
-        found = error(
-            "S022", "unexpected-character", f"`{shown}` is not an operator", case.span(), f"write `{right}`", right
-        )  # fmt: skip
+        message = f"`{shown}` is not an operator"
+        found = error("S022", "unexpected-character", message, case.span(), f"write `{right}`", right)
         return Mended(found, case.replaced("OPERATOR", right))
     help = f"write `{right}`" if right else None
     if character.isspace():
@@ -361,7 +357,7 @@ def _commas(case: Case) -> Mended | None:
         f"write `[{span.text}]`",
         f"[{span.text}]",
     )
-    start, end = new("LSQB", "[", span.start, span.start), new("RSQB", "]", span.end, span.end)
+    start, end = Token("LSQB", "[", span.start, span.start), Token("RSQB", "]", span.end, span.end)
     return Mended(found, [*case.tokens[: equal + 1], start, *case.tokens[equal + 1 :], end])
 
 
@@ -373,7 +369,7 @@ def _missing_between(case: Case) -> Mended | None:
         span = case.span(case.at - 1).to(case.span())
         joined = f"{case.tokens[case.at - 1]}{case.token}"
         found = error("S019", "space-in-number", "no space before a unit", span, f"write `{joined}`", joined)
-        number = new("NUMBER", joined, span.start, span.end)
+        number = Token("NUMBER", joined, span.start, span.end)
         return Mended(found, [*case.tokens[: case.at - 1], number, *case.tokens[case.at + 1 :]])
     if case.open_brackets():
         place = Span(case.source, case.span(case.at - 1).end, case.span(case.at - 1).end)
@@ -489,10 +485,10 @@ def said(token: Token | None) -> str:
     """A token in the user's words."""
     if token is None:
         return "the end of the line"
-    text = str(token)
+    text = token.split("\n")[0]
     text = text if len(text) <= 40 else text[:39] + "…"
     kinds = {"NAME": "the name ", "NUMBER": "the number ", "STRING": "the text ", "TRIPLE": "the text "}
-    return f"{kinds.get(token.type, '')}`{text.splitlines()[0] if text.strip() else text!r}`"
+    return f"{kinds.get(token.type, '')}`{text}`"
 
 
 def starts_statement(tokens: list[Token], at: int) -> bool:

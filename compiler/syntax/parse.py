@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Source, Span
 from smolc.compiler.syntax import statement
 from smolc.compiler.syntax.build import Builder
 from smolc.compiler.syntax.layout import DEEPEST, KINDS, Layout
-from smolc.compiler.syntax.lex import lex, new
+from smolc.compiler.syntax.lex import Token, lex
 from smolc.compiler.syntax.mend import error
 from smolc.compiler.syntax.tree import Block, File, Ident, Item, Number, Path, Text, Value
-
-if TYPE_CHECKING:
-    from lark import Token
 
 
 def parse(source: Source) -> tuple[File, list[Diagnostic]]:
@@ -103,7 +100,8 @@ class _Reader:
                 at += 1
             else:
                 at = self._statement(at)
-        end = Span(self.source, len(self.source.text), len(self.source.text))
+        last = len(self.source.text.rstrip())
+        end = Span(self.source, last, last)
         while self.stack:
             self._unclosed(end, "`}` is missing before the end of the file")
 
@@ -135,15 +133,10 @@ class _Reader:
     def _unclosed(self, place: Span, text: str) -> None:
         top = self.stack[-1]
         what = f"`{top.head.text}`" if len(top.head.text) < 60 and "\n" not in top.head.text else "this block"
+        labels = (Label(place, text),)
+        help = "add `}` on a line of its own"
         self.found.append(
-            error(
-                "S002",
-                "unclosed-block",
-                f"{what} is not closed",
-                top.head,
-                "add `}` on a line of its own",
-                labels=(Label(place, text),),
-            )  # fmt: skip
+            error("S002", "unclosed-block", f"{what} is not closed", top.head, help, labels=labels)
         )
         self._pop(None, place.start)
 
@@ -269,7 +262,7 @@ class _Reader:
             return [error("S026", "bad-head", message, place, help)], names
         if equal is not None and tokens[-1] is equal:
             written = " ".join(str(t) for t in names[:2])
-            span = Span(self.source, equal.start_pos or 0, equal.end_pos or 0)
+            span = Span(self.source, equal.start, equal.end)
             message = f"a block takes no `{equal}`"
             return [error("S027", "block-with-equals", message, span, f"write `{written} {{`", "")], names
         reading = statement.read(self.source, [*tokens, self.tokens[brace]])
@@ -300,17 +293,18 @@ class _Reader:
         self.found.extend(reading.found)
         for tree in reading.trees:
             builder = Builder(self.source)
+            item: Item | None = None
             match tree.data:
                 case "assign":
-                    item: Item | None = builder.assign(tree)
+                    item = builder.assign(tree)
                 case "compare":
                     item = builder.compare(tree)
                 case "drop":
                     item = builder.drop(tree, tokens[0])
                 case "edition":
-                    item = self._edition(builder, tree)
+                    self._edition(builder, tree)
                 case _:
-                    item = self._extends(builder, tree)
+                    self._extends(builder, tree)
             self.found.extend(builder.found[: 0 if reading.found else None])
             if item is not None and builder.whole:
                 self._add(item)
@@ -340,10 +334,10 @@ class _Reader:
 
     def _span(self, at: int) -> Span:
         token = self.tokens[at]
-        return Span(self.source, token.start_pos or 0, token.end_pos or 0)
+        return Span(self.source, token.start, token.end)
 
     def _head_span(self, tokens: list[Token]) -> Span:
-        return Span(self.source, tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
+        return Span(self.source, tokens[0].start, tokens[-1].end)
 
 
 @dataclass(frozen=True)
@@ -364,4 +358,4 @@ def _with_keyword(tokens: list[Token]) -> list[Token]:
     kind = _KEYWORDS.get(first) if first.type == "NAME" else None
     if kind is None or (len(tokens) > 1 and tokens[1].type in _NOT_AFTER_KEYWORD):
         return tokens
-    return [new(kind, str(first), first.start_pos or 0), *tokens[1:]]
+    return [Token(kind, first, first.start, first.end), *tokens[1:]]

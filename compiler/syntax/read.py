@@ -45,7 +45,8 @@ def _decode(data: bytes, shown: str) -> tuple[Source | None, list[Diagnostic]]:
     except UnicodeDecodeError as failure:
         line = data.count(b"\n", 0, failure.start) + 1
         column = failure.start - data.rfind(b"\n", 0, failure.start)
-        message = f"`{shown}` is not UTF-8: byte 0x{data[failure.start]:02x} at line {line}, byte {column} of the line"
+        where = f"line {line}, byte {column} of the line"
+        message = f"`{shown}` is not UTF-8: byte 0x{data[failure.start]:02x} at {where}"
         readable = Source(shown, _normal(data[: failure.start].decode("utf-8")))
         end = len(readable.text)
         return None, [
@@ -57,7 +58,7 @@ def _decode(data: bytes, shown: str) -> tuple[Source | None, list[Diagnostic]]:
 
 
 def check_characters(source: Source) -> list[Diagnostic]:
-    """Characters that are not shown, or that change how others are shown. One report for each line, ten at most."""
+    """Characters that are not shown, or change how others are shown; one report a line, ten at most."""
     found: list[Diagnostic] = []
     last = 0
     for match in _CONTROL.finditer(source.text):

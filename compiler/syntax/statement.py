@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic, Source
 from smolc.compiler.syntax.grammar import parser
+from smolc.compiler.syntax.lex import Token
 from smolc.compiler.syntax.mend import Case, mend
-
-if TYPE_CHECKING:
-    from lark import Token
 
 _MENDS = 12
 
@@ -59,12 +57,12 @@ def _attempt(tokens: list[Token], start: str) -> Any:
     """Lark's tree, or where it went wrong."""
     from lark.exceptions import UnexpectedToken
 
-    reader = parser().parse_interactive(start=start)
+    reader: Any = parser().parse_interactive(start=start)
     at = 0
     try:
         for at, token in enumerate(tokens):  # noqa: B007
             reader.feed_token(token)
         at = len(tokens)
-        return reader.feed_eof(tokens[-1] if tokens else None)
+        return reader.feed_eof()
     except UnexpectedToken as error:
         return _Failure(at, set(error.expected))

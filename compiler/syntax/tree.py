@@ -1,13 +1,12 @@
 """The syntax tree: what was written, and where.
 
-Nothing is interpreted here beyond units: names are not looked up, keys are not known. The tree of a file with mistakes
-holds everything that could be read.
+Nothing is interpreted here beyond units: names are not looked up, keys are not known. The tree of a file with
+mistakes holds everything that could be read; a statement that could not is missing from it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
 
 from smolc.compiler.diagnostics import Source, Span
 
@@ -36,9 +35,9 @@ class Path:
 class Number:
     """`64Ki`, `2e-5`, `3%`, `128seq`: `value` is scaled (`64Ki` -> 65536, `3%` -> 0.03).
 
-    `unit` is one of `units.UNITS` (`tok`, `seq`, `step`, `epoch`, `s`, `min`, `h`, `B`, `%`) or None. Durations are in
-    seconds with unit `s`, sizes (`GiB`) in bytes with unit `B`. `value` is an int when it is whole and was not written
-    with a fraction or an exponent, or has a scale (`1.5Mtok` -> 1500000); percentages are floats.
+    `unit` is one of `tok`, `seq`, `step`, `epoch`, `s`, `B`, `%` or None. Durations are in seconds with unit
+    `s`, sizes (`GiB`) in bytes with unit `B`. `value` is an int when it is whole and was not written with a
+    fraction or an exponent, or has a scale (`1.5Mtok` -> 1500000); percentages are floats.
     """
 
     value: int | float
@@ -66,7 +65,7 @@ class Bool:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A bare name or path used as a value: `all`, `bf16`, `sft.best`. What it names is decided by the model."""
+    """A bare name or path used as a value: `all`, `bf16`, `sft.best`. The model decides what it names."""
 
     path: Path
     span: Span
@@ -96,7 +95,7 @@ class List:
     span: Span
 
 
-Value = Union[Number, Text, Bool, Ref, Call, List]
+Value = Number | Text | Bool | Ref | Call | List
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`kind label { ... }`; `head` spans kind and label, `close` is the closing brace (None if it is missing)."""
+    """`kind label { ... }`; `head` spans kind and label, `close` is the closing brace (None if missing)."""
 
     kind: Ident
     label: Ident | None
@@ -139,7 +138,7 @@ class Block:
     close: Span | None
 
 
-Item = Union[Assign, Compare, Drop, Block]
+Item = Assign | Compare | Drop | Block
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ _ALIASES = {
 }  # fmt: skip
 # A scale that could mean two things -> what it could have meant.
 _AMBIGUOUS = {
-    "K": ("k", "Ki"), "m": ("M", "min"), "b": ("B",), "G": ("B", "Gi", "GiB"), "t": ("T",), "g": ("B", "Gi", "GiB"),
-    "KB": ("KiB", "k"), "kB": ("KiB", "k"), "MB": ("MiB", "M"), "GB": ("GiB", "B"), "TB": ("TiB", "T"),
-    "kb": ("KiB", "k"), "mb": ("MiB", "M"), "gb": ("GiB", "B"), "ki": ("Ki",), "mi": ("Mi",), "gi": ("Gi",),
-    "KI": ("Ki",), "MI": ("Mi",), "GI": ("Gi",),
+    "K": ("k", "Ki"), "m": ("M", "min"), "b": ("B",), "t": ("T",), "G": ("B", "Gi", "GiB"),
+    "g": ("B", "Gi", "GiB"), "KB": ("KiB", "k"), "kB": ("KiB", "k"), "MB": ("MiB", "M"),
+    "GB": ("GiB", "B"), "TB": ("TiB", "T"), "kb": ("KiB", "k"), "mb": ("MiB", "M"), "gb": ("GiB", "B"),
+    "ki": ("Ki",), "mi": ("Mi",), "gi": ("Gi",), "KI": ("Ki",), "MI": ("Mi",), "GI": ("Gi",),
 }  # fmt: skip
 
 _NUMBER = re.compile(
