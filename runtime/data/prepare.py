@@ -1,0 +1,265 @@
+"""`kind: prepare`: from files to the tokens that a stage is trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smolc.runtime.data.arrow import write_dataset
+from smolc.runtime.data.encode import Answered, Encoded, Encoder
+from smolc.runtime.data.formats import Text
+from smolc.runtime.data.holdout import hold_out
+from smolc.runtime.data.load import Examples, Loaded, encode, read_examples
+from smolc.runtime.data.mixing import Draw, Supply, mix
+from smolc.runtime.data.packing import best_fit, wrapped
+from smolc.runtime.data.shuffle import permutation
+from smolc.runtime.data.stats import (
+    PREVIEW_ROWS,
+    Item,
+    length_summary,
+    longest_of,
+    preview,
+    tokens_of,
+    trained_of,
+)
+from smolc.runtime.data.template import ChatTemplate
+from smolc.runtime.data.tokenizer import SHIPPED, choose_pad, load_tokenizer, single_token
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.files import write_atomically
+from smolc.runtime.jobs.prepare import PrepareJob, Share, TemplateSpec
+
+
+def run(context: Context) -> None:
+    """Write `train/`, `validation/`, `tokenizer/`, `stats.json`, `preview.json` and `result.json`."""
+    job: PrepareJob = context.job  # type: ignore[assignment]
+    if job.packing != "none" and job.method not in ("cpt", "sft"):
+        raise JobError(f"{job.method} cannot be packed: its rows are pairs", help="say packing = none")
+    examples = [read_examples(spec, job, context.user_file) for spec in job.sources]
+    total = sum(len(e.rows) for e in examples)
+    context.progress(0, total, "row", "tokenizing")
+    tokenizer = load_tokenizer(context.model_of(job.model), job.trust_remote_code)
+    chats = any(not isinstance(e.rows[0][1], Text) for e in examples)
+    template = read_template(context.folder, job.template, tokenizer) if chats else None
+    if template is not None:
+        _check_markers(template, job)
+    end_text = _end_of_turn(job.template, template, tokenizer)
+    end = single_token(tokenizer, end_text) if end_text is not None else None
+    encoder = Encoder(tokenizer, template, job.loss_on, end, end_text)
+    sources = _encode_all(
+        examples, job, encoder, lambda done: context.progress(done, total, "row", "tokenizing")
+    )
+
+    held = [np.zeros(len(s.items), dtype=bool) for s in sources]
+    if job.holdout is not None:
+        names = [s.spec.name for s in sources]
+        held = [np.asarray(h) for h in hold_out([s.keys for s in sources], names, job.holdout, job.seed)]
+    kept = [np.flatnonzero(~h) for h in held]
+    supplies = [
+        Supply(s.spec.name, np.asarray([tokens_of(s.items[i]) for i in rows.tolist()]), s.spec.weight)
+        for s, rows in zip(sources, kept, strict=True)
+    ]
+    draws = mix(supplies, job.basis, job.budget_tokens, job.seed)
+    chosen = [rows[draw.rows] for rows, draw in zip(kept, draws, strict=True)]
+    picked = [(s, i) for s, rows in enumerate(chosen) for i in rows.tolist()]
+    order = permutation(len(picked), job.seed, "mixture").tolist()
+    train = [sources[s].items[i] for s, i in (picked[n] for n in order)]
+    validation = [s.items[i] for s, h in zip(sources, held, strict=True) for i in np.flatnonzero(h).tolist()]
+
+    bins = _write(context.out / "train", train, job)
+    if validation:
+        _write(context.out / "validation", validation, job)
+    notes = _save_tokenizer(context.out / "tokenizer", tokenizer, template, end_text, train + validation)
+    seen = [
+        (s, i) for s, rows in enumerate(chosen) for i in rows[: 1 + PREVIEW_ROWS // len(sources)].tolist()
+    ]
+    shown = [
+        (sources[s].spec.name, sources[s].places[i], sources[s].items[i]) for s, i in seen[:PREVIEW_ROWS]
+    ]
+    _write_json(context.out / "preview.json", preview(tokenizer, shown))
+    tokens = sum(map(tokens_of, train))
+    result = {
+        "rows": len(train),
+        "bins": bins,
+        "tokens": tokens,
+        "trained_tokens": sum(map(trained_of, train)),
+        "validation_rows": len(validation),
+        "mean_length": round(tokens / len(train), 2),
+        "fill": round(tokens / (bins * job.length), 4) if job.packing != "none" else None,
+    }
+    stats = {
+        **result,
+        "length": job.length,
+        "packing": job.packing,
+        "basis": job.basis,
+        "sources": [
+            _source_stats(s, h, rows, draw)
+            for s, h, rows, draw in zip(sources, held, chosen, draws, strict=True)
+        ],
+        "lengths": length_summary([longest_of(item) for item in train]),
+        "notes": notes,
+    }
+    _write_json(context.out / "stats.json", stats)
+    context.write_result(result)
+    context.progress(total, total, "row", f"{tokens:,} tokens")
+    print(f"{len(train):,} rows, {tokens:,} tokens, {result['trained_tokens']:,} of them trained")
+
+
+def read_template(folder: Path, spec: TemplateSpec | None, tokenizer: Any) -> ChatTemplate:
+    """The recipe's template, or the tokenizer's own. Raises JobError if there is none or it is not valid."""
+    if spec is not None and spec.file is not None:
+        name = spec.file
+        try:
+            source = (folder / spec.file).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise JobError(f"{name}: the template cannot be read: {error}") from error
+    else:
+        name, source = "the tokenizer's chat template", tokenizer.chat_template
+        if source is None:
+            raise JobError(
+                "the tokenizer has no chat template, and the stage names none",
+                help=f"declare a template; these are shipped: {SHIPPED}",
+            )
+    # The special tokens are variables, as in tokenizer.apply_chat_template.
+    variables = dict(tokenizer.special_tokens_map)
+    if spec is not None and spec.end_of_turn is not None:
+        variables["eos_token"] = spec.end_of_turn
+    return ChatTemplate(name, source, {**variables, **(spec.kwargs if spec else {})})
+
+
+def _check_markers(template: ChatTemplate, job: PrepareJob) -> None:
+    if (
+        job.method in ("cpt", "sft")
+        and job.loss_on in ("assistant", "last_turn")
+        and not template.marks_generation
+    ):
+        raise JobError(
+            f"{template.name}: has no {{% generation %}} markers, which loss_on = {job.loss_on} needs to know what the "
+            "assistant said",
+            help="put {% generation %} before and {% endgeneration %} after the assistant's words and their end-of-turn, "
+            f"use a shipped template ({SHIPPED}), or say loss_on = completion",
+        )
+
+
+def _end_of_turn(spec: TemplateSpec | None, template: ChatTemplate | None, tokenizer: Any) -> str | None:
+    """What ends a turn: as the recipe says, else the end-of-text token if the template writes it."""
+    if spec is not None and spec.end_of_turn is not None:
+        return spec.end_of_turn
+    eos: str | None = tokenizer.eos_token
+    if template is not None and eos and (eos in template.source or "eos_token" in template.source):
+        return eos
+    return None
+
+
+def _encode_all(
+    examples: list[Examples], job: PrepareJob, encoder: Encoder, tell: Callable[[int], None]
+) -> list[Loaded]:
+    sources: list[Loaded] = []
+    before = 0
+    for source in examples:
+        sources.append(encode(source, job, encoder, lambda done, before=before: tell(before + done)))  # type: ignore[misc]
+        before += len(source.rows)
+        source.rows = []
+    return sources
+
+
+def _write(folder: Path, items: list[Item], job: PrepareJob) -> int:
+    """Write one dataset; the number of its rows."""
+    if isinstance(items[0], Answered):
+        answered = [item for item in items if isinstance(item, Answered)]
+        names = ("chosen", "rejected") if len(answered[0].answers) == 2 else ("completion",)
+        columns: dict[str, Any] = {"prompt_ids": [a.prompt for a in answered]}
+        for number, name in enumerate(names):
+            columns[f"{name}_ids"] = [a.answers[number] for a in answered]
+        columns["prompt"] = [a.prompt_text for a in answered]
+        for number, name in enumerate(names):
+            columns[name] = [a.answer_texts[number] for a in answered]
+        if job.method == "kto":
+            columns["label"] = [bool(a.label) for a in answered]
+        write_dataset(folder, columns)
+        return len(answered)
+    rows = [item for item in items if isinstance(item, Encoded)]
+    lengths = [len(r.ids) for r in rows]
+    if job.packing == "wrapped":
+        bins = wrapped(lengths, job.length)
+    elif job.packing == "best_fit":
+        bins = [[(n, 0, lengths[n]) for n in numbers] for numbers in best_fit(lengths, job.length)]
+        bins = [bins[n] for n in permutation(len(bins), job.seed, "bins").tolist()]
+    else:
+        bins = [[(n, 0, length)] for n, length in enumerate(lengths)]
+    labels = [np.where(r.trained, r.ids, np.int32(-100)) for r in rows]
+    columns = {
+        "input_ids": [np.concatenate([rows[n].ids[a:b] for n, a, b in pieces]) for pieces in bins],
+        "labels": [np.concatenate([_without_first(labels[n][a:b]) for n, a, b in pieces]) for pieces in bins],
+    }
+    if job.packing != "none":
+        columns["seq_lengths"] = [np.asarray([b - a for _, a, b in pieces]) for pieces in bins]
+    write_dataset(folder, columns)
+    return len(bins)
+
+
+def _without_first(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The first token of a document is predicted from nothing, or in a bin from the document before: never trained."""
+    if labels[0] == -100:
+        return labels
+    return np.concatenate([np.asarray([-100], dtype=np.int32), labels[1:]])
+
+
+def _save_tokenizer(
+    folder: Path, tokenizer: Any, template: ChatTemplate | None, end_text: str | None, items: list[Item]
+) -> list[str]:
+    notes = []
+    if template is not None:
+        tokenizer.chat_template = template.source
+        if "strftime_now" in template.source:
+            notes.append(
+                f"{template.name} writes today's date: the same recipe gives other tokens on another day"
+            )
+        if end_text is None:
+            notes.append("end_of_turn is not given, so it was not checked that the model learns to stop")
+    if end_text is not None and tokenizer.eos_token != end_text:
+        notes.append(f"end of text: {end_text} (was {tokenizer.eos_token})")
+        tokenizer.eos_token = end_text
+    used: set[int] = set()
+    for item in items:
+        arrays = [item.ids] if isinstance(item, Encoded) else [item.prompt, *item.answers]
+        for ids in arrays:
+            used.update(ids.tolist())
+    pad = choose_pad(tokenizer, np.asarray(sorted(used)), template)
+    if pad:
+        notes.append(pad)
+    tokenizer.save_pretrained(folder)
+    return notes
+
+
+def _source_stats(
+    source: Loaded, held: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], draw: Draw
+) -> dict[str, Any]:
+    weight = source.spec.weight
+    items = [source.items[i] for i in rows.tolist()]
+    return {
+        "name": source.spec.name,
+        "weight": weight.type,
+        "declared_share": weight.share if isinstance(weight, Share) else None,
+        "realised_share": round(draw.share, 6),
+        "epochs": round(draw.epochs, 4),
+        "rows": len(items),
+        "tokens": sum(map(tokens_of, items)),
+        "trained_tokens": sum(map(trained_of, items)),
+        "rows_read": source.read,
+        "rows_filtered": source.filtered,
+        "holdout_rows": int(held.sum()),
+        "overlong": source.counts.overlong,
+        "dropped": source.counts.dropped,
+        "cut_at_turn": source.counts.cut_at_turn,
+        "cut_within_turn": source.counts.cut_within_turn,
+        "untrained": source.counts.untrained,
+    }
+
+
+def _write_json(path: Path, content: object) -> None:
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,68 @@
+"""Rows as they were read, and the one error that names all that is wrong with a source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from smolc.runtime.jobs.errors import JobError
+
+SHOWN = 5  # bad rows named in one error
+
+
+@dataclass(slots=True)
+class Row:
+    """One record. `number` counts from 1: lines of a jsonl or csv file (unit `line`), records of the others (`row`)."""
+
+    file: str
+    unit: str
+    number: int
+    data: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        return place(self.file, self.unit, self.number)
+
+
+def place(file: str, unit: str, number: int) -> str:
+    """`chats.jsonl:17`, or `chats.parquet row 17` where there are no lines."""
+    return f"{file}:{number}" if unit == "line" else f"{file} row {number}"
+
+
+class RowError(Exception):
+    """What is wrong with one row: what was expected and what was found. Never leaves this package."""
+
+
+@dataclass
+class Problems:
+    """Bad rows of one source, collected so that a person sees several at once and how many there are."""
+
+    source: str
+    shown: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, where: str, what: str) -> None:
+        self.count += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append(f"{where}: {what}")
+
+    def check(self, help: str | None = None) -> None:
+        """Raises JobError if there are any."""
+        if not self.count:
+            return
+        noun = "row" if self.count == 1 else "rows"
+        lines = [f"{self.source}: {self.count} bad {noun}", *self.shown]
+        if self.count > len(self.shown):
+            lines.append(f"... and {self.count - len(self.shown)} more")
+        raise JobError("\n  ".join(lines), help=help)
+
+
+def found(value: object, limit: int = 60) -> str:
+    """A value as shown in a message: its JSON type and how it begins."""
+    names = {str: "text", bool: "true/false", int: "number", float: "number", list: "list", dict: "object"}
+    if value is None:
+        return "null"
+    text = repr(value)
+    return (
+        f"{names.get(type(value), type(value).__name__)} {text[:limit]}{'...' if len(text) > limit else ''}"
+    )

@@ -1,0 +1,144 @@
+"""Chat templates: rendering, and what of it the assistant said.
+
+The environment is transformers' own (sandboxed and immutable, with `{% generation %}`), so what is trained is what
+inference renders. On top of it: arithmetic cannot build gigabytes, and a template that does not end is stopped.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
+from transformers.utils.chat_template_utils import _cached_compile_jinja_template
+
+from smolc.runtime.data.formats import Message
+from smolc.runtime.jobs.errors import JobError
+
+SECONDS = 20.0  # for one conversation; a real template takes well under a millisecond
+LONGEST = 1 << 26  # characters that `*` may build
+REASONING = ("reasoning_content", "thinking", "reasoning")
+
+_MARKER = re.compile(r"{%[-+]?\s*generation\s*[-+]?%}")
+
+Spans = list[tuple[int, int]]
+
+
+class RenderError(Exception):
+    """A conversation that the template does not render; the message names the template's line."""
+
+
+@dataclass
+class ChatTemplate:
+    """name: what messages call it. kwargs: variables fixed by the recipe."""
+
+    name: str
+    source: str
+    kwargs: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        # A new environment for each template, never the cached one: it is changed below.
+        environment = _cached_compile_jinja_template("").environment
+        environment.intercepted_binops = frozenset(["*", "**"])
+        environment.call_binop = _guarded
+        try:
+            with _time_limit():
+                self._compiled = environment.from_string(self.source)
+        except TemplateSyntaxError as error:
+            raise JobError(
+                f"{self.name}:{error.lineno}: the template is not valid: {error.message}"
+            ) from error
+        except (TemplateError, RecursionError, _TooLong) as error:
+            raise JobError(f"{self.name}: the template is not valid: {error}") from error
+
+    @property
+    def marks_generation(self) -> bool:
+        return _MARKER.search(self.source) is not None
+
+    def render(
+        self,
+        messages: list[Message],
+        tools: list[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        prompt: bool = False,
+    ) -> tuple[str, Spans]:
+        """The text, and the character ranges within `{% generation %}`.
+
+        prompt: end with what makes the assistant speak (`add_generation_prompt`). Raises RenderError.
+        """
+        blocks: list[str] = []
+        spans: Spans = []
+        values = {**self.kwargs, **(kwargs or {})}
+        values.update(messages=[_aliased(m) for m in messages], tools=tools, documents=None)
+        values["add_generation_prompt"] = prompt
+        try:
+            with _time_limit(), self._compiled.environment.activate_tracker(blocks, spans):
+                for block in self._compiled.generate(**values):
+                    blocks.append(block)
+        except _TooLong:
+            raise RenderError(f"{self.name}: did not end within {SECONDS:.0f} seconds") from None
+        except MemoryError:
+            raise RenderError(f"{self.name}: needs more memory than there is") from None
+        except Exception as error:  # a template can raise whatever Python's operators do
+            line = _line_of(error)
+            kind = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
+            unsafe = " (templates are run in a sandbox)" if isinstance(error, SecurityError) else ""
+            raise RenderError(f"{self.name}{f':{line}' if line else ''}: {kind}{error}{unsafe}") from error
+        return "".join(blocks), spans
+
+
+def _aliased(message: Message) -> Message:
+    """Reasoning under the names that inference gives it (`reasoning_content` and `thinking`)."""
+    reasoning = next((message[key] for key in REASONING if key in message), None)
+    return (
+        message if reasoning is None else {"thinking": reasoning, **message, "reasoning_content": reasoning}
+    )
+
+
+def _guarded(context: Any, operator: str, left: Any, right: Any) -> Any:
+    if operator == "**":
+        if abs(left) > 1_000_000 or abs(right) > 64:
+            raise SecurityError(f"{left} ** {right} is too large")
+        return left**right
+    for sequence, times in ((left, right), (right, left)):
+        if hasattr(sequence, "__len__") and isinstance(times, int) and len(sequence) * times > LONGEST:
+            raise SecurityError(f"a text or list of {len(sequence)} times {times} is too large")
+    if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > 4096:
+        raise SecurityError("a number of more than 4096 bits is too large")
+    return left * right
+
+
+def _line_of(error: BaseException) -> int | None:
+    """Line of the template where rendering failed."""
+    frames = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == "<template>"]
+    return frames[-1] if frames else getattr(error, "lineno", None)
+
+
+class _TooLong(BaseException):
+    pass
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Stops what takes longer than SECONDS. Signals reach only the main thread, where jobs run."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
