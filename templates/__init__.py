@@ -1,0 +1,1 @@
+"""What generated files are made from: jinja files, and the chat templates that smolc ships."""

@@ -13,7 +13,7 @@ from smolc.compiler.model.types import Link
 Declared = Mapping[str, set[str]]
 """Labels by kind, also of blocks that have mistakes of their own: a reference to one is not a second mistake."""
 
-PARTS = ("best", "last")
+PARTS = ("best",)
 
 
 def check_names(links: Iterable[tuple[Link, tuple[str, ...]]], declared: Declared) -> list[Diagnostic]:
@@ -38,7 +38,7 @@ def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Dia
         help = f"did you mean `{link.name}.{near}`?" if near and "stage" in fitting else None
         message = f"`{link.name}` has no `{link.part}`"
         if "stage" in fitting:
-            message += "; a stage has `best` (its grid's winner) and `last`"
+            message += "; a stage has `best`, its grid's winner"
         yield _error("L003", "unknown-part", message, link.span, help)
 
 

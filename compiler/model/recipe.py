@@ -44,9 +44,11 @@ class Recipe(Noun):
 
 
 class Run(Noun):
-    """One point of a stage's grid: the values that set it apart, as written, and the stage with them put in."""
+    """One point of a stage's grid: the values that set it apart (as written, and as numbers where they are some), and
+    the stage with them put in."""
 
-    values: dict[str, str]
+    written: dict[str, str]
+    values: dict[str, str | int | float | bool]
     stage: Stage
 
 

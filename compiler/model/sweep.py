@@ -18,7 +18,7 @@ from smolc.compiler.syntax import tree
 def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -> tuple[Run, ...]:
     """The runs of a stage: one without values if it has no sweep. A value that does not fit is reported once."""
     if stage.sweep is None:
-        return (Run(values={}, stage=stage),)
+        return (Run(written={}, values={}, stage=stage),)
     sweep = stage.sweep
     points = _points(name, sweep, found)
     runs = []
@@ -35,8 +35,9 @@ def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -
                 reported.add(key)
                 found.append(mistake)
         if made is not None and not reading.found:
-            values = {str(path): value.span.text for path, value in point}
-            runs.append(Run(values=values, stage=made))
+            written = {str(path): value.span.text for path, value in point}
+            values = {str(path): getattr(value, "value", value.span.text) for path, value in point}
+            runs.append(Run(written=written, values=values, stage=made))
     return tuple(runs)
 
 

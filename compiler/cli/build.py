@@ -1,0 +1,57 @@
+"""`smolc build`: recipe -> compiled folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from smolc.compiler.cli.common import Compiled, compile_recipe, show
+from smolc.compiler.diagnostics.types import has_errors
+
+OPTIONS = (
+    click.argument("recipe", type=click.Path()),
+    click.option("--on", metavar="CLUSTER", help="Where it will run: a cluster of the recipe, or 8xh100, 2x8xh100, cpu."),
+    click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value: sft.optim.lr=1e-5."),
+    click.option("-o", "--out", type=click.Path(), help="Folder to write; build/NAME unless given."),
+)
+
+
+@click.command()
+def command(recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None) -> None:
+    """Compile RECIPE into a folder that a person can read and run."""
+    folder, compiled = build_folder(recipe, on, overrides, out)
+    assert compiled.plan is not None
+    jobs = len(compiled.plan.jobs)
+    click.echo(f"{folder}: {jobs} jobs, plan {compiled.plan.hash[:12]}")
+    click.echo(f"read {folder}/run.sh; run it, or `smolc run {recipe}`")
+
+
+for _option in reversed(OPTIONS):
+    command = _option(command)
+
+
+def build_folder(
+    recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None
+) -> tuple[Path, Compiled]:
+    """Compile and write. Ends the program with 1 on errors in the recipe, 2 if the folder cannot be written."""
+    compiled = compile_recipe(recipe, overrides, on)
+    show(compiled.found)
+    if compiled.plan is None or compiled.resolved is None or has_errors(compiled.found):
+        from smolc.compiler.diagnostics.render import render_summary
+
+        click.echo(f"nothing was built: {render_summary(compiled.found)}", err=True)
+        sys.exit(2 if compiled.resolved is None else 1)
+    from smolc.compiler.plan.paths import root_of
+    from smolc.compiler.render import FolderRefused, files, write
+
+    folder = Path(out) if out else Path("build") / compiled.plan.recipe
+    root = Path(os.path.relpath(root_of(compiled.resolved), folder.resolve())).as_posix()
+    try:
+        write(folder, files(compiled.plan, root, Path(recipe).name))
+    except FolderRefused as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    return folder, compiled

@@ -1,0 +1,61 @@
+"""What the commands share: going from a file to a recipe or a plan, and showing what was found."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smolc.compiler.diagnostics import Diagnostic
+from smolc.compiler.diagnostics.types import has_errors
+
+if TYPE_CHECKING:
+    from smolc.compiler.model.recipe import Recipe
+    from smolc.compiler.plan.types import Plan
+    from smolc.compiler.resolve import Resolved
+
+
+@dataclass
+class Compiled:
+    """As far as it went: each is None where errors stopped it."""
+
+    resolved: Resolved | None
+    recipe: Recipe | None
+    plan: Plan | None
+    found: list[Diagnostic]
+
+
+def compile_recipe(path: str, overrides: tuple[str, ...] = (), on: str | None = None) -> Compiled:
+    """Text to plan, with lint's findings; everything that is wrong is in `found`."""
+    from smolc.compiler.resolve import resolve
+
+    resolved, found = resolve(Path(path), overrides, shown=path)
+    if resolved is None:
+        return Compiled(None, None, None, found)
+    from smolc.compiler.model.build import build
+
+    broken = has_errors(found)
+    recipe, more = build(resolved)
+    found.extend(more)
+    if recipe is None or broken:
+        return Compiled(resolved, None, None, found)
+    from smolc.compiler.plan import plan
+
+    made, more = plan(recipe, resolved, on)
+    found.extend(more)
+    from smolc.compiler.lint import lint
+
+    found.extend(lint(recipe, resolved))
+    return Compiled(resolved, recipe, made, found)
+
+
+def show(found: list[Diagnostic], form: str = "full") -> None:
+    """Print diagnostics; colours only where somebody looks."""
+    from smolc.compiler.diagnostics.render import render_concise, render_full, render_json
+
+    if form == "json":
+        sys.stdout.write(render_json(found) + "\n")
+    elif found:
+        text = render_concise(found) if form == "concise" else render_full(found, color=sys.stdout.isatty())
+        sys.stdout.write(text.rstrip("\n") + "\n")

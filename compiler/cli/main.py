@@ -1,0 +1,58 @@
+"""`smolc`: the command. Each subcommand is a file of its own, imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+import smolc
+
+COMMANDS = {
+    "build": "compile a recipe into a folder of jobs",
+    "lint": "review recipes",
+    "run": "build and run a recipe, and end in a report",
+    "explain": "what a rule checks, why, and what to write instead",
+}
+
+
+class Lazy(click.Group):
+    """Loads `smolc.compiler.cli.NAME` for a command, so that `--version` needs nothing else."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = import_module(f"smolc.compiler.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from smolc.compiler.diagnostics.suggest import closest
+
+            near = closest(args[0], COMMANDS)
+            ctx.fail(f"no such command: {args[0]}" + (f"; did you mean `{near}`?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(smolc.__version__, prog_name="smolc")
+def command() -> None:
+    """Recipes for post-training language models: review them, compile them, run them."""
+
+
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # A recipe may hold characters that a terminal's encoding lacks; they are shown escaped, not as a crash.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    command()

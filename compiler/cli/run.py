@@ -1,0 +1,45 @@
+"""`smolc run`: build, then run what is not done, and end in a report."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import click
+
+from smolc.compiler.cli.build import OPTIONS, build_folder
+from smolc.compiler.diagnostics.types import Severity
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Independent jobs at the same time.")
+def command(
+    recipe: str,
+    on: str | None,
+    overrides: tuple[str, ...],
+    out: str | None,
+    dry_run: bool,
+    jobs: int | None,
+) -> None:
+    """Build RECIPE, run its jobs and write report.html. What is done already is not done again."""
+    folder, compiled = build_folder(recipe, on, overrides, out)
+    missing = [d for d in compiled.found if d.name == "missing-file" and d.severity is Severity.INFO]
+    if missing and not dry_run:
+        click.echo("error: nothing was run, since files that the recipe reads are missing (see above)", err=True)
+        sys.exit(1)
+    if importlib.util.find_spec("torch") is None and not dry_run:
+        click.echo("error: running needs torch and its friends: pip install 'smolc[train]'", err=True)
+        sys.exit(2)
+    arguments = [sys.executable, "-m", "smolc.runtime.execute", str(folder)]
+    arguments += ["--dry-run"] if dry_run else []
+    arguments += ["--jobs", str(jobs)] if jobs else []
+    try:
+        sys.exit(subprocess.run(arguments, check=False).returncode)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+for _option in reversed(OPTIONS):
+    command = _option(command)

@@ -1,0 +1,209 @@
+"""The arrow Recipe -> Plan."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.diagnostics.types import has_errors
+from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.links import stage_order
+from smolc.compiler.model.methods import Cpt, Dpo, Kto
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Minimum, Stage
+from smolc.compiler.model.types import Link
+from smolc.compiler.plan import templates
+from smolc.compiler.plan.cluster import choose
+from smolc.compiler.plan.data import model_body, prepare_body
+from smolc.compiler.plan.evals import evaluate_body, gate_body
+from smolc.compiler.plan.train import train_body
+from smolc.compiler.plan.types import Cluster, Job, Plan, digest
+from smolc.compiler.resolve import Resolved
+
+EDITION = 1
+
+
+def plan(recipe: Recipe, resolved: Resolved, on: str | None = None) -> tuple[Plan | None, list[Diagnostic]]:
+    """All jobs of a recipe on a cluster; None if there are errors."""
+    cluster, found = choose(recipe, on)
+    if cluster is None:
+        return None, found
+    planner = _Planner(recipe, resolved, cluster, found)
+    planner.run()
+    if has_errors(found):
+        return None, found
+    made = Plan(recipe.name, recipe.about, EDITION, cluster, tuple(planner.jobs.values()), planner.texts)
+    return made, found
+
+
+class _Planner:
+    """Collects jobs in running order."""
+
+    def __init__(self, recipe: Recipe, resolved: Resolved, cluster: Cluster, found: list[Diagnostic]) -> None:
+        self.recipe = recipe
+        self.resolved = resolved
+        self.cluster = cluster
+        self.found = found
+        self.jobs: dict[str, Job] = {}
+        self.texts: dict[str, str] = {}
+
+    def run(self) -> None:
+        for name, template in self.recipe.templates.items():
+            text, problem = templates.text_of(template, self.resolved)
+            if problem is not None:
+                self.found.append(problem)
+            if text is not None:
+                self.texts[f"templates/{name}.jinja"] = text
+        if has_errors(self.found):
+            return
+        for link in [s.init for s in self.recipe.stages.values()] + [x for e in self.recipe.evals.values() for x in e.of]:
+            if link.name in self.recipe.models:
+                self._model(link.name)
+        for name in stage_order(self.recipe):
+            self._stage(name)
+        for name, evaluation in self.recipe.evals.items():
+            self._eval(name, evaluation)
+        self._add("report", "report", "the report: curves, grids, shares, samples", None, tuple(self.jobs), {})
+
+    def _add(
+        self, id: str, kind: str, title: str, stage: str | None, needs: tuple[str, ...], body: dict[str, Any]
+    ) -> str:
+        """Add a job; gates are left out of what others need, so that a report is written when one fails."""
+        if id in self.jobs:
+            return id
+        needs = tuple(dict.fromkeys(n for n in needs if n in self.jobs and self.jobs[n].kind != "gate"))
+        body = {"seed": self.recipe.seed, "device": self.cluster.device, **body}
+        files = {name: digest(self.texts[name]) for name in _files(body)}
+        hash = digest([kind, body, files, [self.jobs[n].hash for n in needs]])
+        self.jobs[id] = Job(id, kind, title, stage, needs, body, hash)
+        return id
+
+    def _model(self, name: str) -> str:
+        model = self.recipe.models[name]
+        body = model_body(model, self.resolved)
+        source = body["source"]
+        said = source.get("id") or source.get("path") or f"a {source['architecture']} from scratch"
+        return self._add(name, "model", f"start model: {said}", None, (), body)
+
+    def _job_of(self, link: Link) -> str:
+        """The job that ends with the model a link names."""
+        if link.name in self.recipe.models:
+            return self._model(link.name)
+        return f"{link.name}-best" if self.recipe.stages[link.name].sweep else link.name
+
+    def _template(self, name: str | None) -> dict[str, Any]:
+        return templates.spec(name, self.recipe, f"templates/{name}.jinja" in self.texts)
+
+    def _stage(self, name: str) -> None:
+        stage = self.recipe.stages[name]
+        root = templates.model_of(stage, self.recipe)
+        template = None if isinstance(stage.method, Cpt) else self._template(templates.template_of(stage, self.recipe))
+        body = prepare_body(stage, root, template, self.recipe, self.resolved)
+        data = self._add(
+            f"{name}-data", "prepare", f"{name}: mix, render, mask and pack {stage.data.name}", name, (root,), body
+        )
+        runs = self.recipe.runs[name]
+        made = []
+        for run in runs:
+            id = name if stage.sweep is None else _run_id(name, run.written, made)
+            made.append(id)
+            self._train(id, name, run.stage, run.written, data, body["holdout"] is not None)
+        if stage.sweep is not None:
+            self._pick(name, stage, made)
+
+    def _train(
+        self, id: str, name: str, stage: Stage, values: dict[str, str], data: str, holdout: bool
+    ) -> None:
+        init = self._job_of(stage.init)
+        method = stage.method
+        reference = None
+        if isinstance(method, (Dpo, Kto)):
+            reference = self._job_of(method.reference) if method.reference else init
+        model = self.recipe.models[templates.model_of(stage, self.recipe)]
+        before = len(self.found)
+        body = train_body(
+            stage,
+            model,
+            self.cluster,
+            init=init,
+            data=data,
+            reference=reference,
+            holdout=holdout,
+            found=self.found,
+        )
+        if body is None:
+            seen = {(d.message, d.span) for d in self.found[:before]}
+            self.found[before:] = [d for d in self.found[before:] if (d.message, d.span) not in seen]
+            return
+        said = ", ".join(f"{key} = {value}" for key, value in values.items())
+        title = f"{name}: {method.word} from {stage.init}" + (f", {said}" if said else "")
+        self._add(id, "train", title, name, (data, init, *([reference] if reference else [])), body)
+
+    def _pick(self, name: str, stage: Stage, runs: list[str]) -> None:
+        assert stage.sweep is not None
+        pick = stage.sweep.pick
+        metric = pick.metric.name
+        scores: tuple[str, ...] = ()
+        if metric != "eval_loss":
+            evaluation = next(
+                e for e in self.recipe.evals.values() if metric in e.task or metric in {t.word for t in e.tasks}
+            )
+            subjects = [self._subject(id, id, name) for id in runs]
+            body = evaluate_body(evaluation, subjects, metric, self.recipe, self.cluster, self.resolved)
+            scores = (
+                self._add(f"{name}-scores", "evaluate", f"{name}: {metric} of each run", name, tuple(runs), body),
+            )
+        candidates = [
+            {"job": id, "values": run.values} for id, run in zip(runs, self.recipe.runs[name], strict=False)
+        ]
+        goal = "min" if isinstance(pick, Minimum) else "max"
+        body = {"metric": metric, "goal": goal, "candidates": candidates, "scores": list(scores)}
+        title = f"{name}: the run with the {'smallest' if goal == 'min' else 'largest'} {metric}"
+        self._add(f"{name}-best", "pick", title, name, (*runs, *scores), body)
+
+    def _subject(self, shown: str, job: str, stage: str | None) -> dict[str, Any]:
+        """A model under evaluation. One that no stage prepared data for is prompted like the first stage made from it."""
+        if stage is None:
+            stage = next(
+                (n for n in stage_order(self.recipe) if templates.model_of(self.recipe.stages[n], self.recipe) == job),
+                None,
+            )
+        chat = stage is not None and not isinstance(self.recipe.stages[stage].method, Cpt)
+        template = templates.template_of(self.recipe.stages[stage], self.recipe) if chat and stage else None
+        return {
+            "name": shown,
+            "job": job,
+            "template": self._template(template),
+            "tokenizer": f"{stage}-data" if chat else None,
+        }
+
+    def _eval(self, name: str, evaluation: Eval) -> None:
+        subjects = [
+            self._subject(str(link), self._job_of(link), link.name if link.name in self.recipe.stages else None)
+            for link in evaluation.of
+        ]
+        body = evaluate_body(evaluation, subjects, None, self.recipe, self.cluster, self.resolved)
+        needs = [n for s in subjects for n in (s["job"], s["tokenizer"]) if n]
+        tasks = ", ".join(t["name"] for t in body["tasks"])
+        id = self._add(name, "evaluate", f"{name}: {tasks} of {', '.join(map(str, evaluation.of))}", name, tuple(needs), body)
+        if evaluation.expect:
+            self._add(f"{name}-expect", "gate", f"{name}: what must hold", name, (id,), gate_body(evaluation, id))
+
+
+def _files(body: Any) -> list[str]:
+    """Chat templates that a body refers to."""
+    if isinstance(body, dict):
+        own = [body["file"]] if str(body.get("file", "")).startswith("templates/") else []
+        return own + [f for value in body.values() for f in _files(value)]
+    if isinstance(body, list):
+        return [f for value in body for f in _files(value)]
+    return []
+
+
+def _run_id(stage: str, values: dict[str, str], taken: list[str]) -> str:
+    """`sft-lr-1e-3`: readable, unique, and safe as a folder name and in a shell."""
+    parts = [f"{path.rsplit('.', 1)[-1]}-{value}" for path, value in values.items()]
+    text = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts)).strip("-.")[:60]
+    id = f"{stage}-{text}"
+    return id if id not in taken else f"{id}-{len(taken) + 1}"

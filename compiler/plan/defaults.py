@@ -1,0 +1,73 @@
+"""Values that depend on the method, the model's size or the cluster. All of them stand in job.yaml.
+
+Learning rates and batches are the Smol Training Playbook's baselines (SFT 1e-5 at 128 sequences; preferences about ten
+times lower, at 32 pairs); "LoRA Without Regret" puts LoRA's about ten times above full fine-tuning's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smolc.compiler.model.methods import AutoParallel, Ddp, Dpo, Fsdp2, Full, Kto, Orpo
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.start import Model
+from smolc.compiler.model.types import Quantity
+from smolc.compiler.plan.size import parameters, training_bytes
+from smolc.compiler.plan.types import Cluster
+
+PREFERENCES = (Dpo, Orpo, Kto)
+
+END_OF_TURN = {
+    "chatml": "<|im_end|>",
+    "smollm2": "<|im_end|>",
+    "smollm3": "<|im_end|>",
+    "qwen3": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+}
+"""Of the templates that smolc ships."""
+
+TOKENS_PER_MICRO_BATCH = {"cuda": 16384, "auto": 16384, "cpu": 4096}
+CHECKPOINT_FROM = 1e9
+"""Parameters from which activations are recomputed on a GPU."""
+
+
+def learning_rate(stage: Stage) -> float:
+    if stage.optim.lr is not None:
+        return stage.optim.lr
+    base = 1e-6 if isinstance(stage.method, PREFERENCES) else 1e-5
+    return base if isinstance(stage.adapter, Full) else base * 10
+
+
+def batch(stage: Stage) -> Quantity:
+    if stage.batch is not None:
+        return stage.batch
+    return Quantity(32 if isinstance(stage.method, PREFERENCES) else 128, "seq")
+
+
+def largest_micro_batch(stage: Stage, cluster: Cluster) -> int:
+    """Sequences whose tokens are a sensible forward pass; a pair counts twice."""
+    per_sequence = stage.packing.length * (2 if isinstance(stage.method, PREFERENCES) else 1)
+    return max(1, TOKENS_PER_MICRO_BATCH[cluster.device] // per_sequence)
+
+
+def parallel(stage: Stage, model: Model, cluster: Cluster) -> dict[str, Any]:
+    """`auto`: DDP while weights, gradients and optimiser take less than 60% of a device, FSDP2 beyond."""
+    chosen = stage.parallel
+    if isinstance(chosen, AutoParallel):
+        need = training_bytes(model, stage)
+        fits = need is not None and need <= 0.6 * cluster.memory
+        if cluster.world_size == 1 or cluster.device == "cpu" or fits:
+            return {"type": "ddp"}
+        return {"type": "fsdp2", "reshard": True}
+    if isinstance(chosen, Ddp):
+        return {"type": "ddp"}
+    if isinstance(chosen, Fsdp2):
+        return {"type": "fsdp2", "reshard": chosen.reshard}
+    return {"type": "zero", "stage": chosen.stage, "offload": chosen.offload}
+
+
+def checkpointing(stage: Stage, model: Model, cluster: Cluster) -> bool:
+    if stage.checkpointing != "auto":
+        return stage.checkpointing == "true"
+    count = parameters(model)
+    return cluster.device != "cpu" and (count is None or count >= CHECKPOINT_FROM)

@@ -1,0 +1,69 @@
+"""Chat templates of a recipe: their text, and how jobs refer to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import smolc.templates
+from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.start import Template
+from smolc.compiler.plan.defaults import END_OF_TURN
+from smolc.compiler.plan.paths import located
+from smolc.compiler.resolve import Resolved
+
+LARGEST = 1 << 20
+SHIPPED = Path(smolc.templates.__file__).parent / "chat"
+
+
+def text_of(template: Template, resolved: Resolved) -> tuple[str | None, Diagnostic | None]:
+    """The template's text (None if the tokenizer's own is used), or why it cannot be read."""
+    if template.builtin is not None:
+        return (SHIPPED / f"{template.builtin}.jinja").read_text(encoding="utf-8"), None
+    if template.file is None:
+        return None, None
+    path = located(resolved, template.file, template.span_of("file"))
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError("it is larger than 1 MiB")
+        return path.read_bytes().decode("utf-8").replace("\r\n", "\n"), None
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+    except ValueError as error:
+        reason = str(error)
+    message = f"cannot read the template `{template.file}`: {reason}"
+    return None, Diagnostic("C032", "unreadable-template", Severity.ERROR, message, template.span_of("file"))
+
+
+def spec(name: str | None, recipe: Recipe, has_file: bool) -> dict[str, Any]:
+    """How a job refers to template `name`; None is the tokenizer's own."""
+    if name is None:
+        return {"file": None, "end_of_turn": None, "thinking": None, "kwargs": {}}
+    template = recipe.templates[name]
+    kwargs = {} if template.enable_thinking is None else {"enable_thinking": template.enable_thinking}
+    return {
+        "file": f"templates/{name}.jinja" if has_file else None,
+        "end_of_turn": template.end_of_turn or END_OF_TURN.get(template.builtin or ""),
+        "thinking": [template.thinking.open, template.thinking.close] if template.thinking else None,
+        "kwargs": kwargs,
+    }
+
+
+def template_of(stage: Stage, recipe: Recipe) -> str | None:
+    """The stage's template, or that of the stage it starts from."""
+    seen: set[str] = set()
+    while stage.template is None and stage.init.name in recipe.stages and stage.init.name not in seen:
+        seen.add(stage.init.name)
+        stage = recipe.stages[stage.init.name]
+    return stage.template.name if stage.template else None
+
+
+def model_of(stage: Stage, recipe: Recipe) -> str:
+    """Label of the model that a stage goes back to."""
+    while stage.init.name in recipe.stages:
+        stage = recipe.stages[stage.init.name]
+    return stage.init.name

@@ -1,0 +1,162 @@
+"""Body of a `train` job: one run, with every value decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.model.methods import (
+    Adamw,
+    Cosine,
+    Dpo,
+    Kto,
+    Linear,
+    Lora,
+    Orpo,
+    Sft,
+    Wsd,
+)
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.start import Model
+from smolc.compiler.model.types import Quantity
+from smolc.compiler.plan import batch, defaults
+from smolc.compiler.plan.data import is_packed
+from smolc.compiler.plan.types import Cluster
+
+SAVE_EVERY = Quantity(0.2, "%")
+EVALUATE_EVERY = Quantity(0.2, "%")
+
+
+def train_body(
+    stage: Stage,
+    model: Model,
+    cluster: Cluster,
+    *,
+    init: str,
+    data: str,
+    reference: str | None,
+    holdout: bool,
+    found: list[Diagnostic],
+) -> dict[str, Any] | None:
+    """None if the batch cannot be divided, which is reported. init, data, reference: ids of jobs."""
+    divided = _batch(stage, cluster, found)
+    if divided is None:
+        return None
+    every = stage.evaluate_every or (EVALUATE_EVERY if holdout else None)
+    return {
+        "method": stage.method.word,
+        "init": init,
+        "data": data,
+        "loss": _loss(stage, reference),
+        "adapter": _adapter(stage),
+        "length": stage.packing.length,
+        "packing": stage.packing.word,
+        "batch": {
+            "global_sequences": divided.global_sequences,
+            "micro": divided.micro,
+            "accumulation": divided.accumulation,
+            "data_parallel": divided.data_parallel,
+        },
+        "duration": _duration(stage.length),
+        "optimizer": _optimizer(stage),
+        "schedule": _schedule(stage),
+        "precision": stage.precision,
+        "parallel": defaults.parallel(stage, model, cluster),
+        "attention": model.attention,
+        "kernels": stage.kernels,
+        "checkpointing": defaults.checkpointing(stage, model, cluster),
+        "log_every": stage.log_every,
+        "evaluate_every": _every(every) if holdout else None,
+        "save_every": _every(stage.save_every or SAVE_EVERY),
+        "keep": stage.keep,
+        "trust_remote_code": model.trust_remote_code,
+    }
+
+
+def _batch(stage: Stage, cluster: Cluster, found: list[Diagnostic]) -> batch.Split | None:
+    micro = None if stage.micro_batch == "auto" else stage.micro_batch
+    try:
+        count = batch.sequences(defaults.batch(stage), stage.packing.length, is_packed(stage))
+        return batch.split(count, cluster.world_size, micro, defaults.largest_micro_batch(stage, cluster))
+    except batch.Indivisible as error:
+        span = stage.span_of("batch" if micro is None else "micro_batch")
+        found.append(
+            Diagnostic("C031", "indivisible-batch", Severity.ERROR, error.message, span, help=error.help)
+        )
+        return None
+
+
+def _loss(stage: Stage, reference: str | None) -> dict[str, Any]:
+    method = stage.method
+    if isinstance(method, Dpo):
+        return {
+            "type": "dpo",
+            "loss": list(method.loss),
+            "weights": list(method.weights) if method.weights else None,
+            "beta": method.beta,
+            "label_smoothing": method.label_smoothing,
+            "reference": reference,
+        }
+    if isinstance(method, Orpo):
+        return {"type": "orpo", "beta": method.beta}
+    if isinstance(method, Kto):
+        return {
+            "type": "kto",
+            "beta": method.beta,
+            "desirable_weight": method.desirable_weight,
+            "undesirable_weight": method.undesirable_weight,
+            "reference": reference,
+        }
+    return {"type": "cross_entropy", "neftune": method.neftune if isinstance(method, Sft) else None}
+
+
+def _adapter(stage: Stage) -> dict[str, Any]:
+    adapter = stage.adapter
+    if not isinstance(adapter, Lora):
+        return {"type": "full"}
+    return {
+        "type": adapter.word,
+        "rank": adapter.rank,
+        "alpha": adapter.alpha,
+        "dropout": adapter.dropout,
+        "targets": list(adapter.targets) if adapter.targets else "all_linear",
+        "scaling": adapter.scaling,
+        "dora": adapter.dora,
+    }
+
+
+def _duration(length: Quantity) -> dict[str, Any]:
+    return {
+        "epochs": float(length.value) if length.unit == "epoch" else None,
+        "steps": int(length.value) if length.unit == "step" else None,
+        "tokens": int(length.value) if length.unit == "tok" else None,
+    }
+
+
+def _optimizer(stage: Stage) -> dict[str, Any]:
+    optim = stage.optim
+    betas = (optim.beta1, optim.beta2, optim.eps) if isinstance(optim, Adamw) else (0.9, 0.999, 1e-8)
+    return {
+        "type": optim.word,
+        "lr": defaults.learning_rate(stage),
+        "betas": [betas[0], betas[1]],
+        "eps": betas[2],
+        "weight_decay": optim.weight_decay,
+        "clip": optim.clip,
+    }
+
+
+def _schedule(stage: Stage) -> dict[str, Any]:
+    schedule = stage.schedule
+    floor = schedule.floor if isinstance(schedule, (Cosine, Wsd)) else 0.0 if isinstance(schedule, Linear) else 1.0
+    return {
+        "type": schedule.word,
+        "warmup": float(schedule.warmup.value),
+        "floor": floor,
+        "decay": schedule.decay if isinstance(schedule, Wsd) else None,
+    }
+
+
+def _every(interval: Quantity) -> dict[str, Any]:
+    steps = interval.unit == "step"
+    return {"steps": int(interval.value) if steps else None, "fraction": None if steps else interval.value}

@@ -1,0 +1,62 @@
+"""The plan: what will run, in order. Nothing in it depends on the machine that compiled it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where it runs. device: `auto` takes a GPU if there is one. processes: per node, one per device.
+
+    memory: bytes of one GPU.
+    """
+
+    name: str
+    device: str
+    nodes: int = 1
+    processes: int = 1
+    parallel_jobs: int = 1
+    memory: float = 80 * 2**30
+
+    @property
+    def world_size(self) -> int:
+        return self.nodes * self.processes
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job. `body` is its job.yaml without id, title and needs; `hash` covers it and, through `needs`, all before it."""
+
+    id: str
+    kind: str
+    title: str
+    stage: str | None
+    needs: tuple[str, ...]
+    body: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """templates: content of each chat template by its path in the compiled folder."""
+
+    recipe: str
+    about: str
+    edition: int
+    cluster: Cluster
+    jobs: tuple[Job, ...]
+    templates: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        return digest([job.hash for job in self.jobs])
+
+
+def digest(value: Any) -> str:
+    """sha256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

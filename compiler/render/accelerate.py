@@ -1,0 +1,83 @@
+"""accelerate.yaml and deepspeed.json of a training job."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from smolc.compiler.plan.types import Cluster, Job
+from smolc.compiler.render.yaml import dump
+
+PRECISION = {"bf16": "bf16", "bf16_pure": "no", "fp16": "fp16", "fp32": "no"}
+"""accelerate's mixed precision; pure bf16 needs none, since the weights themselves are bf16."""
+
+
+def accelerate_yaml(job: Job, cluster: Cluster) -> str:
+    parallel = job.body["parallel"]
+    cpu = cluster.device == "cpu"
+    config: dict[str, Any] = {
+        "compute_environment": "LOCAL_MACHINE",
+        "distributed_type": _distributed(parallel, cluster),
+        "num_machines": cluster.nodes,
+        "num_processes": cluster.world_size,
+        "machine_rank": 0,
+        "use_cpu": cpu,
+        "mixed_precision": PRECISION[job.body["precision"]],
+        "main_training_function": "main",
+        "rdzv_backend": "c10d" if cluster.nodes > 1 else "static",
+        "same_network": True,
+    }
+    if parallel["type"] == "fsdp2":
+        config["fsdp_config"] = {
+            "fsdp_version": 2,
+            "fsdp_reshard_after_forward": parallel["reshard"],
+            "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+            "fsdp_cpu_ram_efficient_loading": True,
+            "fsdp_offload_params": False,
+            "fsdp_state_dict_type": "FULL_STATE_DICT",
+        }
+    if parallel["type"] == "zero":
+        config["deepspeed_config"] = {
+            "deepspeed_config_file": f"jobs/{job.id}/deepspeed.json",
+            "zero3_init_flag": parallel["stage"] == 3,
+        }
+        del config["mixed_precision"]  # deepspeed.json says it
+    return dump(config, f"How {job.id} is spread over {cluster.name}: {_said(cluster)}.")
+
+
+def _distributed(parallel: dict[str, Any], cluster: Cluster) -> str:
+    if parallel["type"] == "zero":
+        return "DEEPSPEED"
+    if cluster.world_size == 1:
+        return "NO"
+    if parallel["type"] == "fsdp2":
+        return "FSDP"
+    return "MULTI_CPU" if cluster.device == "cpu" else "MULTI_GPU"
+
+
+def _said(cluster: Cluster) -> str:
+    one = f"{cluster.processes} process{'es' if cluster.processes > 1 else ''}"
+    return one if cluster.nodes == 1 else f"{cluster.nodes} nodes x {one}"
+
+
+def deepspeed_json(job: Job) -> str:
+    """Accumulation, micro batch and clipping are those of the job; they must equal the trainer's."""
+    body = job.body
+    zero: dict[str, Any] = {"stage": body["parallel"]["stage"]}
+    offload = body["parallel"]["offload"]
+    if offload != "none":
+        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": True}
+    if offload == "all" and zero["stage"] == 3:
+        zero["offload_param"] = {"device": "cpu", "pin_memory": True}
+    if zero["stage"] == 3:
+        zero["stage3_gather_16bit_weights_on_model_save"] = True
+    config = {
+        "train_micro_batch_size_per_gpu": body["batch"]["micro"],
+        "gradient_accumulation_steps": body["batch"]["accumulation"],
+        "train_batch_size": body["batch"]["global_sequences"],
+        "gradient_clipping": body["optimizer"]["clip"],
+        "bf16": {"enabled": body["precision"] in ("bf16", "bf16_pure")},
+        "fp16": {"enabled": body["precision"] == "fp16"},
+        "zero_optimization": zero,
+    }
+    return json.dumps(config, indent=2) + "\n"

@@ -1,0 +1,55 @@
+"""Putting the compiled files on disk. What jobs wrote under `out/` is never touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path, PurePosixPath
+
+OURS = ("jobs", "templates")
+"""Folders that are written whole; what an earlier build left in them goes."""
+
+
+class FolderRefused(Exception):
+    """The folder cannot be written, or is not one of ours. The message is for the user."""
+
+
+def write(folder: Path, made: dict[str, str]) -> None:
+    """Write all files beside the folder first, then move them in; the manifest last. Raises FolderRefused."""
+    if folder.exists() and not folder.is_dir():
+        raise FolderRefused(f"{folder} is a file, not a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "manifest.json").is_file():
+        raise FolderRefused(f"{folder} holds files that smolc build did not write; name another with --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=".build-", dir=folder))
+    except OSError as error:
+        raise FolderRefused(f"cannot write {folder}: {error.strerror}") from error
+    try:
+        for name, text in made.items():
+            _one(fresh, name, text)
+        for name in OURS:
+            if (folder / name).is_symlink():
+                raise FolderRefused(f"{folder / name} is a link; a build writes only inside its own folder")
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)
+            if (fresh / name).exists():
+                (fresh / name).rename(folder / name)
+        for name in made:
+            if "/" not in name:
+                os.replace(fresh / name, folder / name)
+    except OSError as error:
+        raise FolderRefused(f"cannot write {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _one(folder: Path, name: str, text: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise FolderRefused(f"refused to write {name}: it leaves the folder")
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8", newline="\n")
+    target.chmod(0o755 if name.endswith(".sh") else 0o644)
