@@ -18,7 +18,8 @@ LossOn = Literal["assistant", "last_turn", "completion", "all"]
 
 @dataclass(slots=True)
 class Encoded:
-    """One row of input ids and which of them count in the loss. turn_ends: where an assistant turn is over (token index)."""
+    """One row of input ids and which of them count in the loss. turn_ends: token indices where an assistant
+    turn is over."""
 
     ids: Array
     trained: Array
@@ -98,10 +99,12 @@ class Encoder:
     def _check_prefix(self, row: Row, prompt: str, text: str) -> None:
         if text.startswith(prompt):
             return
-        at = next((i for i, (a, b) in enumerate(zip(prompt, text)) if a != b), min(len(prompt), len(text)))
+        pairs = enumerate(zip(prompt, text, strict=False))
+        at = next((i for i, (a, b) in pairs if a != b), min(len(prompt), len(text)))
         raise JobError(
-            f"{self._name}: the prompt is not how the conversation begins, so the model would be trained on another "
-            f"prompt than it gets\n  {row.place}: the prompt goes on with {prompt[at : at + 60]!r},\n"
+            f"{self._name}: the prompt is not how the conversation begins, so the model would be trained "
+            f"on another prompt than it gets\n"
+            f"  {row.place}: the prompt goes on with {prompt[at : at + 60]!r},\n"
             f"  the conversation with {text[at : at + 60]!r}",
             help="let add_generation_prompt write exactly what stands before the assistant's words",
         )
@@ -142,9 +145,9 @@ class Encoder:
 
     def _unfinished(self, row: Row, text: str) -> None:
         raise JobError(
-            f"{self._name}: the end-of-turn {self.end_text!r} is not trained, so the model would never learn to stop\n"
-            f"  {row.place}: what is trained ends with {text[-60:]!r}",
-            help=f"write {self.end_text} before {{% endgeneration %}} in the template, or correct end_of_turn",
+            f"{self._name}: the end-of-turn {self.end_text!r} is not trained, so the model would never learn "
+            f"to stop\n  {row.place}: what is trained ends with {text[-60:]!r}",
+            help=f"write {self.end_text} just before {{% endgeneration %}} in the template",
         )
 
     def _check_start(self, row: Row, ids: Array) -> None:
@@ -164,8 +167,8 @@ class Encoder:
         return len(encoding.ids)
 
     def _check_boundary(self, row: Row, encoding: Any, text: str, prompt: str) -> None:
-        """The prompt's tokens must begin the conversation's. Special tokens are never merged with what is beside them, so
-        it is enough to look at what follows the prompt's last one."""
+        """The prompt's tokens must begin the conversation's. Special tokens are never merged with what is
+        beside them, so it is enough to look at what follows the prompt's last one."""
         ids = encoding.ids
         stop = self._first(encoding, text, len(prompt))
         start = stop
@@ -182,17 +185,19 @@ class Encoder:
 
     def _not_a_prefix(self, row: Row, expected: list[int], actual: list[int]) -> None:
         raise JobError(
-            f"{self._name}: the prompt's tokens are not how the conversation's begin, so the model would be trained on "
-            f"another prompt than it gets\n  {row.place}: the prompt ends with "
+            f"{self._name}: the prompt's tokens are not how the conversation's begin, so the model would be "
+            f"trained on another prompt than it gets\n  {row.place}: the prompt ends with "
             f"{self.tokenizer.convert_ids_to_tokens(expected[-6:])}, the conversation has "
             f"{self.tokenizer.convert_ids_to_tokens(actual[-6:])} there",
-            help="end the generation prompt where a token ends: after a special token or a newline, not after a space",
+            help="end the generation prompt where a token ends: after a special token, not after a space",
         )
 
     def answers(self, examples: list[tuple[Row, Pair | Judged]]) -> list[Answered]:
-        """Prompts with their answers. An answer ends with its end-of-turn: what a template writes after it is left out,
-        since nothing that is generated has it."""
-        prompts, texts, answers = [], [], []
+        """Prompts with their answers. An answer ends with its end-of-turn: what a template writes after it is
+        left out, since nothing that is generated has it."""
+        prompts: list[str] = []
+        texts: list[str] = []
+        answers: list[list[str]] = []
         for row, example in examples:
             prompt, _ = self._render(row, example.prompt, None, True)
             sides = [example.chosen, example.rejected] if isinstance(example, Pair) else [example.completion]

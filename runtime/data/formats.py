@@ -1,7 +1,7 @@
 """From a row as it stands in a file to one of four canonical examples.
 
-Text: a document. Chat: messages with roles. Pair: a prompt with a better and a worse answer. Judged: a prompt with an
-answer that is good or not. The template sees the messages as they are here.
+Text: a document. Chat: messages with roles. Pair: a prompt with a better and a worse answer. Judged: a
+prompt with an answer that is good or not. The template sees the messages as they are here.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ Example = Text | Chat | Pair | Judged
 
 
 def column(data: dict[str, Any], name: str) -> Any:
-    """The value of a column; `a.b` is the column of that name if there is one, else `b` within `a`. Raises RowError."""
+    """The value of a column; `a.b` is the column of that name if there is one, else `b` within `a`.
+    Raises RowError."""
     if name in data:
         return data[name]
     value: Any = data
@@ -74,8 +75,8 @@ def column(data: dict[str, Any], name: str) -> Any:
 
 
 def keeps(data: dict[str, Any], condition: Condition) -> bool:
-    """Whether a row meets a condition. Text is compared with a number or true/false by its value, since csv has only
-    text. Raises RowError where they cannot be compared."""
+    """Whether a row meets a condition. Text is compared with a number or true/false by its value, since
+    csv has only text. Raises RowError where they cannot be compared."""
     value, wanted = column(data, condition.column), condition.value
     if isinstance(value, str) and isinstance(wanted, bool):
         value = _truth(value)
@@ -134,17 +135,17 @@ def _messages(data: dict[str, Any], name: str) -> list[Message]:
     return [_message(message, f"{name}[{i}]") for i, message in enumerate(value)]
 
 
-def _message(message: Any, name: str) -> Message:
-    if not isinstance(message, dict):
-        raise RowError(f"expected {name} to be a message (an object), found {found(message)}")
-    if "role" not in message:
-        help = "; this is the ShareGPT form, rename from/value to role/content" if "from" in message else ""
-        raise RowError(f"expected a 'role' in {name}, found only {', '.join(map(repr, message))}{help}")
-    role, content = message["role"], message.get("content")
+def _message(given: Any, name: str) -> Message:
+    if not isinstance(given, dict):
+        raise RowError(f"expected {name} to be a message (an object), found {found(given)}")
+    if "role" not in given:
+        help = "; this is the ShareGPT form, rename from/value to role/content" if "from" in given else ""
+        raise RowError(f"expected a 'role' in {name}, found only {', '.join(map(repr, given))}{help}")
+    role, content = given["role"], given.get("content")
     if role not in ROLES:
         raise RowError(f"expected the role of {name} to be one of {', '.join(ROLES)}, found {found(role)}")
     # Parquet fills keys that other messages have with null; a template would take those for given.
-    message = {key: value for key, value in message.items() if value is not None}
+    message: Message = {key: value for key, value in given.items() if value is not None}
     if content is None and role == "assistant" and message.get("tool_calls"):
         message["content"] = ""
         return message

@@ -13,8 +13,8 @@ from smolc.runtime.jobs.prepare import Holdout
 
 
 def key_of(example: Example) -> bytes:
-    """Equal for conversations that differ only in case and spaces. Of pairs and judged answers it is the prompt's, so
-    that no prompt is on both sides."""
+    """Equal for conversations that differ only in case and spaces. Of pairs and judged answers it is the
+    prompt's, so that no prompt is on both sides."""
     if isinstance(example, Text):
         content: object = _plain(example.text)
     else:
@@ -28,10 +28,11 @@ def _plain(text: str) -> str:
 
 
 def hold_out(keys: list[list[bytes]], names: list[str], holdout: Holdout, seed: int) -> list[list[bool]]:
-    """For each source and row, whether it is kept out; equal keys are always on the same side, in all sources.
+    """For each source and row, whether it is kept out; equal keys are on the same side in all sources.
 
-    As many rows as asked for, from each source in proportion to its size; fewer where whole groups of equal rows
-    do not fit. Raises JobError if that would be none or all.
+
+    As many rows as asked for, from each source in proportion to its size; fewer where whole groups of
+    equal rows do not fit. Raises JobError if that would be none or all.
     """
     total = sum(len(rows) for rows in keys)
     wanted = holdout.rows if holdout.rows is not None else round((holdout.fraction or 0.0) * total)

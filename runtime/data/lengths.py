@@ -12,8 +12,8 @@ from smolc.runtime.jobs.errors import JobError
 
 @dataclass
 class Counts:
-    """overlong: rows longer than allowed; of these, dropped, cut where a turn ends, or cut within one (its end-of-turn is
-    lost). untrained: rows dropped because nothing that is trained was left of them."""
+    """overlong: rows longer than allowed; of these, dropped, cut where a turn ends, or cut within one
+    (its end-of-turn is lost). untrained: rows dropped because nothing that is trained was left of them."""
 
     overlong: int = 0
     dropped: int = 0
@@ -77,7 +77,8 @@ class Limit:
     def check(self, name: str) -> None:
         if self.overlong == "error" and self.counts.overlong:
             raise JobError(
-                f"{name}: {self.counts.overlong} rows are longer than {self.length} tokens; the first is {self.first}, "
+                f"{name}: {self.counts.overlong} rows are longer than {self.length} tokens; the first is "
+                f"{self.first}, "
                 f"the longest has {self.counts.longest}",
                 help="raise the length, or say overlong = drop or overlong = truncate",
             )

@@ -90,7 +90,7 @@ def read_examples(spec: SourceSpec, job: PrepareJob, open_file: Callable[[str], 
 def _for_method(example: Example, job: PrepareJob, spec: SourceSpec) -> list[Example]:
     if not isinstance(example, ACCEPTED[job.method]):
         raise JobError(
-            f"{spec.name}: {job.method} is trained on {NEEDED[job.method]}, and the format is {spec.format.type}",
+            f"{spec.name}: {job.method} is trained on {NEEDED[job.method]}; the format is {spec.format.type}",
             help="give the dataset another format, or the stage another method or dataset",
         )
     if job.method == "kto" and isinstance(example, Pair):
@@ -134,8 +134,9 @@ def encode(examples: Examples, job: PrepareJob, encoder: Encoder, tell: Callable
         tell(done)
     if masked:
         everything = " (labels are all masked)" if not result.items else ""
+        places = ", ".join(masked[:5])
         raise JobError(
-            f"{name}: nothing is trained in {len(masked)} of {done} rows{everything}: {', '.join(masked[:5])}",
+            f"{name}: nothing is trained in {len(masked)} of {done} rows{everything}: {places}",
             help="check loss_on and where the template has {% generation %}",
         )
     limit.check(name)

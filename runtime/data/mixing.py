@@ -1,7 +1,8 @@
 """How much of each source goes into the mixture, and which rows.
 
-`all` and `take` are fixed amounts; a `share` is a part of the whole mixture. So with fixed sources the mixture's size is
-fixed / (1 - sum of shares); with shares alone it is the largest in which no source is repeated more than it may be.
+`all` and `take` are fixed amounts; a `share` is a part of the whole mixture. So with fixed sources the
+mixture's size is fixed / (1 - sum of shares); with shares alone it is the largest in which no source is
+repeated more than it may be.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Supply:
 
 @dataclass(frozen=True)
 class Draw:
-    """rows: the chosen rows, a row more than once if the source is repeated. share: realised, in the basis."""
+    """rows: the chosen rows, a row more than once if the source is repeated. share: realised, in the
+    basis."""
 
     rows: Array
     share: float
@@ -40,7 +42,8 @@ class Draw:
 def mix(
     supplies: list[Supply], basis: Literal["tokens", "examples"], budget: int | None, seed: int
 ) -> list[Draw]:
-    """Rows of each source. budget: tokens of the whole mixture. Raises JobError where the shares cannot be had."""
+    """Rows of each source. budget: tokens of the whole mixture. Raises JobError where the shares cannot
+    be had."""
     sizes = [s.tokens if basis == "tokens" else np.ones(len(s.tokens), dtype=np.int64) for s in supplies]
     totals = [int(size.sum()) for size in sizes]
     for supply, total in zip(supplies, totals, strict=True):
@@ -62,7 +65,8 @@ def mix(
             allowed = max(TOLERANCE, float(size.max()) / whole)
             if abs(amount / whole - weight.share) > allowed:
                 raise JobError(
-                    f"{supply.name}: is {amount / whole:.2%} of the mixture, not {weight.share:.2%}: its rows are too long"
+                    f"{supply.name}: is {amount / whole:.2%} of the mixture, not {weight.share:.2%}: its "
+                    f"rows are too long"
                 )
     return [
         Draw(rows, amount / whole, amount / total)
@@ -97,7 +101,8 @@ def _amounts(supplies: list[Supply], totals: list[int], basis: str) -> list[floa
                 # With this source used up and the other shares as they are, the mixture would be this large.
                 largest = (fixed + most) / (1 - part + shares[index])
                 raise JobError(
-                    f"{supply.name}: a share of {shares[index]:.2%} needs {shares[index] * whole:,.0f} {basis}, but it has "
+                    f"{supply.name}: a share of {shares[index]:.2%} needs {shares[index] * whole:,.0f} "
+                    f"{basis}, but it has "
                     f"{total:,} and may be repeated {supply.weight.at_most_epochs:g} times",  # type: ignore[union-attr]
                     help=f"the largest possible share is {most / largest:.2%}; or raise at_most",
                 )
@@ -119,7 +124,8 @@ def _scaled(
     for supply, total, amount in zip(supplies, totals, wanted, strict=True):
         if amount * factor > _most(supply, total) * (1 + 1e-9) + 0.5:
             raise JobError(
-                f"{supply.name}: a mixture of {budget:,} tokens needs {amount * factor:,.0f} {basis} of it, but it has "
+                f"{supply.name}: a mixture of {budget:,} tokens needs {amount * factor:,.0f} {basis} of "
+                f"it, but it has "
                 f"{total:,}",
                 help=f"the largest possible budget is {have:,.0f} tokens; or raise at_most, or add data",
             )

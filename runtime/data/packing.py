@@ -20,7 +20,8 @@ def best_fit(lengths: ArrayLike, capacity: int) -> list[list[int]]:
         raise ValueError(f"lengths must be within 1..{capacity}")
     order = np.argsort(-sizes, kind="stable")
     bins: list[list[int]] = []
-    # Open bins by the room that is left in them; `rooms` are the sizes that occur, ascending (at most `capacity` of them).
+    # Open bins by the room that is left in them; `rooms` are the sizes that occur, ascending (at most
+    # `capacity` of them).
     by_room: list[list[int]] = [[] for _ in range(capacity + 1)]
     rooms: list[int] = []
     for row, size in zip(order.tolist(), sizes[order].tolist(), strict=True):

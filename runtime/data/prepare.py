@@ -138,10 +138,10 @@ def _check_markers(template: ChatTemplate, job: PrepareJob) -> None:
         and not template.marks_generation
     ):
         raise JobError(
-            f"{template.name}: has no {{% generation %}} markers, which loss_on = {job.loss_on} needs to know what the "
-            "assistant said",
-            help="put {% generation %} before and {% endgeneration %} after the assistant's words and their end-of-turn, "
-            f"use a shipped template ({SHIPPED}), or say loss_on = completion",
+            f"{template.name}: has no {{% generation %}} markers, and loss_on = {job.loss_on} needs them to "
+            "know what the assistant said",
+            help="put {% generation %} before and {% endgeneration %} after the assistant's words and their "
+            f"end-of-turn, use a shipped template ({SHIPPED}), or say loss_on = completion",
         )
 
 
@@ -203,7 +203,7 @@ def _write(folder: Path, items: list[Item], job: PrepareJob) -> int:
 
 
 def _without_first(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The first token of a document is predicted from nothing, or in a bin from the document before: never trained."""
+    """The first token of a document would be predicted from nothing, or in a bin from the document before."""
     if labels[0] == -100:
         return labels
     return np.concatenate([np.asarray([-100], dtype=np.int32), labels[1:]])

@@ -12,7 +12,8 @@ SHOWN = 5  # bad rows named in one error
 
 @dataclass(slots=True)
 class Row:
-    """One record. `number` counts from 1: lines of a jsonl or csv file (unit `line`), records of the others (`row`)."""
+    """One record. `number` counts from 1: lines of a jsonl or csv file (unit `line`), records of the
+    others (`row`)."""
 
     file: str
     unit: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +17,14 @@ from smolc.runtime.data.rows import Problems, Row, found, place
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import FileData, HubData
 
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
 def read(location: FileData | HubData, open_file: Callable[[str], Path], problems: Problems) -> Iterator[Row]:
-    """Rows of a source. A line that is no record goes to `problems`; a file that cannot be read raises JobError.
+    """Rows of a source. A line that is no record goes to `problems`; a file that cannot be read raises
+    JobError.
 
     open_file: from a name in the recipe to a path (`Context.user_file`).
     """
@@ -73,7 +76,7 @@ def _jsonl(name: str, path: Path, problems: Problems) -> Iterator[Row]:
                 continue
             if not isinstance(data, dict):
                 problems.add(place(name, "line", number), f"expected a JSON object, found {found(data)}")
-            elif b"\\u" in line and _has_surrogate(data):
+            elif _ESCAPED_SURROGATE.search(line) and _has_surrogate(data):
                 problems.add(
                     place(name, "line", number), "expected Unicode text, found half of a surrogate pair"
                 )
@@ -117,10 +120,11 @@ def _json(name: str, path: Path, problems: Problems) -> Iterator[Row]:
         raise JobError(f"{name}: not JSON that can be read: {error}") from error
     if not isinstance(records, list):
         raise JobError(f"{name}: expected a list of objects, found {found(records)}")
+    escaped = _ESCAPED_SURROGATE.search(raw) is not None
     for number, data in enumerate(records, 1):
         if not isinstance(data, dict):
             problems.add(place(name, "row", number), f"expected a JSON object, found {found(data)}")
-        elif b"\\u" in raw and _has_surrogate(data):
+        elif escaped and _has_surrogate(data):
             problems.add(place(name, "row", number), "expected Unicode text, found half of a surrogate pair")
         else:
             yield Row(name, "row", number, data)

@@ -1,7 +1,8 @@
 """Chat templates: rendering, and what of it the assistant said.
 
-The environment is transformers' own (sandboxed and immutable, with `{% generation %}`), so what is trained is what
-inference renders. On top of it: arithmetic cannot build gigabytes, and a template that does not end is stopped.
+The environment is transformers' own (sandboxed and immutable, with `{% generation %}`), so what is trained
+is what inference renders. On top of it: arithmetic cannot build gigabytes, and a template that does not
+end is stopped.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ SECONDS = 20.0  # for one conversation; a real template takes well under a milli
 LONGEST = 1 << 26  # characters that `*` may build
 REASONING = ("reasoning_content", "thinking", "reasoning")
 
+_WIDE = re.compile(r"%[^a-zA-Z%]*\d{6}")
 _MARKER = re.compile(r"{%[-+]?\s*generation\s*[-+]?%}")
 
 Spans = list[tuple[int, int]]
@@ -46,7 +48,7 @@ class ChatTemplate:
     def __post_init__(self) -> None:
         # A new environment for each template, never the cached one: it is changed below.
         environment = _cached_compile_jinja_template("").environment
-        environment.intercepted_binops = frozenset(["*", "**"])
+        environment.intercepted_binops = frozenset(["*", "**", "%"])
         environment.call_binop = _guarded
         try:
             with _time_limit():
@@ -55,8 +57,10 @@ class ChatTemplate:
             raise JobError(
                 f"{self.name}:{error.lineno}: the template is not valid: {error.message}"
             ) from error
-        except (TemplateError, RecursionError, _TooLong) as error:
+        except (TemplateError, RecursionError) as error:
             raise JobError(f"{self.name}: the template is not valid: {error}") from error
+        except _TooLong:
+            raise JobError(f"{self.name}: compiling it did not end within {SECONDS:.0f} seconds") from None
 
     @property
     def marks_generation(self) -> bool:
@@ -80,7 +84,7 @@ class ChatTemplate:
         values["add_generation_prompt"] = prompt
         try:
             with _time_limit(), self._compiled.environment.activate_tracker(blocks, spans):
-                for block in self._compiled.generate(**values):
+                for block in self._compiled.generate(values):
                     blocks.append(block)
         except _TooLong:
             raise RenderError(f"{self.name}: did not end within {SECONDS:.0f} seconds") from None
@@ -107,6 +111,10 @@ def _guarded(context: Any, operator: str, left: Any, right: Any) -> Any:
         if abs(left) > 1_000_000 or abs(right) > 64:
             raise SecurityError(f"{left} ** {right} is too large")
         return left**right
+    if operator == "%":
+        if isinstance(left, str) and _WIDE.search(left):
+            raise SecurityError(f"the width in {left[:40]!r} is too large")
+        return left % right
     for sequence, times in ((left, right), (right, left)):
         if hasattr(sequence, "__len__") and isinstance(times, int) and len(sequence) * times > LONGEST:
             raise SecurityError(f"a text or list of {len(sequence)} times {times} is too large")

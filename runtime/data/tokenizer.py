@@ -90,4 +90,7 @@ def choose_pad(tokenizer: Any, used: np.ndarray[Any, Any], template: ChatTemplat
             help="set end_of_turn in the template",
         )
     tokenizer.pad_token = tokenizer.eos_token
-    return f"padding token: {tokenizer.pad_token}, the same as the end of text; labels come from the mask, so it is still trained"
+    return (
+        f"padding token: {tokenizer.pad_token}, the same as the end of text; labels come from the "
+        f"mask, so it is still trained"
+    )

@@ -23,7 +23,8 @@ MERGES = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("Ċ", "Ċ"), ("Ġ", "Ġ"), ("
 
 
 def byte_tokenizer(special: tuple[str, ...] = SPECIAL) -> PreTrainedTokenizerFast:
-    """Byte-level BPE with a handful of merges: several tokens a word, several bytes a character, merged newlines."""
+    """Byte-level BPE with a handful of merges: several tokens a word, several bytes a character, merged
+    newlines."""
     tokens = sorted(pre_tokenizers.ByteLevel.alphabet()) + ["".join(m) for m in MERGES]
     merges = [m for m in MERGES if all(part in tokens for part in m)]
     bpe = models.BPE({token: i for i, token in enumerate(tokens)}, merges)
