@@ -1,0 +1,269 @@
+"""Charts as inline SVG. Every function is pure and returns markup in which all text is escaped.
+
+Colours are classes (`c0` ... `c7`, `rest`), so that the style sheet can change them for dark screens and
+print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from smolc.runtime.report.scale import Scale, scale_over, tick_text
+from smolc.runtime.report.text import clean, count, percent
+
+WIDTH, HEIGHT = 520.0, 270.0
+TOP, BOTTOM, LEFT = 26.0, 40.0, 46.0
+# Points of a line on a screen this wide; more are thinned out.
+MOST_POINTS = 400
+COLOURS = 8
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line, or (dots) separate points. `strong` is drawn heavier. Points with values that are not finite
+    are left out."""
+
+    name: str
+    points: Sequence[Point]
+    colour: int
+    dots: bool = False
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The plot area of one chart."""
+
+    x: Scale
+    y: Scale
+    right: float
+
+    def px(self, value: float) -> float:
+        return LEFT + self.x.at(value) * (WIDTH - LEFT - self.right)
+
+    def py(self, value: float) -> float:
+        return HEIGHT - BOTTOM - self.y.at(value) * (HEIGHT - TOP - BOTTOM)
+
+    def holds(self, point: Point) -> bool:
+        return all(
+            math.isfinite(v) and (not s.log or v > 0) for v, s in zip(point, (self.x, self.y), strict=True)
+        )
+
+
+def line_chart(
+    series: Sequence[Series],
+    x_label: str,
+    y_label: str,
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
+    zero: bool = False,
+    about: str = "",
+) -> Markup:
+    """Lines and dots over a common pair of axes; where there are several lines, each is named at its end.
+    about: what a screen reader says."""
+    frame = Frame(
+        scale_over((x for s in series for x, _ in s.points), log_x) if log_x else _tight(series),
+        scale_over((y for s in series for _, y in s.points), log_y, zero),
+        _label_room([s.name for s in series if not s.dots]),
+    )
+    parts = _axes(frame, x_label, y_label)
+    ends: list[tuple[float, float, str, str]] = []
+    for s in sorted(series, key=lambda s: (s.dots, s.strong)):
+        points = thinned([p for p in s.points if frame.holds(p)])
+        if not points:
+            continue
+        style = f"c{s.colour % COLOURS}{' strong' if s.strong else ''}"
+        places = [(frame.px(x), frame.py(y)) for x, y in points]
+        if s.dots:
+            parts += [
+                Markup(
+                    '<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3.5"><title>{}: {:.4g}</title></circle>'
+                ).format(style, px, py, clean(s.name), y)
+                for (px, py), (_, y) in zip(places, points, strict=True)
+            ]
+            continue
+        path = "M" + "L".join(f"{px:.1f} {py:.1f}" for px, py in places)
+        parts.append(
+            Markup('<path class="line {}" d="{}"><title>{}</title></path>').format(style, path, clean(s.name))
+        )
+        if len(places) == 1:
+            parts.append(
+                Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(style, *places[0])
+            )
+        ends.append((*places[-1], s.name, style))
+    if len(ends) > 1:
+        parts += _end_labels(ends)
+    return _svg(parts, HEIGHT, about or f"{y_label} over {x_label}")
+
+
+def grid_plot(
+    points: Sequence[tuple[float, float | None, str]],
+    winner: int | None,
+    x_label: str,
+    y_label: str,
+    *,
+    log_x: bool = True,
+    about: str = "",
+) -> Markup:
+    """Score against what was varied: (value, score, label) of each run, in the colours that `Series` with
+    these indices have. A run without a score is a cross at the top."""
+    scored = [(x, y) for x, y, _ in points if y is not None]
+    frame = Frame(scale_over((x for x, _, _ in points), log_x), scale_over(y for _, y in scored), 18.0)
+    # The runs are the ticks: nothing between them was tried.
+    values = sorted({x for x, _, _ in points if math.isfinite(x) and (not log_x or x > 0)})
+    parts = _axes(frame, x_label, y_label, values if len(values) <= 7 else None)
+    ordered = [(frame.px(x), frame.py(y)) for x, y in sorted(scored) if frame.holds((x, y))]
+    if len(ordered) > 1:
+        parts.append(
+            Markup('<path class="thread" d="M{}"/>').format("L".join(f"{a:.1f} {b:.1f}" for a, b in ordered))
+        )
+    for index, (x, y, label) in enumerate(points):
+        if not frame.holds((x, 1.0 if y is None else y)):
+            continue
+        px = frame.px(x)
+        if y is None:
+            parts.append(
+                Markup('<path class="cross" d="M{0:.1f} {1}l8 8m0 -8l-8 8"><title>{2}</title></path>').format(
+                    px - 4, TOP + 4, clean(label)
+                )
+            )
+            parts.append(_text(px, TOP + 26, label, "note", "middle"))
+            continue
+        py = frame.py(y)
+        if index == winner:
+            ring = Markup('<circle class="ring c{}" cx="{:.1f}" cy="{:.1f}" r="8.5"/>')
+            parts.append(ring.format(index % COLOURS, px, py))
+        parts.append(
+            Markup(
+                '<circle class="dot c{}" cx="{:.1f}" cy="{:.1f}" r="4.5"><title>{}: {:.4g}</title></circle>'
+            ).format(index % COLOURS, px, py, clean(label), y)
+        )
+        text = f"{y:.4g}" + (" · winner" if index == winner else "")
+        # Near the upper edge the number goes below the dot, near the sides it goes inwards.
+        side = "start" if px < LEFT + 40 else "end" if px > WIDTH - 70 else "middle"
+        parts.append(_text(px, py - 14 if py > TOP + 26 else py + 24, text, "value", side))
+    return _svg(parts, HEIGHT, about or f"{y_label} against {x_label}")
+
+
+def share_bars(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], about: str = "") -> Markup:
+    """Stacked bars, one a row: (what the bar is, [(part, share)]). All rows have the same parts in the same
+    order; from the eighth on they share one colour. Shares are brought to a sum of 1."""
+    height, step, bar = 8.0 + 44.0 * len(rows), 44.0, 20.0
+    parts: list[Markup] = []
+    for index, (name, shares) in enumerate(rows):
+        y = 18.0 + index * step
+        parts.append(_text(0, y - 5, name, "row", "start"))
+        whole = sum(max(0.0, s) for _, s in shares) or 1.0
+        x = 0.0
+        for place, (part, share) in enumerate(shares):
+            width = max(0.0, share) / whole * WIDTH
+            colour = f"c{place}" if place < COLOURS - 1 else "rest"
+            said = f"{clean(part)}: {percent(share / whole)}"
+            parts.append(
+                Markup(
+                    '<rect class="part {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}"><title>{}</title></rect>'
+                ).format(colour, x, y, max(0.0, width - 1.5), bar, said)
+            )
+            if width > 46:
+                parts.append(_text(x + 7, y + 14.5, percent(share / whole), "inside", "start"))
+            x += width
+    return _svg(parts, height, about or "shares")
+
+
+def histogram(
+    edges: Sequence[float], counts: Sequence[float], x_label: str, y_label: str, about: str = ""
+) -> Markup:
+    """`counts[i]` are those between `edges[i]` and `edges[i + 1]`."""
+    most = max([*counts, 0.0]) or 1.0
+    frame = Frame(Scale(edges[0], edges[-1]), Scale(0.0, most * 1.06), 12.0)
+    parts = _axes(frame, x_label, y_label)
+    for low, high, number in zip(edges, edges[1:], counts, strict=False):
+        left, right, top = frame.px(low), frame.px(high), frame.py(number)
+        said = f"{count(low)} to {count(high)}: {count(number)}"
+        parts.append(
+            Markup(
+                '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
+            ).format(left + 0.5, top, max(0.5, right - left - 1), HEIGHT - BOTTOM - top, said)
+        )
+    return _svg(parts, HEIGHT, about or f"{y_label} by {x_label}")
+
+
+def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
+    """At most about `most` points in the same order; the lowest and highest of each run of points stay, so
+    that no spike is lost."""
+    if len(points) <= most:
+        return list(points)
+    size = math.ceil(2 * len(points) / most)
+    kept: list[Point] = [points[0]]
+    for start in range(0, len(points), size):
+        run = range(start, min(start + size, len(points)))
+        low, high = min(run, key=lambda i: points[i][1]), max(run, key=lambda i: points[i][1])
+        kept += [points[i] for i in sorted({low, high})]
+    return [*kept, points[-1]]
+
+
+def _tight(series: Sequence[Series]) -> Scale:
+    """Lines reach the edge of the plot."""
+    xs = [x for s in series for x, _ in s.points if math.isfinite(x)]
+    low, high = (min(xs), max(xs)) if xs else (0.0, 1.0)
+    return Scale(low, high if high > low else low + 1)
+
+
+def _label_room(names: Sequence[str]) -> float:
+    longest = max((len(clean(n)) for n in names), default=0) if len(names) > 1 else 0
+    return 16 + 6.4 * min(longest, 22)
+
+
+def _end_labels(ends: list[tuple[float, float, str, str]]) -> list[Markup]:
+    """Names at the ends of lines, moved apart where they would touch."""
+    gap, parts, last = 14.0, [], -math.inf
+    ordered = sorted(ends, key=lambda e: e[1])
+    places = []
+    for _, y, *_ in ordered:
+        last = max(y, last + gap)
+        places.append(last)
+    limit = HEIGHT - BOTTOM + 4
+    for i in range(len(places) - 1, -1, -1):
+        places[i] = min(places[i], limit)
+        limit = places[i] - gap
+    for (x, _, name, style), y in zip(ordered, places, strict=True):
+        name = clean(name)
+        parts.append(
+            _text(x + 8, y + 4, name if len(name) <= 22 else name[:21] + "…", f"name {style}", "start")
+        )
+    return parts
+
+
+def _axes(frame: Frame, x_label: str, y_label: str, x_ticks: list[float] | None = None) -> list[Markup]:
+    parts = []
+    right, bottom = WIDTH - frame.right, HEIGHT - BOTTOM
+    y_ticks = frame.y.ticks(4)
+    for tick in y_ticks:
+        y = frame.py(tick)
+        parts.append(Markup('<path class="rule" d="M{:.1f} {:.1f}H{:.1f}"/>').format(LEFT, y, right))
+        parts.append(_text(LEFT - 7, y + 4, tick_text(tick, y_ticks), "tick", "end"))
+    ticks = frame.x.ticks(5) if x_ticks is None else x_ticks
+    parts.append(Markup('<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>').format(LEFT, bottom, right))
+    for tick in ticks:
+        parts.append(_text(frame.px(tick), bottom + 17, tick_text(tick, ticks), "tick", "middle"))
+    parts.append(_text(0, 13, y_label, "axis-name", "start"))
+    parts.append(_text(right, HEIGHT - 6, x_label, "axis-name", "end"))
+    return parts
+
+
+def _text(x: float, y: float, text: str, style: str, anchor: str) -> Markup:
+    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
+        style, x, y, anchor, clean(text)
+    )
+
+
+def _svg(parts: list[Markup], height: float, about: str) -> Markup:
+    head = Markup('<svg class="chart" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">').format(
+        WIDTH, height, escape(clean(about))
+    )
+    return head + Markup("").join(parts) + Markup("</svg>")

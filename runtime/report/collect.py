@@ -1,0 +1,88 @@
+"""A compiled folder as the report sees it: each job with what became of it. Reads only, and never fails for
+what a job wrote or did not write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smolc.runtime.jobs.done import read_done
+from smolc.runtime.jobs.evaluate import PickJob
+from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest, read_job, read_manifest
+from smolc.runtime.report.outputs import log_tail, number, read_object
+from smolc.runtime.report.text import clean, setting, shorten
+
+
+@dataclass(frozen=True)
+class JobView:
+    """state: `done`, `failed` or `not run` (also when its output is of an older recipe). job: the typed job,
+    or None if its file cannot be read. said: the lines that explain a failure."""
+
+    entry: Entry
+    job: Any
+    state: str
+    seconds: float | None
+    result: dict[str, Any]
+    said: tuple[str, ...]
+    out: Path
+
+    @property
+    def id(self) -> str:
+        return self.entry.id
+
+    @property
+    def kind(self) -> str:
+        return self.entry.kind
+
+
+@dataclass(frozen=True)
+class Run:
+    """All of a folder's jobs in running order, without the report's own."""
+
+    folder: Path
+    manifest: Manifest
+    jobs: tuple[JobView, ...]
+
+    def of_kind(self, kind: str) -> list[JobView]:
+        return [j for j in self.jobs if j.kind == kind]
+
+    def find(self, job_id: str) -> JobView | None:
+        return next((j for j in self.jobs if j.id == job_id), None)
+
+    def scores_of_picks(self) -> set[str]:
+        """Evaluate jobs that only served to pick a grid's winner."""
+        return {s for j in self.of_kind("pick") if isinstance(j.job, PickJob) for s in j.job.scores}
+
+    def seconds(self) -> float:
+        return sum(j.seconds or 0.0 for j in self.jobs)
+
+
+def collect(folder: Path) -> Run:
+    """Raises BrokenFolder if there is no manifest."""
+    manifest = read_manifest(folder)
+    return Run(folder, manifest, tuple(_view(folder, e) for e in manifest.jobs if e.kind != "report"))
+
+
+def _view(folder: Path, entry: Entry) -> JobView:
+    out = folder / "out" / entry.id
+    try:
+        job = read_job(folder, entry.id)
+    except BrokenFolder:
+        job = None
+    done, failed = read_done(folder, entry.id) or {}, read_object(out / "failed.json")
+    if done.get("hash") == entry.hash:
+        return JobView(
+            entry, job, "done", number(done.get("seconds")), read_object(out / "result.json"), (), out
+        )
+    if failed.get("hash") != entry.hash:
+        return JobView(entry, job, "not run", None, {}, (), out)
+    said = tuple(shorten(clean(line), 400) for line in log_tail(out / "log.txt", 8))
+    # A gate that failed has its numbers in result.json; what else failed has no result.
+    result = read_object(out / "result.json") if entry.kind == "gate" else {}
+    return JobView(entry, job, "failed", number(failed.get("seconds")), result, said, out)
+
+
+def short_names(values: dict[str, Any]) -> str:
+    """`lr = 1e-3, beta = 0.1` of `{"optim.lr": 1e-3, ...}`."""
+    return ", ".join(f"{clean(str(k)).rpartition('.')[2]} = {setting(v)}" for k, v in values.items())

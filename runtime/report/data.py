@@ -1,0 +1,199 @@
+"""What the stages learnt from: the mixture as declared and as it came out, lengths, and rows as the loss sees
+them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from smolc.runtime.jobs.prepare import PrepareJob, Share, Take
+from smolc.runtime.report.charts import COLOURS, histogram, share_bars
+from smolc.runtime.report.collect import JobView, Run
+from smolc.runtime.report.outputs import number, objects, read_json, read_object
+from smolc.runtime.report.text import clean, count, percent, setting, shorten
+
+MOST_PIECES, MOST_ROWS = 600, 4
+# What can have happened to rows, and how a person says it; only what did happen is told.
+LOSSES = {
+    "rows_filtered": "filtered by `where`",
+    "holdout_rows": "held out for validation",
+    "overlong": "longer than allowed",
+    "dropped": "dropped",
+    "cut_at_turn": "cut at the end of a turn",
+    "cut_within_turn": "cut within a turn",
+    "untrained": "without a trained token",
+}
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    colour: str
+    name: str
+    rows: str
+    tokens: str
+    declared: str
+    by_tokens: str
+    by_rows: str
+    epochs: str
+    notes: str
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """parts: [(name, [(text, trained)])]."""
+
+    source: str
+    where: str
+    parts: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...]
+    cut: bool
+
+
+@dataclass(frozen=True)
+class DataSection:
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    sources: tuple[SourceRow, ...]
+    shares: Markup
+    lengths: Markup
+    preview: tuple[PreviewRow, ...]
+    notes: tuple[str, ...]
+
+
+def data_sections(run: Run) -> list[DataSection]:
+    return [_section(view) for view in run.of_kind("prepare") if view.state == "done"]
+
+
+def _section(view: JobView) -> DataSection:
+    stats = read_object(view.out / "stats.json")
+    # The largest first: where there are more sources than colours, the small ones share one.
+    sources = sorted(objects(stats.get("sources")), key=lambda s: -(number(s.get("tokens")) or 0.0))
+    notes = stats.get("notes")
+    return DataSection(
+        title=clean(view.entry.stage or view.id),
+        facts=tuple(_facts(stats)),
+        sources=tuple(_source_row(i, s, sources, view.job) for i, s in enumerate(sources)),
+        shares=_shares(sources) if len(sources) > 1 else Markup(""),
+        lengths=_lengths(stats.get("lengths")),
+        preview=tuple(_preview(read_json(view.out / "preview.json"))),
+        notes=tuple(clean(str(n)) for n in notes) if isinstance(notes, list) else (),
+    )
+
+
+def _facts(stats: dict[str, Any]) -> list[tuple[str, str]]:
+    facts = []
+    for key, name in (("rows", "rows"), ("tokens", "tokens"), ("validation_rows", "held out")):
+        if (value := number(stats.get(key))) is not None:
+            facts.append((name, count(value)))
+    tokens, trained = number(stats.get("tokens")), number(stats.get("trained_tokens"))
+    if tokens and trained is not None:
+        facts.insert(2, ("of them trained", f"{count(trained)} ({percent(trained / tokens, 0)})"))
+    if (fill := number(stats.get("fill"))) is not None:
+        facts.append(("packed full", percent(fill)))
+    return facts
+
+
+def _source_row(index: int, source: dict[str, Any], every: list[dict[str, Any]], job: Any) -> SourceRow:
+    def share(key: str) -> str:
+        whole = sum(number(s.get(key)) or 0.0 for s in every)
+        return percent((number(source.get(key)) or 0.0) / whole) if whole else "–"
+
+    name = str(source.get("name"))
+    happened = [
+        f"{count(value)} {said}"
+        for key, said in LOSSES.items()
+        if (value := number(source.get(key))) is not None and value
+    ]
+    epochs = number(source.get("epochs"))
+    return SourceRow(
+        colour=f"c{index}" if index < COLOURS - 1 else "rest",
+        name=clean(name),
+        rows=count(number(source.get("rows")) or 0),
+        tokens=count(number(source.get("tokens")) or 0),
+        declared=_declared(name, source, job),
+        by_tokens=share("tokens"),
+        by_rows=share("rows"),
+        epochs="–" if epochs is None else f"{epochs:.3g}",
+        notes=", ".join(happened),
+    )
+
+
+def _declared(name: str, source: dict[str, Any], job: Any) -> str:
+    """`10%` of the mixture, or which part of the source."""
+    share = number(source.get("declared_share"))
+    if share is not None:
+        return percent(share)
+    weight = (
+        next((s.weight for s in job.sources if s.name == name), None) if isinstance(job, PrepareJob) else None
+    )
+    if isinstance(weight, Share):
+        return percent(weight.share)
+    if isinstance(weight, Take):
+        return (
+            f"{percent(weight.fraction, 0)} of it"
+            if weight.fraction is not None
+            else f"{count(weight.rows or 0)} rows"
+        )
+    return "all of it"
+
+
+def _shares(sources: list[dict[str, Any]]) -> Markup:
+    declared = [number(s.get("declared_share")) for s in sources]
+    bars = []
+    if all(d is not None for d in declared):
+        bars.append(("declared", [d or 0.0 for d in declared]))
+    for key, name in (("tokens", "tokens"), ("rows", "examples")):
+        bars.append((name, [number(s.get(key)) or 0.0 for s in sources]))
+    names = [str(s.get("name")) for s in sources]
+    rows = [(name, list(zip(names, values, strict=True))) for name, values in bars]
+    return share_bars(rows, "shares of the sources, declared and realised")
+
+
+def _lengths(lengths: Any) -> Markup:
+    if not isinstance(lengths, dict):
+        return Markup("")
+    edges = [v for e in lengths.get("edges") or [] if (v := number(e)) is not None]
+    counts = [v for c in lengths.get("counts") or [] if (v := number(c)) is not None]
+    if (
+        len(edges) != len(counts) + 1
+        or not counts
+        or any(b <= a for a, b in zip(edges, edges[1:], strict=False))
+    ):
+        return Markup("")
+    return histogram(edges, counts, "tokens in a row", "rows", "lengths of the rows")
+
+
+def _preview(rows: Any) -> list[PreviewRow]:
+    """Rows as `tokens` or as `prompt`, `chosen` and so on, each a list of [text, trained]."""
+    found = []
+    for row in objects(rows)[:MOST_ROWS]:
+        parts = []
+        for name, value in row.items():
+            pieces = _pieces(value)
+            if pieces:
+                parts.append(("" if name in ("tokens", "pieces") else clean(name), pieces))
+        source, where = clean(str(row.get("source", ""))), clean(setting(row.get("where", "")))
+        if parts:
+            found.append(PreviewRow(source, shorten(where, 80), tuple(parts), row.get("cut") is True))
+    return found
+
+
+def _pieces(value: Any) -> tuple[tuple[str, bool], ...]:
+    """Neighbours with the same fate are joined."""
+    if not isinstance(value, list):
+        return ()
+    pieces: list[tuple[str, bool]] = []
+    for piece in value[:MOST_PIECES]:
+        if isinstance(piece, dict):
+            text, trained = piece.get("text"), piece.get("trained")
+        elif isinstance(piece, list) and len(piece) == 2:
+            text, trained = piece
+        else:
+            continue
+        text = clean(str(text)[:4000], lines=True)
+        if pieces and pieces[-1][1] == bool(trained):
+            pieces[-1] = (pieces[-1][0] + text, bool(trained))
+        else:
+            pieces.append((text, bool(trained)))
+    return tuple(pieces)

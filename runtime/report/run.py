@@ -1,0 +1,60 @@
+"""`kind: report`: everything under `out/` as one page, `report.html`. It needs no network and no scripts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.files import write_atomically
+from smolc.runtime.report.collect import collect
+from smolc.runtime.report.data import data_sections
+from smolc.runtime.report.evals import eval_tables, gates, samples
+from smolc.runtime.report.story import environment, job_lines, problems, stage_lines
+from smolc.runtime.report.text import clean, duration
+from smolc.runtime.report.training import trainings
+
+
+def run(context: Context) -> None:
+    write_report(context.folder)
+    print(f"wrote {context.folder / 'report.html'}")
+
+
+def write_report(folder: Path) -> Path:
+    """Raises BrokenFolder if there is no manifest."""
+    path = folder / "report.html"
+    write_atomically(path, render(folder))
+    return path
+
+
+def render(folder: Path) -> str:
+    """The page. Every value is escaped by the template engine; only the charts and the style sheet are
+    markup."""
+    run = collect(folder)
+    loader = PackageLoader("smolc.runtime.report", "")
+    engine = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = loader.get_source(engine, "report.css")[0]
+    return engine.get_template(
+        "report.html.j2"
+    ).render(
+        style=Markup(style),  # noqa: S704 - our own file
+        title=clean(run.manifest.recipe),
+        about=clean(run.manifest.about, lines=True),
+        hash=clean(run.manifest.hash)[:12],
+        written=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        total=duration(run.seconds()),
+        problems=problems(run),
+        evals=eval_tables(run),
+        gates=gates(run),
+        stages=stage_lines(run),
+        trainings=trainings(run),
+        data=data_sections(run),
+        samples=samples(run),
+        environment=environment(run),
+        jobs=job_lines(run),
+    )

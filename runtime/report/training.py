@@ -1,0 +1,299 @@
+"""Training runs by stage: curves, the grid, and what they were set to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from smolc.runtime.jobs.evaluate import PickJob
+from smolc.runtime.jobs.train import Ddp, DpoLoss, Fsdp2, KtoLoss, Lora, OrpoLoss, TrainJob, Zero
+from smolc.runtime.report.charts import Point, Series, grid_plot, line_chart
+from smolc.runtime.report.collect import JobView, Run, short_names
+from smolc.runtime.report.outputs import mapping, number, objects, read_lines
+from smolc.runtime.report.text import clean, count, decimal, duration, percent, setting
+
+# Curves that only preference methods log: (key, what it is, axis).
+PREFERENCE = (
+    ("rewards/accuracies", "chosen preferred", "share of pairs"),
+    ("rewards/margins", "reward margin", "chosen − rejected"),
+)
+
+
+@dataclass(frozen=True)
+class Chart:
+    title: str
+    svg: Markup
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class GridRow:
+    values: tuple[str, ...]
+    score: str
+    train_loss: str
+    eval_loss: str
+    pace: str
+    seconds: str
+    winner: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    keys: tuple[str, ...]
+    metric: str
+    rows: tuple[GridRow, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Training:
+    stage: str
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    settings: tuple[tuple[str, str], ...]
+    charts: tuple[Chart, ...]
+    grid: Grid | None
+    missing: tuple[str, ...]
+
+
+def trainings(run: Run) -> list[Training]:
+    stages: dict[str, list[JobView]] = {}
+    for view in run.of_kind("train"):
+        stages.setdefault(view.entry.stage or view.id, []).append(view)
+    return [_training(run, stage, views) for stage, views in stages.items()]
+
+
+def _training(run: Run, stage: str, views: list[JobView]) -> Training:
+    ids = {v.id for v in views}
+    pick = next(
+        (
+            p
+            for p in run.of_kind("pick")
+            if isinstance(p.job, PickJob) and any(c.job in ids for c in p.job.candidates)
+        ),
+        None,
+    )
+    values = {c.job: dict(c.values) for c in pick.job.candidates} if pick else {}
+    names = {
+        v.id: short_names(values[v.id]) if values.get(v.id) else clean(v.entry.stage or v.id) for v in views
+    }
+    winner = str(pick.result.get("winner")) if pick and pick.result else None
+    best = next((v for v in views if v.id == winner), views[0] if len(views) == 1 else None)
+    metrics = {v.id: list(read_lines(v.out / "metrics.jsonl")) for v in views}
+    grid = _grid(pick, views, values) if pick else None
+    shown = best or views[0]
+    return Training(
+        stage=clean(stage),
+        title=clean(shown.entry.title if len(views) == 1 else stage),
+        facts=tuple(_facts(best.result)) if best else (),
+        settings=tuple(_settings(shown, set(values.get(shown.id, {})) if grid else set(), best is not None)),
+        charts=tuple(_charts(views, names, metrics, winner, pick, values)),
+        grid=grid,
+        missing=tuple(f"{v.id}: {v.state}" for v in views if v.state != "done"),
+    )
+
+
+def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """The numbers that a reader looks for first."""
+    facts = []
+    first, last = number(result.get("first_loss")), number(result.get("train_loss"))
+    if last is not None:
+        facts.append(("loss", f"{decimal(first)} → {decimal(last)}" if first is not None else decimal(last)))
+    if (held_out := number(result.get("eval_loss"))) is not None:
+        facts.append(("held-out loss", decimal(held_out)))
+    for key, name, how in (
+        ("steps", "steps", count),
+        ("tokens", "tokens", count),
+        ("tokens_per_second", "tokens per second", count),
+        ("seconds", "time", duration),
+        ("peak_memory_gib", "peak memory", lambda gib: f"{gib:.3g} GiB"),
+    ):
+        if (value := number(result.get(key))) is not None:
+            facts.append((name, how(value)))
+    return facts
+
+
+def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple[str, str]]:
+    job = view.job
+    if not isinstance(job, TrainJob):
+        return []
+    batch, optimizer, schedule = job.batch, job.optimizer, job.schedule
+    lr = setting(optimizer.lr)
+    if any(key.rpartition(".")[2] == "lr" for key in varied):
+        lr = f"{lr} (the winner's)" if winner_known else "varied"
+    warmup = percent(schedule.warmup, 0) if schedule.warmup < 1 else f"{count(schedule.warmup)} steps"
+    unit = "pairs" if job.method in ("dpo", "orpo") else "sequences"
+    how = f"{batch.micro} micro × {batch.accumulation} accumulated × {batch.data_parallel} data-parallel"
+    settings = [
+        ("method", _method(job)),
+        ("learning rate", f"{lr}, {schedule.type}, {warmup} warm-up"),
+        ("batch", f"{batch.global_sequences} {unit} = {how}"),
+        ("duration", _duration(job)),
+        ("length", f"{count(job.length)} tokens, packing {job.packing.replace('_', ' ')}"),
+        (
+            "optimiser",
+            f"{job.optimizer.type}, weight decay {setting(optimizer.weight_decay)}, clip {setting(optimizer.clip)}",
+        ),
+        ("trained", _adapter(job)),
+        ("precision", job.precision.replace("_", " ")),
+        ("parallel", _parallel(job, view.result)),
+    ]
+    if attention := view.result.get("attention"):
+        settings.append(
+            ("attention", clean(str(attention)) + (", liger" if view.result.get("liger") else ""))
+        )
+    total, trained = number(view.result.get("parameters")), number(view.result.get("trainable_parameters"))
+    if total:
+        some = f", {count(trained)} of them trained" if trained is not None and trained != total else ""
+        settings.append(("parameters", count(total) + some))
+    return settings
+
+
+def _method(job: TrainJob) -> str:
+    loss = job.loss
+    if isinstance(loss, DpoLoss):
+        return f"dpo, loss {' + '.join(loss.loss)}, beta {setting(loss.beta)}"
+    if isinstance(loss, (OrpoLoss, KtoLoss)):
+        return f"{job.method}, beta {setting(loss.beta)}"
+    return job.method
+
+
+def _duration(job: TrainJob) -> str:
+    length = job.duration
+    if length.epochs is not None:
+        return f"{length.epochs:g} epoch{'' if length.epochs == 1 else 's'}"
+    return (
+        f"{count(length.steps)} steps" if length.steps is not None else f"{count(length.tokens or 0)} tokens"
+    )
+
+
+def _adapter(job: TrainJob) -> str:
+    if isinstance(job.adapter, Lora):
+        return f"{job.adapter.type}, rank {job.adapter.rank}, alpha {setting(job.adapter.alpha)}"
+    return "all weights"
+
+
+def _parallel(job: TrainJob, result: dict[str, Any]) -> str:
+    """What was asked for, and what was built when that says more."""
+    asked = job.parallel
+    if isinstance(asked, Zero):
+        said = f"ZeRO-{asked.stage}" + ("" if asked.offload == "none" else f", {asked.offload} offloaded")
+    else:
+        said = {Ddp: "DDP", Fsdp2: "FSDP2"}[type(asked)]
+    world = number(result.get("world_size"))
+    if world == 1:
+        return "one process"
+    return said + (f" on {count(world)} processes" if world else "")
+
+
+def _charts(
+    views: list[JobView],
+    names: dict[str, str],
+    metrics: dict[str, list[dict[str, Any]]],
+    winner: str | None,
+    pick: JobView | None,
+    values: dict[str, dict[str, Any]],
+) -> list[Chart]:
+    charts = []
+    loss = _series(views, names, metrics, "loss", "eval_loss", winner)
+    if loss:
+        ys = [y for s in loss for _, y in s.points]
+        steep = min(ys) > 0 and max(ys) / min(ys) > 30
+        note = "Dots: held-out loss." if any(s.dots for s in loss) else ""
+        charts.append(
+            Chart(
+                "Loss" + (" (log scale)" if steep else ""),
+                line_chart(loss, "step", "loss", log_y=steep),
+                note,
+            )
+        )
+    if pick and (plot := _grid_plot(pick, values)):
+        charts.append(plot)
+    for key, title, axis in PREFERENCE:
+        series = _series(views, names, metrics, key, f"eval_{key}", winner)
+        if series:
+            note = "Dots: held-out pairs." if any(s.dots for s in series) else ""
+            charts.append(Chart(title.capitalize(), line_chart(series, "step", axis), note))
+    return charts
+
+
+def _series(
+    views: list[JobView],
+    names: dict[str, str],
+    metrics: dict[str, list[dict[str, Any]]],
+    key: str,
+    held_out: str,
+    winner: str | None,
+) -> list[Series]:
+    series = []
+    for colour, view in enumerate(views):
+        for name, dots in ((key, False), (held_out, True)):
+            points = _points(metrics[view.id], name)
+            if points:
+                series.append(Series(names[view.id], points, colour, dots=dots, strong=view.id == winner))
+    return series
+
+
+def _points(rows: list[dict[str, Any]], key: str) -> list[Point]:
+    found = ((number(row.get("step")), number(row.get(key))) for row in rows)
+    return [(x, y) for x, y in found if x is not None and y is not None]
+
+
+def _grid_plot(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | None:
+    """Score against the one number that was varied; None where that is no picture."""
+    table = objects(pick.result.get("table"))
+    keys = list(dict.fromkeys(key for v in values.values() for key in v))
+    if len(keys) != 1 or len(table) < 2:
+        return None
+    points, winner = [], None
+    for row in table:
+        x = number(mapping(row.get("values")).get(keys[0]))
+        if x is None:
+            return None
+        if row.get("job") == pick.result.get("winner"):
+            winner = len(points)
+        score = number(row.get("score"))
+        points.append(
+            (x, score, short_names({keys[0]: x}) if score is not None else str(row.get("why") or "no score"))
+        )
+    xs = [x for x, _, _ in points]
+    log = min(xs) > 0 and max(xs) / min(xs) >= 4
+    name, metric = clean(keys[0]).rpartition(".")[2], _metric(pick)
+    title = f"{metric.capitalize()} by {'learning rate' if name == 'lr' else name}"
+    return Chart(title, grid_plot(points, winner, name + (" (log scale)" if log else ""), metric, log_x=log))
+
+
+def _metric(pick: JobView) -> str:
+    metric = clean(str(pick.result.get("metric", "score")))
+    return "held-out loss" if metric == "eval_loss" else metric
+
+
+def _grid(pick: JobView, views: list[JobView], values: dict[str, dict[str, Any]]) -> Grid | None:
+    keys = list(dict.fromkeys(key for v in values.values() for key in v))
+    table = {str(row.get("job")): row for row in objects(pick.result.get("table"))}
+    rows = []
+    for view in views:
+        row, own = table.get(view.id, {}), values.get(view.id, {})
+        if view.state != "done":
+            note = view.state
+        else:
+            note = str(row.get("why") or "")
+        pace = number(view.result.get("tokens_per_second"))
+        rows.append(
+            GridRow(
+                values=tuple(setting(own[k]) if k in own else "–" for k in keys),
+                score=decimal(number(row.get("score"))),
+                train_loss=decimal(number(view.result.get("train_loss"))),
+                eval_loss=decimal(number(view.result.get("eval_loss"))),
+                pace="–" if pace is None else count(pace),
+                seconds="–" if view.seconds is None else duration(view.seconds),
+                winner=view.id == pick.result.get("winner"),
+                note=clean(note),
+            )
+        )
+    notes = pick.result.get("notes")
+    said = tuple(clean(str(n)) for n in notes) if isinstance(notes, list) else ()
+    return Grid(tuple(clean(k).rpartition(".")[2] for k in keys), _metric(pick), tuple(rows), said)
