@@ -71,7 +71,7 @@ def _from_tables() -> Lark | None:
             return None
         loaded: Lark = Lark._load_from_dict(kept["data"], kept["memo"])  # type: ignore[no-untyped-call]
         return loaded
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError):
         return None
 
 

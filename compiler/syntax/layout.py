@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from smolc.compiler.diagnostics import Source
+from smolc.compiler.syntax.case import CLOSE, OPEN, starts_statement
 from smolc.compiler.syntax.lex import Token
-from smolc.compiler.syntax.mend import CLOSE, OPEN, starts_statement
 
 DEEPEST = 32
 # Blocks that stand at the top of a file. One of these heads at the start of a line means that whatever is
@@ -74,6 +74,33 @@ class Layout:
             at += 1
         return at
 
+    def end_of_rubble(self, first: int, end: int) -> int:
+        """Where to go on after a broken statement [first, end).
+
+        Lines that only make sense as a part of it are skipped: closing brackets, and lines further to the right
+        (or at the same column after a comma) that begin no statement or end in a comma.
+        """
+        if not self.first_in_line(first):
+            return end
+        column = self.column(first)
+        while end < len(self.tokens) and self.tokens[end].type == "NEWLINE":
+            start = end + 1
+            if start < len(self.tokens) and self.tokens[start].type == "NEWLINE":
+                end = start
+                continue
+            stop = start
+            while stop < len(self.tokens) and self.tokens[stop].type not in _ENDS:
+                stop += 1
+            if stop == start or (stop < len(self.tokens) and self.tokens[stop].type != "NEWLINE"):
+                break
+            closes = self.tokens[start].type in CLOSE
+            deeper = self.column(start) > column - (self.tokens[end - 1].type == "COMMA")
+            listed = self.tokens[stop - 1].type == "COMMA" or not starts_statement(self.tokens, start)
+            if not closes and not (deeper and listed):
+                break
+            end = stop
+        return end
+
     def _cut(self, opener: int) -> int:
         """Where a statement most likely ends whose bracket is never closed."""
         tokens = self.tokens
@@ -100,7 +127,11 @@ class Layout:
             if kind == "LBRACE":
                 return at if line_end is None else line_end
             at += 1
-        return at if limit == len(tokens) else (line_end or at)
+        if limit < len(tokens) and line_end is not None:
+            return line_end
+        while at < len(tokens) and tokens[at].type not in _ENDS:
+            at += 1
+        return at
 
     def _match(self) -> None:
         """Matches brackets, up to the next brace, which no value contains."""

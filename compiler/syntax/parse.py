@@ -8,9 +8,9 @@ from typing import Any
 from smolc.compiler.diagnostics import Diagnostic, Label, Source, Span
 from smolc.compiler.syntax import statement
 from smolc.compiler.syntax.build import Builder
-from smolc.compiler.syntax.layout import DEEPEST, KINDS, Layout
+from smolc.compiler.syntax.case import error, starts_statement
+from smolc.compiler.syntax.layout import DEEPEST, KINDS, TOP, Layout
 from smolc.compiler.syntax.lex import Token, lex
-from smolc.compiler.syntax.mend import error
 from smolc.compiler.syntax.tree import Block, File, Ident, Item, Number, Path, Text, Value
 
 
@@ -122,8 +122,11 @@ class _Reader:
             top = self.stack[-1]
             if top.indented is None:
                 top.indented = column > top.column
-            outside = column < top.column if kind == "RBRACE" else column <= top.column
-            if not (top.indented and outside):
+            if kind == "RBRACE":
+                outside = column < top.column and any(b.column == column for b in self.stack)
+            else:
+                outside = bool(top.indented) and column <= top.column
+            if not outside:
                 return
             self._unclosed(place, "`}` is missing before this")
             self.surplus -= 1
@@ -194,7 +197,8 @@ class _Reader:
                     "S004", "missing-brace", message, place, f"write `{self._head_span(tokens).text} {{`"
                 )
                 return self._head(first, brace, tokens, [found])
-            if self._is_indented(first, brace) or tokens[0] in KINDS:
+            # `model` and its like are also keys in blocks: `model base` may lack `=` there.
+            if self._is_indented(first, brace) or tokens[0] in (KINDS - TOP if self.stack else KINDS):
                 head = self._head_span(tokens)
                 found = error(
                     "S004",
@@ -206,21 +210,21 @@ class _Reader:
                 )
                 self.surplus += 1
                 return self._head(first, end, tokens, [found], brace=False)
-        self._take(statement.read(self.source, _with_keyword(tokens)), tokens)
-        return end
+        reading = statement.read(self.source, _with_keyword(tokens))
+        self._take(reading, tokens)
+        return self.layout.end_of_rubble(first, end) if reading.found else end
 
     def _is_bare_head(self, tokens: list[Token]) -> bool:
         """`stage sft` or `sweep`: looks like a block's head without `{`."""
         kinds = [t.type for t in tokens]
-        if kinds == ["NAME"]:
-            return tokens[0] in KINDS
-        return kinds in (["NAME", "NAME"], ["NAME", "STRING"]) and tokens[0] not in _KEYWORDS
+        heads = (["NAME"], ["NAME", "NAME"], ["NAME", "STRING"])
+        return kinds in heads and tokens[0] not in _KEYWORDS
 
     def _is_indented(self, first: int, after: int) -> bool:
         return (
             after < len(self.tokens)
             and self.layout.first_in_line(first)
-            and self.tokens[after].type != "RBRACE"
+            and starts_statement(self.tokens, after)
             and self.layout.column(after) > self.layout.column(first)
         )
 

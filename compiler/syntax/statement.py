@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic, Source
+from smolc.compiler.syntax.case import Case
 from smolc.compiler.syntax.grammar import parser
 from smolc.compiler.syntax.lex import Token
-from smolc.compiler.syntax.mend import Case, mend
+from smolc.compiler.syntax.mend import mend
 
 _MENDS = 12
 

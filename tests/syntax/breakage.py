@@ -11,7 +11,19 @@ VALUES = [
     "adamw(lr = 2e-5, clip = 0.2)", "dpo(loss = apo_zero, beta = 0.1)", "[a, b, c]", "[1e-6, 3e-6]",
     "share(10%, at_most = 4epoch)", "sample(temperature = 0.6, stop = [\"a\", \"b\"])", "-1", "lora(rank = 16)",
 ]  # fmt: skip
-KEYS = ["seed", "init", "data", "batch", "length", "optim", "schedule", "packing", "optim.lr", '"a b"', "about"]
+KEYS = [
+    "seed",
+    "init",
+    "data",
+    "batch",
+    "length",
+    "optim",
+    "schedule",
+    "packing",
+    "optim.lr",
+    '"a b"',
+    "about",
+]
 TOP = ["model", "dataset", "mixture", "stage", "eval", "template"]
 
 
