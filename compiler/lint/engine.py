@@ -1,0 +1,46 @@
+"""Runs the rules over a recipe."""
+
+from __future__ import annotations
+
+from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.lint.context import Context
+from smolc.compiler.lint.discover import all_rules
+from smolc.compiler.lint.files import missing_files
+from smolc.compiler.lint.rule import Loaded
+from smolc.compiler.lint.suppress import apply
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.resolve import Resolved
+
+CRASHED = "A009"
+
+
+def lint(recipe: Recipe, resolved: Resolved) -> list[Diagnostic]:
+    """All findings that are not suppressed, and what is wrong with suppressions."""
+    context = Context(recipe, resolved)
+    rules = all_rules()
+    found: list[Diagnostic] = []
+    unchecked: set[str] = set()
+    for rule in rules:
+        more, skipped = run(rule, context)
+        found.extend(more)
+        if skipped:
+            unchecked.add(rule.rule.name)
+    return [*missing_files(recipe, resolved), *apply(found, resolved, [r.rule for r in rules], unchecked)]
+
+
+def run(rule: Loaded, context: Context) -> tuple[list[Diagnostic], bool]:
+    """What one rule says, and whether something could not be checked. A rule that fails is reported, not raised."""
+    found: list[Diagnostic] = []
+    models: set[str] = set()
+    try:
+        for finding in rule.check(context):
+            if finding.unchecked is not None:
+                if finding.unchecked in models:
+                    continue
+                models.add(finding.unchecked)
+            found.append(rule.diagnostic(finding))
+    except Exception as error:  # a rule may fail in any way; the others still run
+        message = f"internal error in rule {rule.rule.code} {rule.rule.name}: {type(error).__name__}: {error}"
+        help = "the recipe was not checked by this rule; please report this with the recipe"
+        found.append(Diagnostic(CRASHED, "rule-crashed", Severity.WARNING, message, help=help))
+    return found, bool(models)

@@ -1,0 +1,1 @@
+"""How much is learnt from in one step."""

@@ -1,0 +1,1 @@
+"""Learning from chosen and rejected answers."""

@@ -1,0 +1,1 @@
+"""Whether the same recipe gives the same run next year."""

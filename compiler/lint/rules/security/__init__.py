@@ -1,0 +1,1 @@
+"""What a recipe may do to the machine that it runs on."""

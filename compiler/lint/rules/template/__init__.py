@@ -1,0 +1,1 @@
+"""How conversations become text, and what of it is trained."""
