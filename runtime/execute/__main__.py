@@ -49,17 +49,15 @@ def _run(
     if ended.interrupted:
         return _interrupted(ended)
     if ended.failed:
-        report = partial_report(folder, manifest, entries)
+        report = partial_report(folder, manifest)
         _tell_failures(folder, ended, report)
         return 1
-    _tell_summary(folder, manifest, entries, ended, display)
+    _tell_summary(folder, entries, ended, display)
     return 0
 
 
-def _tell_summary(
-    folder: Path, manifest: Manifest, entries: tuple[Entry, ...], ended: Ended, display: Display
-) -> None:
-    text = summary(folder, manifest, entries, ended.seconds)
+def _tell_summary(folder: Path, entries: tuple[Entry, ...], ended: Ended, display: Display) -> None:
+    text = summary(folder, entries, ended.seconds)
     if text:
         display.say("")
     for line in text.splitlines():

@@ -9,9 +9,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from smolc.runtime.report.scale import Scale, scale_over, tick_text
+from smolc.runtime.report.svg import circle, path, picture, rectangle, text
 from smolc.runtime.report.text import clean, count, percent
 
 WIDTH, HEIGHT = 520.0, 270.0
@@ -80,25 +81,16 @@ def line_chart(
         style = f"c{s.colour % COLOURS}{' strong' if s.strong else ''}"
         places = [(frame.px(x), frame.py(y)) for x, y in points]
         if s.dots:
-            parts += [
-                Markup(
-                    '<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3.5"><title>{}: {:.4g}</title></circle>'
-                ).format(style, px, py, clean(s.name), y)
-                for (px, py), (_, y) in zip(places, points, strict=True)
-            ]
+            marks = zip(places, points, strict=True)
+            parts += [circle(*at, 3.5, f"dot {style}", f"{s.name}: {y:.4g}") for at, (_, y) in marks]
             continue
-        path = "M" + "L".join(f"{px:.1f} {py:.1f}" for px, py in places)
-        parts.append(
-            Markup('<path class="line {}" d="{}"><title>{}</title></path>').format(style, path, clean(s.name))
-        )
+        parts.append(path(places, f"line {style}", s.name))
         if len(places) == 1:
-            parts.append(
-                Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(style, *places[0])
-            )
+            parts.append(circle(*places[0], 3, f"dot {style}", s.name))
         ends.append((*places[-1], s.name, style))
     if len(ends) > 1:
         parts += _end_labels(ends)
-    return _svg(parts, HEIGHT, about or f"{y_label} over {x_label}")
+    return picture(parts, WIDTH, HEIGHT, about or f"{y_label} over {x_label}")
 
 
 def grid_plot(
@@ -119,35 +111,23 @@ def grid_plot(
     parts = _axes(frame, x_label, y_label, values if len(values) <= 7 else None)
     ordered = [(frame.px(x), frame.py(y)) for x, y in sorted(scored) if frame.holds((x, y))]
     if len(ordered) > 1:
-        parts.append(
-            Markup('<path class="thread" d="M{}"/>').format("L".join(f"{a:.1f} {b:.1f}" for a, b in ordered))
-        )
+        parts.append(path(ordered, "thread"))
     for index, (x, y, label) in enumerate(points):
         if not frame.holds((x, 1.0 if y is None else y)):
             continue
-        px = frame.px(x)
+        px, colour = frame.px(x), f"c{index % COLOURS}"
         if y is None:
-            parts.append(
-                Markup('<path class="cross" d="M{0:.1f} {1}l8 8m0 -8l-8 8"><title>{2}</title></path>').format(
-                    px - 4, TOP + 4, clean(label)
-                )
-            )
-            parts.append(_text(px, TOP + 26, label, "note", "middle"))
+            low, high = TOP + 4, TOP + 12
+            parts.append(path([(px - 4, low), (px + 4, high)], "cross", label))
+            parts.append(path([(px - 4, high), (px + 4, low)], "cross", label))
+            parts.append(text(px, TOP + 27, label, "note", "end" if px > WIDTH - 70 else "middle"))
             continue
         py = frame.py(y)
         if index == winner:
-            ring = Markup('<circle class="ring c{}" cx="{:.1f}" cy="{:.1f}" r="8.5"/>')
-            parts.append(ring.format(index % COLOURS, px, py))
-        parts.append(
-            Markup(
-                '<circle class="dot c{}" cx="{:.1f}" cy="{:.1f}" r="4.5"><title>{}: {:.4g}</title></circle>'
-            ).format(index % COLOURS, px, py, clean(label), y)
-        )
-        text = f"{y:.4g}" + (" · winner" if index == winner else "")
-        # Near the upper edge the number goes below the dot, near the sides it goes inwards.
-        side = "start" if px < LEFT + 40 else "end" if px > WIDTH - 70 else "middle"
-        parts.append(_text(px, py - 14 if py > TOP + 26 else py + 24, text, "value", side))
-    return _svg(parts, HEIGHT, about or f"{y_label} against {x_label}")
+            parts.append(circle(px, py, 8.5, f"ring {colour}"))
+        parts.append(circle(px, py, 4.5, f"dot {colour}", f"{label}: {y:.4g}"))
+        parts.append(_value_label(px, py, f"{y:.4g}" + (" · winner" if index == winner else "")))
+    return picture(parts, WIDTH, HEIGHT, about or f"{y_label} against {x_label}")
 
 
 def share_bars(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], about: str = "") -> Markup:
@@ -157,22 +137,18 @@ def share_bars(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], about: s
     parts: list[Markup] = []
     for index, (name, shares) in enumerate(rows):
         y = 18.0 + index * step
-        parts.append(_text(0, y - 5, name, "row", "start"))
+        parts.append(text(0, y - 5, name, "row", "start"))
         whole = sum(max(0.0, s) for _, s in shares) or 1.0
         x = 0.0
         for place, (part, share) in enumerate(shares):
             width = max(0.0, share) / whole * WIDTH
             colour = f"c{place}" if place < COLOURS - 1 else "rest"
-            said = f"{clean(part)}: {percent(share / whole)}"
-            parts.append(
-                Markup(
-                    '<rect class="part {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}"><title>{}</title></rect>'
-                ).format(colour, x, y, max(0.0, width - 1.5), bar, said)
-            )
+            said = f"{part}: {percent(share / whole)}"
+            parts.append(rectangle(x, y, width - 1.5, bar, f"part {colour}", said))
             if width > 46:
-                parts.append(_text(x + 7, y + 14.5, percent(share / whole), "inside", "start"))
+                parts.append(text(x + 7, y + 14.5, percent(share / whole), "inside", "start"))
             x += width
-    return _svg(parts, height, about or "shares")
+    return picture(parts, WIDTH, height, about or "shares")
 
 
 def histogram(
@@ -185,12 +161,9 @@ def histogram(
     for low, high, number in zip(edges, edges[1:], counts, strict=False):
         left, right, top = frame.px(low), frame.px(high), frame.py(number)
         said = f"{count(low)} to {count(high)}: {count(number)}"
-        parts.append(
-            Markup(
-                '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
-            ).format(left + 0.5, top, max(0.5, right - left - 1), HEIGHT - BOTTOM - top, said)
-        )
-    return _svg(parts, HEIGHT, about or f"{y_label} by {x_label}")
+        wide = max(1.5, right - left) - 1
+        parts.append(rectangle(left + 0.5, top, wide, HEIGHT - BOTTOM - top, "bar", said))
+    return picture(parts, WIDTH, HEIGHT, about or f"{y_label} by {x_label}")
 
 
 def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
@@ -205,6 +178,15 @@ def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
         low, high = min(run, key=lambda i: points[i][1]), max(run, key=lambda i: points[i][1])
         kept += [points[i] for i in sorted({low, high})]
     return [*kept, points[-1]]
+
+
+def _value_label(px: float, py: float, said: str) -> Markup:
+    """Above a dot; beside it where there is no room above; never out of the picture."""
+    if py < TOP + 26:
+        right = px < WIDTH / 2
+        return text(px + (11 if right else -11), py + 4, said, "value", "start" if right else "end")
+    side = "start" if px < LEFT + 40 else "end" if px > WIDTH - 70 else "middle"
+    return text(px, py - 14, said, "value", side)
 
 
 def _tight(series: Sequence[Series]) -> Scale:
@@ -234,7 +216,7 @@ def _end_labels(ends: list[tuple[float, float, str, str]]) -> list[Markup]:
     for (x, _, name, style), y in zip(ordered, places, strict=True):
         name = clean(name)
         parts.append(
-            _text(x + 8, y + 4, name if len(name) <= 22 else name[:21] + "…", f"name {style}", "start")
+            text(x + 8, y + 4, name if len(name) <= 22 else name[:21] + "…", f"name {style}", "start")
         )
     return parts
 
@@ -245,25 +227,12 @@ def _axes(frame: Frame, x_label: str, y_label: str, x_ticks: list[float] | None 
     y_ticks = frame.y.ticks(4)
     for tick in y_ticks:
         y = frame.py(tick)
-        parts.append(Markup('<path class="rule" d="M{:.1f} {:.1f}H{:.1f}"/>').format(LEFT, y, right))
-        parts.append(_text(LEFT - 7, y + 4, tick_text(tick, y_ticks), "tick", "end"))
+        parts.append(path([(LEFT, y), (right, y)], "rule"))
+        parts.append(text(LEFT - 7, y + 4, tick_text(tick, y_ticks), "tick", "end"))
     ticks = frame.x.ticks(5) if x_ticks is None else x_ticks
-    parts.append(Markup('<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>').format(LEFT, bottom, right))
+    parts.append(path([(LEFT, bottom), (right, bottom)], "axis"))
     for tick in ticks:
-        parts.append(_text(frame.px(tick), bottom + 17, tick_text(tick, ticks), "tick", "middle"))
-    parts.append(_text(0, 13, y_label, "axis-name", "start"))
-    parts.append(_text(right, HEIGHT - 6, x_label, "axis-name", "end"))
+        parts.append(text(frame.px(tick), bottom + 17, tick_text(tick, ticks), "tick", "middle"))
+    parts.append(text(0, 13, y_label, "axis-name", "start"))
+    parts.append(text(right, HEIGHT - 6, x_label, "axis-name", "end"))
     return parts
-
-
-def _text(x: float, y: float, text: str, style: str, anchor: str) -> Markup:
-    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-        style, x, y, anchor, clean(text)
-    )
-
-
-def _svg(parts: list[Markup], height: float, about: str) -> Markup:
-    head = Markup('<svg class="chart" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">').format(
-        WIDTH, height, escape(clean(about))
-    )
-    return head + Markup("").join(parts) + Markup("</svg>")

@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
@@ -155,11 +156,7 @@ def _lengths(lengths: Any) -> Markup:
         return Markup("")
     edges = [v for e in lengths.get("edges") or [] if (v := number(e)) is not None]
     counts = [v for c in lengths.get("counts") or [] if (v := number(c)) is not None]
-    if (
-        len(edges) != len(counts) + 1
-        or not counts
-        or any(b <= a for a, b in zip(edges, edges[1:], strict=False))
-    ):
+    if len(edges) != len(counts) + 1 or not counts or any(b <= a for a, b in pairwise(edges)):
         return Markup("")
     return histogram(edges, counts, "tokens in a row", "rows", "lengths of the rows")
 

@@ -92,8 +92,8 @@ def _task_row(task: str, metric: str, models: list[str], by_model: dict[str, dic
     )
     sizes = sorted({int(n) for row in by_model.values() if (n := number(row.get("n"))) is not None})
     repeats = max((int(k) for row in by_model.values() if (k := number(row.get("k"))) is not None), default=1)
-    n = " / ".join(count(s) for s in sizes) + (f" × {repeats}" if repeats > 1 else "")
-    return TaskRow(clean(task), clean(metric).replace("_", " "), n, cells)
+    size = " / ".join(count(s) for s in sizes) + (f" × {repeats}" if repeats > 1 else "")
+    return TaskRow(clean(task), clean(metric).replace("_", " "), size, cells)
 
 
 def _cell(row: dict[str, Any], base: dict[str, Any] | None, as_percent: bool) -> Cell:

@@ -39,10 +39,8 @@ def render(folder: Path) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     style = loader.get_source(engine, "report.css")[0]
-    return engine.get_template(
-        "report.html.j2"
-    ).render(
-        style=Markup(style),  # noqa: S704 - our own file
+    return engine.get_template("report.html.j2").render(
+        style=Markup(style),
         title=clean(run.manifest.recipe),
         about=clean(run.manifest.about, lines=True),
         hash=clean(run.manifest.hash)[:12],

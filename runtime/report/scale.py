@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,6 @@ def tick_text(value: float, ticks: list[float]) -> str:
     if abs(value) < 1e-2 and largest < 1:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
-    gap = min((b - a for a, b in zip(ticks, ticks[1:], strict=False)), default=1.0)
+    gap = min((b - a for a, b in pairwise(ticks)), default=1.0)
     digits = max(0, min(6, -math.floor(math.log10(gap)))) if gap > 0 else 2
     return f"{value:g}" if any(t and largest / abs(t) > 20 for t in ticks) else f"{value:.{digits}f}"

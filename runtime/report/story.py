@@ -140,13 +140,14 @@ def job_lines(run: Run) -> list[JobLine]:
 def environment(run: Run) -> list[tuple[str, str]]:
     """Versions of this interpreter's packages (the jobs ran under the same one), and the machine."""
     cluster = run.manifest.cluster
-    where = f"{clean(cluster.name)}: {clean(cluster.device)}, {cluster.nodes} node{'s' if cluster.nodes > 1 else ''}"
+    nodes = f"{cluster.nodes} node{'s' if cluster.nodes > 1 else ''}"
+    processes = f"{cluster.processes} process{'es' if cluster.processes > 1 else ''}"
     lines = [
         ("smolc", clean(run.manifest.smolc)),
         ("Python", platform.python_version()),
         *((name, found) for name in PACKAGES if (found := _version(name))),
         ("system", f"{platform.system()} {platform.machine()}"),
-        ("cluster", f"{where} × {cluster.processes} process{'es' if cluster.processes > 1 else ''}"),
+        ("cluster", f"{clean(cluster.name)}: {clean(cluster.device)}, {nodes} × {processes}"),
     ]
     # What was built, not what was asked for.
     for key, name in (("device_name", "device"), ("distributed", "distributed"), ("attention", "attention")):

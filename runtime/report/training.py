@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from smolc.runtime.jobs.evaluate import PickJob
 from smolc.runtime.jobs.train import Ddp, DpoLoss, Fsdp2, KtoLoss, Lora, OrpoLoss, TrainJob, Zero
-from smolc.runtime.report.charts import Point, Series, grid_plot, line_chart
+from smolc.runtime.report.charts import Point, Series, line_chart
 from smolc.runtime.report.collect import JobView, Run, short_names
-from smolc.runtime.report.outputs import mapping, number, objects, read_lines
+from smolc.runtime.report.grid import Chart, Grid, grid_of, grid_plot_of
+from smolc.runtime.report.outputs import number, read_lines
 from smolc.runtime.report.text import clean, count, decimal, duration, percent, setting
 
 # Curves that only preference methods log: (key, what it is, axis).
@@ -19,33 +18,6 @@ PREFERENCE = (
     ("rewards/accuracies", "chosen preferred", "share of pairs"),
     ("rewards/margins", "reward margin", "chosen − rejected"),
 )
-
-
-@dataclass(frozen=True)
-class Chart:
-    title: str
-    svg: Markup
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class GridRow:
-    values: tuple[str, ...]
-    score: str
-    train_loss: str
-    eval_loss: str
-    pace: str
-    seconds: str
-    winner: bool
-    note: str
-
-
-@dataclass(frozen=True)
-class Grid:
-    keys: tuple[str, ...]
-    metric: str
-    rows: tuple[GridRow, ...]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +55,7 @@ def _training(run: Run, stage: str, views: list[JobView]) -> Training:
     winner = str(pick.result.get("winner")) if pick and pick.result else None
     best = next((v for v in views if v.id == winner), views[0] if len(views) == 1 else None)
     metrics = {v.id: list(read_lines(v.out / "metrics.jsonl")) for v in views}
-    grid = _grid(pick, views, values) if pick else None
+    grid = grid_of(pick, views, values) if pick else None
     shown = best or views[0]
     return Training(
         stage=clean(stage),
@@ -124,6 +96,7 @@ def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple
     lr = setting(optimizer.lr)
     if any(key.rpartition(".")[2] == "lr" for key in varied):
         lr = f"{lr} (the winner's)" if winner_known else "varied"
+    regular = f"weight decay {setting(optimizer.weight_decay)}, clip {setting(optimizer.clip)}"
     warmup = percent(schedule.warmup, 0) if schedule.warmup < 1 else f"{count(schedule.warmup)} steps"
     unit = "pairs" if job.method in ("dpo", "orpo") else "sequences"
     how = f"{batch.micro} micro × {batch.accumulation} accumulated × {batch.data_parallel} data-parallel"
@@ -133,10 +106,7 @@ def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple
         ("batch", f"{batch.global_sequences} {unit} = {how}"),
         ("duration", _duration(job)),
         ("length", f"{count(job.length)} tokens, packing {job.packing.replace('_', ' ')}"),
-        (
-            "optimiser",
-            f"{job.optimizer.type}, weight decay {setting(optimizer.weight_decay)}, clip {setting(optimizer.clip)}",
-        ),
+        ("optimiser", f"{optimizer.type}, {regular}"),
         ("trained", _adapter(job)),
         ("precision", job.precision.replace("_", " ")),
         ("parallel", _parallel(job, view.result)),
@@ -210,8 +180,8 @@ def _charts(
                 note,
             )
         )
-    if pick and (plot := _grid_plot(pick, values)):
-        charts.append(plot)
+    if pick and (picture := grid_plot_of(pick, values)):
+        charts.append(picture)
     for key, title, axis in PREFERENCE:
         series = _series(views, names, metrics, key, f"eval_{key}", winner)
         if series:
@@ -240,60 +210,3 @@ def _series(
 def _points(rows: list[dict[str, Any]], key: str) -> list[Point]:
     found = ((number(row.get("step")), number(row.get(key))) for row in rows)
     return [(x, y) for x, y in found if x is not None and y is not None]
-
-
-def _grid_plot(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | None:
-    """Score against the one number that was varied; None where that is no picture."""
-    table = objects(pick.result.get("table"))
-    keys = list(dict.fromkeys(key for v in values.values() for key in v))
-    if len(keys) != 1 or len(table) < 2:
-        return None
-    points, winner = [], None
-    for row in table:
-        x = number(mapping(row.get("values")).get(keys[0]))
-        if x is None:
-            return None
-        if row.get("job") == pick.result.get("winner"):
-            winner = len(points)
-        score = number(row.get("score"))
-        points.append(
-            (x, score, short_names({keys[0]: x}) if score is not None else str(row.get("why") or "no score"))
-        )
-    xs = [x for x, _, _ in points]
-    log = min(xs) > 0 and max(xs) / min(xs) >= 4
-    name, metric = clean(keys[0]).rpartition(".")[2], _metric(pick)
-    title = f"{metric.capitalize()} by {'learning rate' if name == 'lr' else name}"
-    return Chart(title, grid_plot(points, winner, name + (" (log scale)" if log else ""), metric, log_x=log))
-
-
-def _metric(pick: JobView) -> str:
-    metric = clean(str(pick.result.get("metric", "score")))
-    return "held-out loss" if metric == "eval_loss" else metric
-
-
-def _grid(pick: JobView, views: list[JobView], values: dict[str, dict[str, Any]]) -> Grid | None:
-    keys = list(dict.fromkeys(key for v in values.values() for key in v))
-    table = {str(row.get("job")): row for row in objects(pick.result.get("table"))}
-    rows = []
-    for view in views:
-        row, own = table.get(view.id, {}), values.get(view.id, {})
-        if view.state != "done":
-            note = view.state
-        else:
-            note = str(row.get("why") or "")
-        pace = number(view.result.get("tokens_per_second"))
-        rows.append(
-            GridRow(
-                values=tuple(setting(own[k]) if k in own else "–" for k in keys),
-                score=decimal(number(row.get("score"))),
-                train_loss=decimal(number(view.result.get("train_loss"))),
-                eval_loss=decimal(number(view.result.get("eval_loss"))),
-                pace="–" if pace is None else count(pace),
-                seconds="–" if view.seconds is None else duration(view.seconds),
-                winner=view.id == pick.result.get("winner"),
-                note=clean(note),
-            )
-        )
-    notes = pick.result.get("notes")
-    said = tuple(clean(str(n)) for n in notes) if isinstance(notes, list) else ()
-    return Grid(tuple(clean(k).rpartition(".")[2] for k in keys), _metric(pick), tuple(rows), said)

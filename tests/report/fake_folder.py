@@ -18,17 +18,28 @@ LRS = (3e-4, 1e-3, 3e-3)
 PLACE = {"seed": 1, "device": "cpu"}
 TEMPLATE = {"file": "templates/chat.jinja", "end_of_turn": "<|im_end|>", "thinking": None, "kwargs": {}}
 TRAIN = {
-    "kind": "train", "init": "base", "adapter": {"type": "full"}, "length": 64, "packing": "best_fit",
+    "kind": "train",
+    "init": "base",
+    "adapter": {"type": "full"},
+    "length": 64,
+    "packing": "best_fit",
     "loss": {"type": "cross_entropy", "neftune": None},
     "batch": {"global_sequences": 32, "micro": 8, "accumulation": 4, "data_parallel": 1},
     "duration": {"epochs": 4.0, "steps": None, "tokens": None},
     "schedule": {"type": "cosine", "warmup": 0.05, "floor": 0.1, "decay": None},
-    "precision": "fp32", "parallel": {"type": "ddp"}, "attention": "auto", "kernels": "none",
-    "checkpointing": False, "log_every": 5, "evaluate_every": None, "save_every": None, "keep": 1,
+    "precision": "fp32",
+    "parallel": {"type": "ddp"},
+    "attention": "auto",
+    "kernels": "none",
+    "checkpointing": False,
+    "log_every": 5,
+    "evaluate_every": None,
+    "save_every": None,
+    "keep": 1,
     "trust_remote_code": False,
-}  # fmt: skip
+}
 OPTIMIZER = {"type": "adamw", "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0}
-WORDS = "river stone window garden silver orange market pencil candle forest bottle winter".split()
+WORDS = ["river", "stone", "window", "garden", "silver", "orange", "market", "pencil", "candle", "forest"]
 
 
 class FakeFolder:
@@ -60,9 +71,15 @@ class FakeFolder:
             entries.append({**{k: job[k] for k in keys}, "hash": f"{number:02d}" + "9f3ac1e7" * 4})
         cluster = {"name": "here", "device": "cpu", "nodes": 1, "processes": 1, "parallel_jobs": 1}
         manifest = {
-            "smolc": "0.1.0", "edition": 1, "recipe": "quickstart", "about": self.about, "hash": "5be1" * 16,
-            "root": ".", "cluster": cluster, "jobs": entries,
-        }  # fmt: skip
+            "smolc": "0.1.0",
+            "edition": 1,
+            "recipe": "quickstart",
+            "about": self.about,
+            "hash": "5be1" * 16,
+            "root": ".",
+            "cluster": cluster,
+            "jobs": entries,
+        }
         (self.path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
     def finish(self, but: tuple[str, ...] = ()) -> None:
@@ -80,8 +97,17 @@ def fake_folder(path: Path, about: str = "", words: list[str] | None = None) -> 
     own = {"type": "bytes", "special": ["<|im_start|>", "<|im_end|>"]}
     shape = {"layers": 3, "hidden": 128, "heads": 4, "kv_heads": 4, "intermediate": 384, "context": 256}
     source = {"type": "scratch", "architecture": "llama", **shape}
-    folder.job("base", "A new model, random weights", None, (), kind="model", source=source, tokenizer=own,
-               dtype="fp32", trust_remote_code=False)  # fmt: skip
+    folder.job(
+        "base",
+        "A new model, random weights",
+        None,
+        (),
+        kind="model",
+        source=source,
+        tokenizer=own,
+        dtype="fp32",
+        trust_remote_code=False,
+    )
     folder.out("base", "result.json", {"model": {"out": "base/model"}, "parameters": 812_416})
     _prepare(folder)
     runs = [_sft(folder, lr) for lr in LRS]
@@ -90,9 +116,13 @@ def fake_folder(path: Path, about: str = "", words: list[str] | None = None) -> 
     _evaluate(folder)
     checks = [
         {"text": "sft.reverse >= 90%", "left": "sft.reverse", "operator": ">=", "terms": [[1, 0.9]]},
-        {"text": "dpo.reverse >= sft.reverse - 2%", "left": "dpo.reverse", "operator": ">=",
-         "terms": [[1, "sft.reverse"], [-1, 0.02]]},
-    ]  # fmt: skip
+        {
+            "text": "dpo.reverse >= sft.reverse - 2%",
+            "left": "dpo.reverse",
+            "operator": ">=",
+            "terms": [[1, "sft.reverse"], [-1, 0.02]],
+        },
+    ]
     folder.job(
         "final.expect",
         "What final has to show",
@@ -130,16 +160,45 @@ def _prepare(folder: FakeFolder) -> None:
                 "weight": weight,
             }
         )
-        stats.append({
-            "name": name, "weight": "share", "declared_share": share, "realised_share": tokens / 100_000, "epochs": 1.4,
-            "rows": rows, "tokens": tokens, "trained_tokens": tokens // 4, "rows_read": rows + 10, "rows_filtered": 0,
-            "holdout_rows": 64, "overlong": 3 if share < 0.2 else 0, "dropped": 3 if share < 0.2 else 0,
-            "cut_at_turn": 0, "cut_within_turn": 0, "untrained": 0,
-        })  # fmt: skip
-    folder.job("sft.data", "Mix, render, mask and pack", "sft", ("base",), kind="prepare", method="sft", model="base",
-               template=TEMPLATE, loss_on="assistant", sources=sources, basis="tokens", budget_tokens=None,
-               holdout={"fraction": None, "rows": 64}, length=64, overlong="drop", packing="best_fit",
-               trust_remote_code=False)  # fmt: skip
+        stats.append(
+            {
+                "name": name,
+                "weight": "share",
+                "declared_share": share,
+                "realised_share": tokens / 100_000,
+                "epochs": 1.4,
+                "rows": rows,
+                "tokens": tokens,
+                "trained_tokens": tokens // 4,
+                "rows_read": rows + 10,
+                "rows_filtered": 0,
+                "holdout_rows": 64,
+                "overlong": 3 if share < 0.2 else 0,
+                "dropped": 3 if share < 0.2 else 0,
+                "cut_at_turn": 0,
+                "cut_within_turn": 0,
+                "untrained": 0,
+            }
+        )
+    folder.job(
+        "sft.data",
+        "Mix, render, mask and pack",
+        "sft",
+        ("base",),
+        kind="prepare",
+        method="sft",
+        model="base",
+        template=TEMPLATE,
+        loss_on="assistant",
+        sources=sources,
+        basis="tokens",
+        budget_tokens=None,
+        holdout={"fraction": None, "rows": 64},
+        length=64,
+        overlong="drop",
+        packing="best_fit",
+        trust_remote_code=False,
+    )
     counts = [round(900 * math.exp(-((i - 9) ** 2) / 14)) for i in range(24)]
     lengths = {
         "p50": 26,
@@ -149,8 +208,15 @@ def _prepare(folder: FakeFolder) -> None:
         "counts": counts,
         "edges": [64 * i / 24 for i in range(25)],
     }
-    whole = {"rows": 3860, "bins": 1600, "tokens": 100_000, "trained_tokens": 25_000, "validation_rows": 64,
-             "mean_length": 25.9, "fill": 0.977}  # fmt: skip
+    whole = {
+        "rows": 3860,
+        "bins": 1600,
+        "tokens": 100_000,
+        "trained_tokens": 25_000,
+        "validation_rows": 64,
+        "mean_length": 25.9,
+        "fill": 0.977,
+    }
     folder.out(
         "sft.data", "stats.json", {**whole, "length": 64, "sources": stats, "lengths": lengths, "notes": []}
     )
@@ -197,43 +263,89 @@ def _curve(folder: FakeFolder, start: float, end: float, speed: float, steps: in
 def _train_result(rows: list[dict[str, Any]], id: str) -> dict[str, Any]:
     losses = [r["loss"] for r in rows if "loss" in r]
     return {
-        "model": {"out": f"{id}/model"}, "train_loss": losses[-1], "first_loss": losses[0], "eval_loss": losses[-1] * 1.06,
-        "steps": rows[-1]["step"], "tokens": 192_000, "trained_tokens": 48_000, "seconds": 22.4,
-        "tokens_per_second": 8571.4, "peak_memory_gib": 0.81, "world_size": 1, "distributed": "none",
-        "attention": "sdpa", "liger": False, "dtype": "float32", "adapter": {"type": "full"}, "parameters": 812_416,
+        "model": {"out": f"{id}/model"},
+        "train_loss": losses[-1],
+        "first_loss": losses[0],
+        "eval_loss": losses[-1] * 1.06,
+        "steps": rows[-1]["step"],
+        "tokens": 192_000,
+        "trained_tokens": 48_000,
+        "seconds": 22.4,
+        "tokens_per_second": 8571.4,
+        "peak_memory_gib": 0.81,
+        "world_size": 1,
+        "distributed": "none",
+        "attention": "sdpa",
+        "liger": False,
+        "dtype": "float32",
+        "adapter": {"type": "full"},
+        "parameters": 812_416,
         "trainable_parameters": 812_416,
-    }  # fmt: skip
+    }
 
 
 def _sft(folder: FakeFolder, lr: float) -> dict[str, Any]:
     id = f"sft.lr={lr:g}"
-    folder.job(id, f"SFT at {lr:g}", "sft", ("base", "sft.data"), **TRAIN, method="sft", data="sft.data",
-               optimizer={**OPTIMIZER, "lr": lr})  # fmt: skip
+    folder.job(
+        id,
+        f"SFT at {lr:g}",
+        "sft",
+        ("base", "sft.data"),
+        **TRAIN,
+        method="sft",
+        data="sft.data",
+        optimizer={**OPTIMIZER, "lr": lr},
+    )
     rows = _curve(folder, 5.6, 0.9 if lr < 1e-3 else 0.11, 0.03 if lr < 1e-3 else 0.05, 240)
     diverged = lr > 1e-3
     if diverged:
-        rows = rows[:8] + [{"step": 55, "loss": 9.5}, {"step": 60, "loss": None}]
+        rows = [*rows[:8], {"step": 55, "loss": 9.5}, {"step": 60, "loss": None}]
         result = {**_train_result(rows[:8], id), "eval_loss": None, "diverged": True}
     else:
         result = _train_result(rows, id)
     folder.out(id, "metrics.jsonl", rows)
     folder.out(id, "result.json", result)
     score = None if diverged else result["eval_loss"]
-    return {"job": id, "values": {"optim.lr": lr}, "score": score, "why": "diverged" if diverged else None,
-            "train_loss": result["train_loss"], "eval_loss": score, "tokens_per_second": 8571.4,
-            "diverged": diverged}  # fmt: skip
+    return {
+        "job": id,
+        "values": {"optim.lr": lr},
+        "score": score,
+        "why": "diverged" if diverged else None,
+        "train_loss": result["train_loss"],
+        "eval_loss": score,
+        "tokens_per_second": 8571.4,
+        "diverged": diverged,
+    }
 
 
 def _pick(folder: FakeFolder, runs: list[dict[str, Any]]) -> None:
     candidates = [{"job": r["job"], "values": r["values"]} for r in runs]
-    folder.job("sft.pick", "The best of the grid", "sft", tuple(r["job"] for r in runs), kind="pick", metric="eval_loss",
-               goal="min", candidates=candidates, scores=[])  # fmt: skip
+    folder.job(
+        "sft.pick",
+        "The best of the grid",
+        "sft",
+        tuple(r["job"] for r in runs),
+        kind="pick",
+        metric="eval_loss",
+        goal="min",
+        candidates=candidates,
+        scores=[],
+    )
     best = runs[1]
     note = "the best optim.lr (1e-3) is the largest that did not diverge"
-    folder.out("sft.pick", "result.json", {
-        "winner": best["job"], "values": best["values"], "model": {"out": f"{best['job']}/model"}, "metric": "eval_loss",
-        "goal": "min", "table": runs, "notes": [note],
-    })  # fmt: skip
+    folder.out(
+        "sft.pick",
+        "result.json",
+        {
+            "winner": best["job"],
+            "values": best["values"],
+            "model": {"out": f"{best['job']}/model"},
+            "metric": "eval_loss",
+            "goal": "min",
+            "table": runs,
+            "notes": [note],
+        },
+    )
 
 
 def _dpo(folder: FakeFolder) -> None:
@@ -245,10 +357,21 @@ def _dpo(folder: FakeFolder) -> None:
         "label_smoothing": 0.0,
         "reference": "sft.pick",
     }
-    folder.job("dpo", "Prefer the concise answer", "dpo", ("sft.pick", "sft.data"), **{
-        **TRAIN, "method": "dpo", "data": "sft.data", "loss": loss, "optimizer": {**OPTIMIZER, "lr": 5e-5},
-        "init": "sft.pick", "packing": "none",
-    })  # fmt: skip
+    folder.job(
+        "dpo",
+        "Prefer the concise answer",
+        "dpo",
+        ("sft.pick", "sft.data"),
+        **{
+            **TRAIN,
+            "method": "dpo",
+            "data": "sft.data",
+            "loss": loss,
+            "optimizer": {**OPTIMIZER, "lr": 5e-5},
+            "init": "sft.pick",
+            "packing": "none",
+        },
+    )
     rows = _curve(folder, 1.0, 0.35, 0.05, 60)
     for row in rows:
         done = row["step"] / 60
@@ -264,25 +387,56 @@ def _dpo(folder: FakeFolder) -> None:
 def _evaluate(folder: FakeFolder) -> None:
     jobs = {"base": "base", "sft": "sft.pick", "dpo": "dpo"}
     subjects = [{"name": n, "job": j, "template": TEMPLATE, "tokenizer": None} for n, j in jobs.items()]
-    folder.job("final", "Exact match on held-out words", "final", ("base", "sft.pick", "dpo"), kind="evaluate",
-               role="test", subjects=subjects, tasks=[], decode={"temperature": 0.0, "top_p": 1.0, "max_new": 24},
-               strip_thinking=None, batch=32, precision="fp32", trust_remote_code=False)  # fmt: skip
+    folder.job(
+        "final",
+        "Exact match on held-out words",
+        "final",
+        ("base", "sft.pick", "dpo"),
+        kind="evaluate",
+        role="test",
+        subjects=subjects,
+        tasks=[],
+        decode={"temperature": 0.0, "top_p": 1.0, "max_new": 24},
+        strip_thinking=None,
+        batch=32,
+        precision="fp32",
+        trust_remote_code=False,
+    )
     scores = {"reverse": (0.0, 0.965, 0.97), "copy": (0.005, 0.93, 0.9)}
     rows, samples = [], []
     for task, values in scores.items():
         for model, value in zip(jobs, values, strict=True):
-            rows.append({"model": model, "task": task, "metric": "exact_match", "value": value,
-                         "stderr": math.sqrt(value * (1 - value) / 200), "n": 200, "k": 1, "seconds": 3.1})  # fmt: skip
+            rows.append(
+                {
+                    "model": model,
+                    "task": task,
+                    "metric": "exact_match",
+                    "value": value,
+                    "stderr": math.sqrt(value * (1 - value) / 200),
+                    "n": 200,
+                    "k": 1,
+                    "seconds": 3.1,
+                }
+            )
         for number in range(40):
             word = folder.words[number % len(folder.words)] + (
                 "" if number < len(folder.words) else str(number)
             )
+            prompt = f"<|im_start|>user\n{task} this word: {word}<|im_end|>\n"
             for model, value in zip(jobs, values, strict=True):
                 right = folder.random.random() < value
                 gold = word[::-1] if task == "reverse" else word
                 answer = gold if right else "".join(folder.random.sample(word, len(word)))
-                samples.append({"model": model, "task": task, "prompt": f"<|im_start|>user\n{task} this word: {word}<|im_end|>\n",
-                                "answer": answer, "gold": gold, "score": float(right)})  # fmt: skip
+                samples.append(
+                    {
+                        "model": model,
+                        "task": task,
+                        "prompt": prompt,
+                        "answer": answer,
+                        "gold": gold,
+                        "score": float(right),
+                    }
+                )
     decode = {"temperature": 0.0, "top_p": 1.0, "max_new": 24}
     folder.out("final", "results.json", {"role": "test", "rows": rows, "decode": decode})
     folder.out("final", "samples.jsonl", samples)
