@@ -119,6 +119,8 @@ class Encoder:
         if prompt:
             self._check_boundary(row, encoding, text, prompt)
         trained = np.zeros(len(ids), dtype=bool)
+        for start, _ in spans:
+            self._check_token_starts(row, encoding, text, start)
         ranges = [(self._first(encoding, text, s), self._first(encoding, text, e)) for s, e in spans]
         if self.loss_on == "all":
             trained[:] = True
@@ -183,6 +185,20 @@ class Encoder:
         if ids[start:stop] != expected:
             self._not_a_prefix(row, expected, ids[start:stop])
 
+    def _check_token_starts(self, row: Row, encoding: Any, text: str, char: int) -> None:
+        token = encoding.char_to_token(char) if char < len(text) else None
+        if token is None or encoding.token_to_chars(token)[0] >= char:
+            return
+        start, stop = encoding.token_to_chars(token)
+        raise JobError(
+            f"{self._name}: what the assistant says does not begin where a token begins, so the model "
+            f"would be "
+            f"trained on another prompt than it gets\n  {row.place}: {text[start:stop]!r} is one token, "
+            f"and the "
+            f"prompt ends within it, before {text[char : char + 40]!r}",
+            help="strip the content in the data or in the template, or end the prompt with a special token",
+        )
+
     def _not_a_prefix(self, row: Row, expected: list[int], actual: list[int]) -> None:
         raise JobError(
             f"{self._name}: the prompt's tokens are not how the conversation's begin, so the model would be "
@@ -225,8 +241,9 @@ class Encoder:
         text, _ = self._render(row, messages, None, False)
         self._check_prefix(row, prompt, text)
         answer = text[len(prompt) :]
-        if self.end_text is not None:
-            if not answer.rstrip().endswith(self.end_text):
-                self._unfinished(row, answer)
-            return answer.rstrip()
-        return answer
+        if self.end_text is None:
+            return answer
+        end = answer.rfind(self.end_text) + len(self.end_text)
+        if self.end_text not in answer or answer[end:].strip():
+            self._unfinished(row, answer)
+        return answer[:end]

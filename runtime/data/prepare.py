@@ -49,6 +49,11 @@ def run(context: Context) -> None:
         _check_markers(template, job)
     end_text = _end_of_turn(job.template, template, tokenizer)
     end = single_token(tokenizer, end_text) if end_text is not None else None
+    if job.method == "orpo" and end is None:
+        raise JobError(
+            "orpo's trainer puts an end-of-text token after each answer, and the template does not",
+            help="say what ends a turn: end_of_turn in the template",
+        )
     encoder = Encoder(tokenizer, template, job.loss_on, end, end_text)
     sources = _encode_all(
         examples, job, encoder, lambda done: context.progress(done, total, "row", "tokenizing")
@@ -73,7 +78,8 @@ def run(context: Context) -> None:
     bins = _write(context.out / "train", train, job)
     if validation:
         _write(context.out / "validation", validation, job)
-    notes = _save_tokenizer(context.out / "tokenizer", tokenizer, template, end_text, train + validation)
+    notes = _drop_bos(tokenizer, train + validation) if job.method == "orpo" else []
+    notes += _save_tokenizer(context.out / "tokenizer", tokenizer, template, end_text, train + validation)
     seen = [
         (s, i) for s, rows in enumerate(chosen) for i in rows[: 1 + PREVIEW_ROWS // len(sources)].tolist()
     ]
@@ -234,6 +240,16 @@ def _save_tokenizer(
         notes.append(pad)
     tokenizer.save_pretrained(folder)
     return notes
+
+
+def _drop_bos(tokenizer: Any, items: list[Item]) -> list[str]:
+    """ORPO's trainer tokenises by itself and would put a BOS before prompts that are rendered without one."""
+    bos = tokenizer.bos_token_id
+    if bos is None or all(isinstance(i, Answered) and i.prompt[:1].tolist() == [bos] for i in items):
+        return []
+    note = f"beginning of text: none (was {tokenizer.bos_token}), since the template does not write it"
+    tokenizer.bos_token = None
+    return [note]
 
 
 def _source_stats(
