@@ -1,0 +1,139 @@
+"""The models under evaluation: their weights, tokenizers and templates."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from smolc.runtime.data.prepare import read_template
+from smolc.runtime.data.template import ChatTemplate
+from smolc.runtime.data.tokenizer import load_tokenizer
+from smolc.runtime.jobs.context import Context, ModelAt
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.evaluate import EvaluateJob, Subject
+from smolc.runtime.jobs.prepare import TemplateSpec
+
+
+@dataclass
+class Prompting:
+    """How a subject is prompted. origin: where the template is from, for people; None for `template` means
+    plain text. end_text: the end-of-turn where it is no single token."""
+
+    tokenizer: Any
+    template: ChatTemplate | None
+    origin: str
+    end_of_turn: str | None
+
+    @property
+    def end_ids(self) -> set[int]:
+        ids = self._end_of_turn_ids
+        own = {self.tokenizer.eos_token_id} - {None}
+        return own | (set(ids) if len(ids) == 1 else set())
+
+    @property
+    def end_text(self) -> str | None:
+        return self.end_of_turn if len(self._end_of_turn_ids) > 1 else None
+
+    @property
+    def _end_of_turn_ids(self) -> list[int]:
+        if self.end_of_turn is None:
+            return []
+        return list(self.tokenizer.encode(self.end_of_turn, add_special_tokens=False))
+
+
+def promptings(context: Context, job: EvaluateJob) -> dict[str, Prompting]:
+    """By subject. One without any chat template (an untouched base model) is prompted with that of another
+    subject, so that all of them are asked the same; if none has one, with plain text. Raises JobError."""
+    found: dict[str, Prompting] = {}
+    for subject in job.subjects:
+        tokenizer = load_tokenizer(_tokenizer_at(context, subject), job.trust_remote_code)
+        if subject.template is not None and subject.template.file is not None:
+            origin = subject.template.file
+        elif tokenizer.chat_template is not None:
+            origin = f"tokenizer of {subject.tokenizer or subject.name}"
+        else:
+            origin = ""
+        template = read_template(context.folder, subject.template, tokenizer) if origin else None
+        end = subject.template.end_of_turn if subject.template else None
+        found[subject.name] = Prompting(tokenizer, template, origin, end)
+    donor = next((s for s in job.subjects if found[s.name].template is not None), None)
+    for name, prompting in found.items():
+        if prompting.template is not None:
+            continue
+        if donor is None:
+            prompting.origin = "plain"
+            continue
+        given = found[donor.name]
+        assert given.template is not None
+        prompting.template = ChatTemplate(given.template.name, given.template.source, given.template.kwargs)
+        prompting.origin = f"{given.origin}, as for {donor.name}"
+        # The turn may end with what that tokenizer calls its end of text.
+        prompting.end_of_turn = given.end_of_turn or given.tokenizer.eos_token
+        print(f"{name} has no chat template of its own: prompted with {prompting.origin}")
+    return found
+
+
+def _tokenizer_at(context: Context, subject: Subject) -> ModelAt:
+    if subject.tokenizer is None:
+        return context.model_of(subject.job)
+    folder = context.out_of(subject.tokenizer) / "tokenizer"
+    if not folder.is_dir():
+        raise JobError(
+            f"job {subject.tokenizer} left no tokenizer", help="run it first: smolc run does so by itself"
+        )
+    return ModelAt(str(folder.resolve()))
+
+
+def device_of(job: EvaluateJob) -> torch.device:
+    """Raises JobError if a GPU is asked for and there is none."""
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise JobError("device cuda: this machine has no GPU that torch can use", help='say device = "cpu"')
+    name = "cuda" if torch.cuda.is_available() and job.device != "cpu" else "cpu"
+    return torch.device(name)
+
+
+def load_model(at: ModelAt, job: EvaluateJob, device: torch.device) -> Any:
+    """In evaluation mode on `device`. Raises JobError."""
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            at.source,
+            revision=at.revision or "main",
+            dtype=torch.bfloat16 if job.precision == "bf16" else torch.float32,
+            trust_remote_code=job.trust_remote_code,
+            use_safetensors=True,
+        )
+        return model.to(device).eval()
+    except torch.OutOfMemoryError as error:
+        raise JobError(
+            f"{at.source}: does not fit the GPU's memory", help='try precision = "bf16"'
+        ) from error
+    except Exception as error:  # damaged, missing, of an unknown kind: transformers raises many types
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise JobError(f"{at.source}: the model cannot be loaded: {reason}") from error
+
+
+def end_ids_of(model: Any) -> set[int]:
+    """The ids at which the model's own generation settings stop."""
+    ids = model.generation_config.eos_token_id
+    return set(ids) if isinstance(ids, list) else {ids} - {None}
+
+
+def release() -> None:
+    """Give the memory of a deleted model back."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def described(spec: TemplateSpec | None, prompting: Prompting, example: str) -> dict[str, Any]:
+    """What the results say about a subject's prompts."""
+    return {
+        "template": prompting.origin,
+        "end_of_turn": prompting.end_of_turn or prompting.tokenizer.eos_token,
+        "kwargs": spec.kwargs if spec else {},
+        "example": example,
+    }

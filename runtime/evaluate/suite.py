@@ -1,0 +1,88 @@
+"""lm-eval's own tasks, by name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.evaluate import SuiteTask
+
+
+def load_suite(task: SuiteTask) -> dict[str, Any]:
+    """`{"tasks": ..., "groups": ...}` as lm-eval's `evaluate` takes them. Raises JobError for an unknown
+    task, one whose data cannot be had, or one that would run code that a model wrote."""
+    # lm-eval takes paths for names, and a task file can name Python code to run.
+    if not re.fullmatch(r"[\w().+-]+", task.task):
+        raise JobError(f"{task.task!r} is not the name of an lm-eval task", help="see lm-eval ls tasks")
+    try:
+        loaded = _load(task.task)
+    except KeyError as error:
+        raise JobError(
+            f"lm-eval has no task {task.task!r}", help="lm-eval ls tasks lists what it has"
+        ) from error
+    except Exception as error:  # datasets and the hub raise many kinds
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise JobError(
+            f"task {task.task}: its data cannot be had: {reason}",
+            help="run it once on a machine with a network and copy the cache (HF_HOME), unset HF_HUB_OFFLINE "
+            "if there is a network, or leave the task out",
+        ) from error
+    tasks = loaded["tasks"]
+    unsafe = [name for name, t in tasks.items() if getattr(t, "UNSAFE_CODE", False)]
+    if unsafe:
+        raise JobError(
+            f"task {task.task} runs code that the model writes ({unsafe[0]}), which smolc does not do",
+            help="evaluate it in a sandbox of your own",
+        )
+    if len(tasks) > 1 and task.task not in loaded["groups"]:
+        raise JobError(
+            f"{task.task} is a tag of {len(tasks)} lm-eval tasks, without a score of its own",
+            help=f"name one of them: {', '.join(sorted(tasks)[:8])}",
+        )
+    for one in tasks.values():
+        if one.get_config("num_fewshot") is None:
+            one.set_config(key="num_fewshot", value=0)
+    return dict(loaded)
+
+
+def _load(name: str) -> Any:
+    """Indexing all of lm-eval's 14,000 task files takes half a minute: first only the folder that has it."""
+    import lm_eval.tasks
+    from lm_eval.tasks import TaskManager
+
+    root = Path(lm_eval.tasks.__file__).parent
+    folder = _folder_of(name, root)
+    if folder is not None:
+        try:
+            manager = TaskManager(include_defaults=False, include_path=str(folder))
+            if name in manager.task_index:
+                return manager.load([name])
+        except KeyError:
+            pass  # A group of tasks from other folders.
+    manager = TaskManager()
+    if name not in manager.task_index:
+        raise KeyError(name)
+    return manager.load([name])
+
+
+def _folder_of(name: str, root: Path) -> Path | None:
+    """The folder under `root` with a file that declares the task or group `name`."""
+    declared = re.compile(rb"^(?:task|group)\s*:\s*[\"']?" + re.escape(name.encode()) + rb"[\"']?\s*$", re.M)
+    named_alike = sorted(root.iterdir(), key=lambda p: (not name.startswith(p.name), p.name))
+    for folder in named_alike:
+        if folder.is_dir() and any(declared.search(file.read_bytes()) for file in folder.rglob("*.yaml")):
+            return folder
+    return None
+
+
+def metric_key(task: SuiteTask, measured: dict[str, Any]) -> str:
+    """The key `metric,filter` of lm-eval's results; of several filters, the first. Raises JobError."""
+    keys = [k for k in measured if "," in k and "_stderr," not in k]
+    for key in keys:
+        if task.metric in (key, key.partition(",")[0]):
+            return key
+    raise JobError(
+        f"task {task.task} has no metric {task.metric!r}", help=f"it has {', '.join(keys) or 'none'}"
+    )
