@@ -30,7 +30,6 @@ def result_of(
     attention: str,
     liger: bool,
     sizes: tuple[int, int],
-    eval_loss: float | None,
 ) -> dict[str, Any]:
     """Tokens are non-padding tokens over the whole run; seconds and tokens per second are of this start of it."""
     seconds = watch.ended - watch.began
@@ -40,7 +39,7 @@ def result_of(
         "model": {"out": f"{job.id}/model"},
         "train_loss": watch.loss,
         "first_loss": watch.first_loss,
-        "eval_loss": eval_loss,
+        "eval_loss": watch.eval_loss,
         "steps": steps,
         "epochs": round(watch.length.epochs, 4),
         "tokens": watch.tokens_after[steps],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -83,7 +85,18 @@ def wants_liger(job: TrainJob, cuda: bool) -> bool:
 
 
 def train(context: Context, job: TrainJob) -> None:
-    from smolc.runtime.train import attention, model, result, resume, rows, save, settings, steps, watch
+    from smolc.runtime.train import (
+        attention,
+        common,
+        model,
+        result,
+        resume,
+        rows,
+        save,
+        settings,
+        steps,
+        watch,
+    )
 
     cuda = on_cuda(job)
     data = context.out_of(job.data)
@@ -106,12 +119,13 @@ def train(context: Context, job: TrainJob) -> None:
 
     method: Any = import_module(f"smolc.runtime.train.{METHODS[job.method]}")
     # Before the model is loaded: this starts the process group, and ZeRO-3 spreads the weights while they load.
-    args = method.arguments(
-        job,
-        settings.trainer_settings(
-            job, length, checkpoints, on_cuda=cuda, liger=liger, validation=validation is not None
-        ),
-    )
+    with refusals():
+        args = method.arguments(
+            job,
+            settings.trainer_settings(
+                job, length, checkpoints, on_cuda=cuda, liger=liger, validation=validation is not None
+            ),
+        )
     if args.process_index == 0:
         resume.claim(checkpoints, origin, checkpoint)
 
@@ -120,24 +134,20 @@ def train(context: Context, job: TrainJob) -> None:
     name = attention.implementation(kind)
     loaded_model = model.load_model(start, job, name, quantized=job.adapter.type == "qlora")
     model.match_tokenizer(loaded_model, tokenizer)
-    from smolc.runtime.train.common import Parts
-
     watcher = watch.Watch(context, length, counts, order)
-    trainer = method.trainer(
-        job,
-        args,
-        Parts(
-            model=loaded_model,
-            tokenizer=tokenizer,
-            train=loaded,
-            validation=validation,
-            order=order,
-            adapter=model.adapter_config(job),
-            reference=reference_of(context, job, name),
-            flat=attention.is_flat(kind, job.method),
-            callbacks=[watcher],
-        ),
+    parts = common.Parts(
+        model=loaded_model,
+        tokenizer=tokenizer,
+        train=loaded,
+        validation=validation,
+        order=order,
+        adapter=model.adapter_config(job),
+        reference=reference_of(context, job, name),
+        flat=attention.is_flat(kind, job.method),
+        callbacks=[watcher],
     )
+    with refusals():
+        trainer = method.trainer(job, args, parts)
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
@@ -150,7 +160,8 @@ def train(context: Context, job: TrainJob) -> None:
             print(f"continuing from {checkpoint.name}", flush=True)
 
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
-    eval_loss = trainer.evaluate()["eval_loss"] if validation is not None else None
+    if validation is not None and watcher.evaluated_at != length.steps:
+        trainer.evaluate()
     save.save_trained(job, trainer, tokenizer, start, context.out)
     if trainer.accelerator.is_main_process:
         context.write_result(
@@ -161,10 +172,19 @@ def train(context: Context, job: TrainJob) -> None:
                 attention=kind,
                 liger=liger,
                 sizes=sizes,
-                eval_loss=eval_loss,
             )
         )
     finish()
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What TRL, PEFT and transformers refuse while they are set up (unknown target modules, losses that do not mix)
+    is the user's to mend."""
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:
+        raise JobError(f"the trainer refuses this job: {' '.join(str(error).split())}") from error
 
 
 def reference_of(context: Context, job: TrainJob, attention: str) -> Any | None:

@@ -52,7 +52,13 @@ def _merge(job: TrainJob, start: ModelAt, adapter: Path, tokenizer: Any) -> Any:
 
 
 def _write(model: Any, weights: dict[str, Any], tokenizer: Any, dtype: torch.dtype, folder: Path) -> None:
-    cast = {name: w.to(dtype) if w.is_floating_point() else w for name, w in weights.items()}
+    # Gathered weights no longer share memory, so tied ones would be written twice.
+    tied = model.all_tied_weights_keys if model.config.get_text_config().tie_word_embeddings else {}
+    cast = {
+        name: weight.to(dtype) if weight.is_floating_point() else weight
+        for name, weight in weights.items()
+        if tied.get(name) not in weights
+    }
     model.config.dtype = dtype
     model.config.use_cache = True
     model.save_pretrained(folder, state_dict=cast)

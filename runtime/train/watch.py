@@ -22,7 +22,7 @@ NAMES = {
     "eval_mean_token_accuracy": "eval_token_accuracy",
 }
 # Counted by ourselves, or of no use beside what we write.
-DROPPED = ("epoch", "num_tokens", "total_flos", "step")
+DROPPED = ("epoch", "num_tokens", "eval_num_tokens", "total_flos", "step")
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]
@@ -37,6 +37,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.trainer: Any = None
         self.first_loss: float | None = None
         self.loss: float | None = None
+        self.eval_loss: float | None = None
+        self.evaluated_at = -1
         self.began = time.monotonic()
         self.ended = self.began
         self.begin_step = 0
@@ -86,6 +88,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             self.loss = float(logs["loss"])
             self.first_loss = self.loss if self.first_loss is None else self.first_loss
             self._note = f"loss {self.loss:.3f} lr {logs.get('learning_rate', 0.0):.1e}"
+        if "eval_loss" in logs:
+            self.eval_loss, self.evaluated_at = float(logs["eval_loss"]), step
         if not state.is_world_process_zero:
             return
         with self.metrics.open("a", encoding="utf-8") as file:
@@ -93,7 +97,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if "loss" in logs:
             print(f"step {step}/{self.length.steps}  {self._note}", flush=True)
         elif "eval_loss" in logs:
-            print(f"step {step}/{self.length.steps}  eval_loss {float(logs['eval_loss']):.4f}", flush=True)
+            print(f"step {step}/{self.length.steps}  eval_loss {self.eval_loss:.4f}", flush=True)
 
     def _stop_if_broken(self, step: int, logs: dict[str, Any]) -> None:
         """Raises JobError when the loss or the gradient is no longer a number, on every process alike."""
@@ -105,11 +109,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             bad = self.trainer.first_bad_step
             first = int(bad) if bad is not None and int(bad) > 0 else step
             raise JobError(f"the loss became {loss} at step {first} of {self.length.steps}", help=help)
-        if norm is not None and not math.isfinite(norm) and not args_fp16(self.trainer):
+        if norm is not None and not math.isfinite(norm) and not uses_fp16(self.trainer):
             raise JobError(f"the gradient became {norm} by step {step} of {self.length.steps}", help=help)
 
 
-def args_fp16(trainer: Any) -> bool:
+def uses_fp16(trainer: Any) -> bool:
     """With fp16 an infinite gradient is expected now and then: the loss scaler skips that step."""
     return bool(trainer.args.fp16)
 
