@@ -10,7 +10,25 @@ from smolc.compiler.lint.tokenizer import TokenizerFiles, tokenizer_files
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan import templates
+from smolc.compiler.plan.defaults import END_OF_TURN
 from smolc.compiler.resolve import Resolved
+
+
+@dataclass(frozen=True)
+class ChatTemplate:
+    """A chat template as far as it is known here.
+
+    name: what messages call it. text: None if there is none, or, unless `known`, if it cannot be read here.
+    end: the end of turn that the recipe names or the shipped template has. span: where the recipe names it.
+    own: whether it is the tokenizer's own.
+    """
+
+    name: str
+    text: str | None
+    known: bool
+    end: str | None
+    span: Span | None
+    own: bool
 
 
 @dataclass
@@ -32,15 +50,21 @@ class Context:
             self._tokenizers[model] = tokenizer_files(self.recipe.models[model], self.resolved)
         return self._tokenizers[model]
 
-    def template(self, stage: Stage) -> str | None:
-        """Text of the chat template that a stage trains with; None if it is not on this machine or cannot be read."""
+    def template(self, stage: Stage) -> ChatTemplate:
+        """The chat template that a stage trains with."""
         name = templates.template_of(stage, self.recipe)
-        if name is not None:
-            template = self.recipe.templates[name]
-            if template.builtin is not None or template.file is not None:
-                return templates.text_of(template, self.resolved)[0]
+        declared = self.recipe.templates[name] if name is not None else None
+        end = None
+        if declared is not None:
+            end = declared.end_of_turn or END_OF_TURN.get(declared.builtin or "")
+            if declared.builtin is not None or declared.file is not None:
+                text = templates.text_of(declared, self.resolved)[0]
+                span = declared.span_of("file" if declared.file else "builtin")
+                return ChatTemplate(f"template `{name}`", text, text is not None, end, span, own=False)
         files = self.tokenizer(templates.model_of(stage, self.recipe))
-        return files.template if files else None
+        span = declared.span if declared is not None else stage.span_of("template")
+        text = files.template if files else None
+        return ChatTemplate("the tokenizer's chat template", text, files is not None, end, span, own=True)
 
 
 def first(*spans: Span | None) -> Span | None:

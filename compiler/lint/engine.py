@@ -29,7 +29,10 @@ def lint(recipe: Recipe, resolved: Resolved) -> list[Diagnostic]:
 
 
 def run(rule: Loaded, context: Context) -> tuple[list[Diagnostic], bool]:
-    """What one rule says, and whether something could not be checked. A rule that fails is reported, not raised."""
+    """What one rule says, and whether there was something that it could not check.
+
+    A rule that fails is reported, not raised.
+    """
     found: list[Diagnostic] = []
     models: set[str] = set()
     try:

@@ -22,8 +22,8 @@ class Rule:
 class Finding:
     """One thing that a rule has to say.
 
-    `unchecked` is the label of a model that could not be looked at: the finding is then shown as information, once
-    for each rule and model.
+    `unchecked` is the label of a model that could not be looked at: the finding is then shown as information,
+    once for each rule and model.
     """
 
     message: str
@@ -39,6 +39,11 @@ def not_checked(model: str, reason: str, span: Span | None) -> Finding:
     """What a rule says where it needs something of `model` that is not on this machine."""
     help = "it is checked where the model's tokenizer files are at hand, and again before training"
     return Finding(f"not checked: {reason}", span, help=help, unchecked=model)
+
+
+def rate(value: float) -> str:
+    """A learning rate as people write it: 1e-5, 0.002."""
+    return f"{value:g}".replace("e-0", "e-")
 
 
 Check = Callable[[Context], Iterator[Finding]]

@@ -33,7 +33,7 @@ def apply(
 ) -> list[Diagnostic]:
     """`found` without what is suppressed, and with what is wrong with the suppressions themselves.
 
-    unchecked: names of rules that could not look at everything here; their suppressions may be needed elsewhere.
+    unchecked: names of rules that could not look at everything here; suppressing them may help elsewhere.
     """
     allowed, left = read(resolved.comments, list(rules))
     used: set[Allowed] = set()

@@ -44,12 +44,13 @@ def tokenizer_files(model: Model, resolved: Resolved) -> TokenizerFiles | None:
 
 
 def commit(kind: str, id: str, revision: str | None) -> str | None:
-    """The commit that a branch or tag of a `models` or `datasets` repository had when it was last downloaded here."""
+    """The commit that a branch or tag had when it was last downloaded here. kind: `models` or `datasets`."""
     revision = revision or "main"
     if not _NAME.fullmatch(id) or not _NAME.fullmatch(revision):
         return None
+    ref = _cache() / f"{kind}--{id.replace('/', '--')}" / "refs" / revision
     try:
-        text = (_cache() / f"{kind}--{id.replace('/', '--')}" / "refs" / revision).read_text(encoding="ascii").strip()
+        text = ref.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return None
     return text if COMMIT.fullmatch(text) else None

@@ -1,1 +1,4 @@
-"""One rule a file, one folder a family. The file's docstring is the rule's documentation; its cases stand beside it."""
+"""One rule a file, one folder a family.
+
+A file's docstring is its rule's documentation; the rule's cases stand beside it in a `.cases` file.
+"""

@@ -1,4 +1,4 @@
-'''A mixture whose shares are counted in examples
+"""A mixture whose shares are counted in examples
 
 ## What it does
 
@@ -6,12 +6,12 @@ Looks for mixtures that have shares and say `basis = examples`.
 
 ## Why is this bad?
 
-A model learns from tokens, and examples differ in length by orders of magnitude. In the SFT mixture of the Smol
-Training Playbook, s1k-1.1 is 0.9% of the examples and 10.8% of the tokens (835 reasoning traces against 95,720 chats):
-counted in examples, its long chains of thought weigh twelve times what the recipe seems to say.
+A model learns from tokens, and examples differ in length by orders of magnitude. In an SFT mixture of the
+Smol Training Playbook, s1k-1.1 is 0.9% of the examples and 10.8% of the tokens (835 reasoning traces among
+96,555 rows): counted in examples, its long chains of thought weigh twelve times what the recipe says.
 
-Source: Smol Training Playbook, post-training chapter. A mixture weighted by tokens has been asked for since 2024
-(axolotl#1508).
+Source: Smol Training Playbook, post-training chapter. A mixture weighted by tokens has been asked for since
+2024 (axolotl#1508).
 
 ## Wrong
 
@@ -31,7 +31,7 @@ mixture sft_mix {
   traces = share(10%)
 }
 ```
-'''
+"""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
             continue
         span = mixture.span_of("basis")
         yield Finding(
-            f"the shares of mixture `{name}` are shares of examples: sources with long rows get more than they say",
+            f"mixture `{name}` counts its shares in examples: sources with long rows weigh more than it says",
             span,
             notes=("in the playbook's SFT mixture s1k-1.1 is 0.9% of the examples and 10.8% of the tokens",),
             help="take it out, and shares are shares of tokens",

@@ -1,4 +1,4 @@
-'''The model's own Python code will run
+"""The model's own Python code will run
 
 ## What it does
 
@@ -6,9 +6,10 @@ Says so wherever a model has `trust_remote_code = true`.
 
 ## Why is this bad?
 
-With it, transformers downloads Python files from the model's repository and runs them as you, on every machine of the
-run, with your tokens and data in reach. Whoever can push to that repository can change them at any time. Nothing else
-in a recipe runs code: this is the one line to read before running a recipe from somebody else.
+With it, transformers downloads Python files from the model's repository and runs them as you, on every
+machine of the run, with your tokens and data in reach. Whoever can push to that repository can change them
+at any time. Nothing else in a recipe runs code: this is the one line to look for in a recipe from somebody
+else.
 
 Current transformers knows most architectures by itself, and a recipe rarely needs this.
 
@@ -33,7 +34,7 @@ model base {
   trust_remote_code = true
 }
 ```
-'''
+"""
 
 from __future__ import annotations
 
@@ -51,8 +52,8 @@ def check(context: Context) -> Iterator[Finding]:
         if model.trust_remote_code:
             source = model.hub or model.path or name
             yield Finding(
-                f"running this recipe runs Python code that comes with `{source}`, as you and with your access",
+                f"running this recipe runs the Python code of `{source}` as you, with your access",
                 model.span_of("trust_remote_code"),
-                notes=("the code is whatever the repository holds when it is downloaded, unless `revision` is a commit",),
-                help="take it out if transformers knows the architecture; otherwise read the code and pin its commit",
+                notes=("unless `revision` is a commit, it is whatever the repository holds that day",),
+                help="take it out if transformers knows the architecture, else read it and pin its commit",
             )

@@ -1,0 +1,105 @@
+"""A small eval scored once
+
+## What it does
+
+Looks for tasks with fewer than 2,000 problems (own tasks: where `rows` says so) that sample one answer
+each.
+
+## Why is this bad?
+
+A score is a mean over problems, and with few of them chance moves it: the standard error at 50% is 9 points
+with the 30 problems of AIME, 3.6 with the 198 of GPQA-Diamond, 2.2 with the 541 of IFEval. Differences
+between training runs are often smaller. The Smol Training Playbook averages over k samples a problem under
+about 2,000 problems: avg@64 for AIME25, avg@16 for LiveCodeBench, avg@8 for GPQA-Diamond.
+
+That a harness says it repeats is not enough: lm-eval's `repeats` with its default filter scores one answer
+and throws the others away (lm-eval#3297); `avg` here is the mean over all.
+
+Source: Smol Training Playbook, post-training chapter (evals).
+
+## Wrong
+
+```
+eval final {
+  of    = [base, sft]
+  tasks = [aime25, gpqa_diamond]
+}
+```
+
+## Right
+
+```
+eval final {
+  of     = [base, sft]
+  tasks  = [aime25(avg = 64), gpqa_diamond(avg = 8)]
+  decode = sample                   # greedy answers would all be the same
+}
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from smolc.compiler.diagnostics import Edit, Severity
+from smolc.compiler.lint.context import Context
+from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.model.evaluation import Eval, SuiteTask
+from smolc.compiler.model.suite import SUITE
+
+RULE = Rule("E602", "small-eval-without-avg", Severity.WARNING)
+ENOUGH = 2000
+MOST = 64
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for evaluation in context.recipe.evals.values():
+        for task in evaluation.tasks:
+            if task.avg == 1:
+                yield from _suite(task, evaluation)
+        for name, own in evaluation.task.items():
+            if own.avg == 1 and own.rows is not None and own.rows < ENOUGH:
+                k = _samples(own.rows)
+                help = f"add `avg = {k}` to the task{_decode(evaluation)}"
+                yield Finding(
+                    _message(name, own.rows), own.span_of("rows"), notes=(_note(own.rows),), help=help
+                )
+
+
+def _suite(task: SuiteTask, evaluation: Eval) -> Iterator[Finding]:
+    entry = SUITE[task.word]
+    problems = min(task.rows or entry.problems, entry.problems)
+    if problems >= ENOUGH:
+        return
+    k = entry.k if entry.k > 1 else _samples(problems)
+    bare = task.span is not None and task.span.text == task.word
+    yield Finding(
+        _message(task.word, problems),
+        task.span,
+        notes=(_note(problems),),
+        help=f"write `{task.word}(avg = {k})`{_decode(evaluation)}"
+        if bare
+        else f"add `avg = {k}`{_decode(evaluation)}",
+        edits=(Edit(task.span, f"{task.word}(avg = {k})"),) if bare and task.span else (),
+    )
+
+
+def _samples(problems: int) -> int:
+    return max(2, min(MOST, ceil(ENOUGH / problems)))
+
+
+def _message(name: str, problems: int) -> str:
+    return f"`{name}` has {problems:,} problems, and each is answered once"
+
+
+def _note(problems: int) -> str:
+    return f"the standard error of a score of 50% on {problems:,} answers is {50 / problems**0.5:.1f} points"
+
+
+def _decode(evaluation: Eval) -> str:
+    return (
+        ""
+        if evaluation.decode.word == "sample"
+        else ", and `decode = sample`: greedy answers are all the same"
+    )

@@ -1,0 +1,103 @@
+"""A grid's winner picked on test data
+
+## What it does
+
+Looks for sweeps whose `pick` names a task of an eval with `role = test`, or an own task on a dataset that
+is test data: one with `role = test`, or from a split of the hub called test.
+
+## Why is this bad?
+
+Whatever picks is no longer a test: the best of n runs on the test set is the luckiest of n, and the number
+that is reported for it is too good, by more with every run of the grid. The Smol Training Playbook's rule:
+what you ablate on is validation, and a test set is held out until the end (it validated on LiveCodeBench v4
+and reported v5).
+
+Source: Smol Training Playbook, post-training chapter (evals).
+
+## Wrong
+
+```
+stage sft {
+  init   = base
+  method = sft
+  data   = chats
+  sweep { optim.lr = [1e-5, 3e-5]; pick = max(words) }
+}
+eval final { of = sft; role = test; task words { data = held_out } }
+```
+
+## Right
+
+```
+stage sft {
+  init   = base
+  method = sft
+  data   = chats
+  sweep { optim.lr = [1e-5, 3e-5]; pick = max(words) }
+}
+eval choose { of = sft; task words { data = validation } }
+eval final  { of = sft; role = test; task held_out { data = held_out } }
+```
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from smolc.compiler.diagnostics import Label, Severity, Span
+from smolc.compiler.lint.context import Context
+from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.model.data import Dataset
+from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.recipe import Recipe
+
+RULE = Rule("E601", "test-split-picks-winner", Severity.ERROR)
+_TEST = re.compile(r"(?:.*_)?test(?:_.*|\[.*)?", re.IGNORECASE)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    recipe = context.recipe
+    for name, stage in recipe.stages.items():
+        if stage.sweep is None:
+            continue
+        metric = stage.sweep.pick.metric
+        measured = _measures(metric.name, recipe)
+        why = _why(metric.name, *measured, recipe) if measured else None
+        if why is None:
+            continue
+        reason, span = why
+        yield Finding(
+            f"stage `{name}` picks its winner by `{metric.name}`, and {reason}",
+            metric.span,
+            labels=(Label(span, "test data"),) if span else (),
+            notes=(
+                "the best of several runs on the test set is the luckiest one, and its score is too good",
+            ),
+            help="pick by an eval with `role = validation` on other data, or by `eval_loss`",
+        )
+
+
+def _measures(metric: str, recipe: Recipe) -> tuple[str, Eval] | None:
+    """The eval that measures a metric for a grid: the first that has the task, as the plan takes it."""
+    for label, evaluation in recipe.evals.items():
+        if metric in evaluation.task or metric in {task.word for task in evaluation.tasks}:
+            return label, evaluation
+    return None
+
+
+def _why(metric: str, label: str, evaluation: Eval, recipe: Recipe) -> tuple[str, Span | None] | None:
+    if evaluation.role == "test":
+        return f"eval `{label}` measures it as a test", evaluation.span_of("role")
+    if metric not in evaluation.task:
+        return None
+    name = evaluation.task[metric].data.name
+    key = _test_key(recipe.datasets[name])
+    return (f"dataset `{name}` is test data", recipe.datasets[name].span_of(key)) if key else None
+
+
+def _test_key(dataset: Dataset) -> str | None:
+    """The key that makes a dataset test data."""
+    if dataset.role == "test":
+        return "role"
+    return "split" if dataset.hub is not None and _TEST.fullmatch(dataset.split) else None
