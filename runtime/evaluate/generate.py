@@ -60,6 +60,8 @@ class ChatModel(HFLM):  # type: ignore[misc]
 
     def __init__(self, model: Any, tokenizer: Any, template: ChatTemplate | None, batch: int) -> None:
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch)
+        # What is not set when generating would come from here.
+        model.generation_config = GenerationConfig()
         self.template = template
         self.specials = sorted({str(t) for t in tokenizer.added_tokens_decoder.values() if t.special})
 
@@ -129,7 +131,7 @@ class ChatModel(HFLM):  # type: ignore[misc]
                 )
             if max(known[prompt]) >= size:
                 raise JobError(
-                    f"the tokenizer writes token {max(known[prompt])}, and the model has embeddings for {size}",
+                    f"the tokenizer writes token {max(known[prompt])}, the model has embeddings for {size}",
                     help="prompt this model with its own tokenizer",
                 )
         return [known[prompt] for prompt in prompts]

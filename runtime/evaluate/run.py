@@ -91,8 +91,8 @@ def _evaluate(
     for subject in job.subjects:
         prompting = prompts[subject.name]
         model = load_model(context.model_of(subject.job), job, device)
-        lm = ChatModel(model, prompting.tokenizer, prompting.template, job.batch)
         ends = tuple(sorted(prompting.end_ids | end_ids_of(model)))
+        lm = ChatModel(model, prompting.tokenizer, prompting.template, job.batch)
         for task, material in zip(job.tasks, work, strict=True):
             tell = meter.start(f"{subject.name} on {task.name}", _answers(task, material))
             lm.decoding = _decoding(job, task, ends, prompting.end_text, tell)
