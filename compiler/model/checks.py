@@ -153,7 +153,7 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     if packed and not isinstance(method, (Cpt, Sft)):
         message = f"{method.word} cannot train packed rows: a pair is compared answer by answer"
         yield _error("C012", "packing-preferences", message, stage.packing.span, f"packing = none(length = {stage.packing.length})")
-    if isinstance(stage.packing, Wrapped) and isinstance(method, Sft):
+    if isinstance(stage.packing, Wrapped) and isinstance(method, Sft) and method.loss_on != "all":
         message = "wrapped packing cuts conversations in two and lets them see each other"
         yield _error("C013", "wrapped-conversations", message, stage.packing.span, f"packing = best_fit(length = {stage.packing.length})")
     if isinstance(stage.adapter, Qlora) and isinstance(stage.parallel, Zero) and stage.parallel.stage == 3:

@@ -29,6 +29,7 @@ from smolc.compiler.model.types import (
     Natural,
     Quantity,
     Steps,
+    ToCluster,
     ToData,
     ToModel,
     ToTemplate,
@@ -106,5 +107,8 @@ class Stage(Noun):
     log_every: Steps = 10
     evaluate_every: Interval | None = Field(default=None, description="How often the validation loss is measured.")
     save_every: Interval | None = Field(default=None, description="How often a checkpoint to resume from is kept.")
+    on: ToCluster | None = Field(
+        default=None, description="Cluster of this stage, where it is not the recipe's; `--on` overrides both."
+    )
     keep: Natural = Field(default=2, description="How many checkpoints are kept.")
     sweep: Sweep | None = None

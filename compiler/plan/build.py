@@ -14,7 +14,7 @@ from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Minimum, Stage
 from smolc.compiler.model.types import Link
 from smolc.compiler.plan import templates
-from smolc.compiler.plan.cluster import choose
+from smolc.compiler.plan.cluster import choose, of_stage
 from smolc.compiler.plan.data import model_body, prepare_body
 from smolc.compiler.plan.evals import evaluate_body, gate_body
 from smolc.compiler.plan.train import train_body
@@ -29,7 +29,7 @@ def plan(recipe: Recipe, resolved: Resolved, on: str | None = None) -> tuple[Pla
     cluster, found = choose(recipe, on)
     if cluster is None:
         return None, found
-    planner = _Planner(recipe, resolved, cluster, found)
+    planner = _Planner(recipe, resolved, cluster, on, found)
     planner.run()
     if has_errors(found):
         return None, found
@@ -40,10 +40,13 @@ def plan(recipe: Recipe, resolved: Resolved, on: str | None = None) -> tuple[Pla
 class _Planner:
     """Collects jobs in running order."""
 
-    def __init__(self, recipe: Recipe, resolved: Resolved, cluster: Cluster, found: list[Diagnostic]) -> None:
+    def __init__(
+        self, recipe: Recipe, resolved: Resolved, cluster: Cluster, on: str | None, found: list[Diagnostic]
+    ) -> None:
         self.recipe = recipe
         self.resolved = resolved
         self.cluster = cluster
+        self.on = on
         self.found = found
         self.jobs: dict[str, Job] = {}
         self.texts: dict[str, str] = {}
@@ -67,16 +70,24 @@ class _Planner:
         self._add("report", "report", "the report: curves, grids, shares, samples", None, tuple(self.jobs), {})
 
     def _add(
-        self, id: str, kind: str, title: str, stage: str | None, needs: tuple[str, ...], body: dict[str, Any]
+        self,
+        id: str,
+        kind: str,
+        title: str,
+        stage: str | None,
+        needs: tuple[str, ...],
+        body: dict[str, Any],
+        cluster: Cluster | None = None,
     ) -> str:
         """Add a job; gates are left out of what others need, so that a report is written when one fails."""
         if id in self.jobs:
             return id
         needs = tuple(dict.fromkeys(n for n in needs if n in self.jobs and self.jobs[n].kind != "gate"))
-        body = {"seed": self.recipe.seed, "device": self.cluster.device, **body}
+        cluster = cluster or self.cluster
+        body = {"seed": self.recipe.seed, "device": cluster.device, **body}
         files = {name: digest(self.texts[name]) for name in _files(body)}
         hash = digest([kind, body, files, [self.jobs[n].hash for n in needs]])
-        self.jobs[id] = Job(id, kind, title, stage, needs, body, hash)
+        self.jobs[id] = Job(id, kind, title, stage, needs, body, hash, cluster)
         return id
 
     def _model(self, name: str) -> str:
@@ -122,10 +133,11 @@ class _Planner:
             reference = self._job_of(method.reference) if method.reference else init
         model = self.recipe.models[templates.model_of(stage, self.recipe)]
         before = len(self.found)
+        cluster = of_stage(self.recipe, stage, self.on, self.cluster)
         body = train_body(
             stage,
             model,
-            self.cluster,
+            cluster,
             init=init,
             data=data,
             reference=reference,
@@ -138,7 +150,7 @@ class _Planner:
             return
         said = ", ".join(f"{key} = {value}" for key, value in values.items())
         title = f"{name}: {method.word} from {stage.init}" + (f", {said}" if said else "")
-        self._add(id, "train", title, name, (data, init, *([reference] if reference else [])), body)
+        self._add(id, "train", title, name, (data, init, *([reference] if reference else [])), body, cluster)
 
     def _pick(self, name: str, stage: Stage, runs: list[str]) -> None:
         assert stage.sweep is not None

@@ -8,6 +8,7 @@ from smolc.compiler.diagnostics import Diagnostic, Severity
 from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.model.recipe import Cluster as Declared
 from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.types import Cluster
 
 GIB = 2**30
@@ -19,6 +20,13 @@ GPUS = {
 """Memory in GiB by the vendors' data sheets."""
 
 SHORTHAND = re.compile(r"(?:(?P<nodes>\d{1,5})x)?(?:(?P<count>\d{1,4})x)(?P<kind>[a-z0-9_]+)|(?P<one>[a-z0-9_]+)")
+
+
+def of_stage(recipe: Recipe, stage: Stage, on: str | None, chosen: Cluster) -> Cluster:
+    """A stage's own cluster; `--on` overrides it."""
+    if on is not None or stage.on is None:
+        return chosen
+    return _declared(stage.on.name, recipe.clusters[stage.on.name])
 
 
 def choose(recipe: Recipe, on: str | None) -> tuple[Cluster | None, list[Diagnostic]]:

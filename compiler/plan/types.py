@@ -29,7 +29,8 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Job:
-    """One job. `body` is its job.yaml without id, title and needs; `hash` covers it and, through `needs`, all before it."""
+    """One job. `body` is its job.yaml without id, title and needs; `hash` covers it and, through `needs`, all before
+    it. A stage may run on a cluster of its own."""
 
     id: str
     kind: str
@@ -38,6 +39,7 @@ class Job:
     needs: tuple[str, ...]
     body: dict[str, Any]
     hash: str
+    cluster: Cluster
 
 
 @dataclass(frozen=True)

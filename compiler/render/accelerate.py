@@ -12,7 +12,8 @@ PRECISION = {"bf16": "bf16", "bf16_pure": "no", "fp16": "fp16", "fp32": "no"}
 """accelerate's mixed precision; pure bf16 needs none, since the weights themselves are bf16."""
 
 
-def accelerate_yaml(job: Job, cluster: Cluster) -> str:
+def accelerate_yaml(job: Job) -> str:
+    cluster = job.cluster
     parallel = job.body["parallel"]
     cpu = cluster.device == "cpu"
     config: dict[str, Any] = {

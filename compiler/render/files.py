@@ -16,13 +16,13 @@ def files(plan: Plan, root: str, source: str) -> dict[str, str]:
     """root: from the compiled folder to the recipe's folder. source: the recipe's file name. `manifest.json` is last."""
     made: dict[str, str] = dict(plan.templates)
     for job in plan.jobs:
-        made.update(_job(job, plan))
+        made.update(_job(job))
     made["run.sh"] = _run_sh(plan, source)
     made["manifest.json"] = _manifest(plan, root)
     return made
 
 
-def _job(job: Job, plan: Plan) -> dict[str, str]:
+def _job(job: Job) -> dict[str, str]:
     folder = f"jobs/{job.id}"
     content = {
         "kind": job.kind,
@@ -35,7 +35,7 @@ def _job(job: Job, plan: Plan) -> dict[str, str]:
     made = {f"{folder}/job.yaml": dump(content, job.title)}
     train = job.kind == "train"
     if train:
-        made[f"{folder}/accelerate.yaml"] = accelerate_yaml(job, plan.cluster)
+        made[f"{folder}/accelerate.yaml"] = accelerate_yaml(job)
         if job.body["parallel"]["type"] == "zero":
             made[f"{folder}/deepspeed.json"] = deepspeed_json(job)
     made[f"{folder}/launch.sh"] = render(
@@ -44,8 +44,8 @@ def _job(job: Job, plan: Plan) -> dict[str, str]:
         title=job.title,
         notes=_notes(job) if train else [],
         accelerate=train,
-        nodes=plan.cluster.nodes if train else 1,
-        world=plan.cluster.world_size,
+        nodes=job.cluster.nodes if train else 1,
+        world=job.cluster.world_size,
     )
     return made
 
