@@ -117,10 +117,10 @@ class Encoder:
         ids = np.asarray(encoding.ids, dtype=np.int32)
         self._check_start(row, ids)
         if prompt:
-            self._check_boundary(row, encoding, text, prompt)
+            self._check_boundary(row, encoding, text, len(prompt))
         trained = np.zeros(len(ids), dtype=bool)
         for start, _ in spans:
-            self._check_token_starts(row, encoding, text, start)
+            self._check_boundary(row, encoding, text, start)
         ranges = [(self._first(encoding, text, s), self._first(encoding, text, e)) for s, e in spans]
         if self.loss_on == "all":
             trained[:] = True
@@ -168,36 +168,22 @@ class Encoder:
             char += 1  # in no token: a space that the tokenizer leaves out
         return len(encoding.ids)
 
-    def _check_boundary(self, row: Row, encoding: Any, text: str, prompt: str) -> None:
-        """The prompt's tokens must begin the conversation's. Special tokens are never merged with what is
-        beside them, so it is enough to look at what follows the prompt's last one."""
+    def _check_boundary(self, row: Row, encoding: Any, text: str, char: int) -> None:
+        """The tokens of the prompt `text[:char]` must begin the conversation's. Special tokens are never
+        merged with what is beside them, so it is enough to look at what follows the prompt's last one."""
         ids = encoding.ids
-        stop = self._first(encoding, text, len(prompt))
+        stop = self._first(encoding, text, char)
         start = stop
         while start > 0 and ids[start - 1] not in self._special:
             start -= 1
         start = max(start - 1, 0)
-        tail = prompt[encoding.token_to_chars(start)[0] if start else 0 :]
+        tail = text[encoding.token_to_chars(start)[0] if start else 0 : char]
         expected = self._tails.get(tail)
         if expected is None:
             expected = self.tokenizer.encode(tail, add_special_tokens=False)
             self._tails[tail] = expected
         if ids[start:stop] != expected:
             self._not_a_prefix(row, expected, ids[start:stop])
-
-    def _check_token_starts(self, row: Row, encoding: Any, text: str, char: int) -> None:
-        token = encoding.char_to_token(char) if char < len(text) else None
-        if token is None or encoding.token_to_chars(token)[0] >= char:
-            return
-        start, stop = encoding.token_to_chars(token)
-        raise JobError(
-            f"{self._name}: what the assistant says does not begin where a token begins, so the model "
-            f"would be "
-            f"trained on another prompt than it gets\n  {row.place}: {text[start:stop]!r} is one token, "
-            f"and the "
-            f"prompt ends within it, before {text[char : char + 40]!r}",
-            help="strip the content in the data or in the template, or end the prompt with a special token",
-        )
 
     def _not_a_prefix(self, row: Row, expected: list[int], actual: list[int]) -> None:
         raise JobError(

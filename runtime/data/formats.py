@@ -196,6 +196,12 @@ def _side(data: dict[str, Any], name: str, role: str) -> list[Message]:
     return [{"role": role, "content": _text(data, name)}]
 
 
+def _answers(messages: list[Message], name: str) -> None:
+    role = messages[0]["role"]
+    if role != "assistant":
+        raise RowError(f"expected the completion {name!r} to start with the assistant, found {role!r}")
+
+
 def _prompt_completion(data: dict[str, Any], format: PromptCompletion | Alpaca, system: str | None) -> Chat:
     if isinstance(format, Alpaca):
         instruction = _text(data, format.instruction)
@@ -207,10 +213,7 @@ def _prompt_completion(data: dict[str, Any], format: PromptCompletion | Alpaca, 
     else:
         prompt, completion = _side(data, format.prompt, "user"), _side(data, format.completion, "assistant")
     prompt = _with_system(prompt, system)
-    if completion[0]["role"] != "assistant":
-        raise RowError(
-            f"expected the completion to start with the assistant, found {completion[0]['role']!r}"
-        )
+    _answers(completion, format.output if isinstance(format, Alpaca) else format.completion)
     return Chat(prompt + completion, len(prompt), None, {})
 
 
@@ -233,10 +236,7 @@ def _pair(data: dict[str, Any], format: Preference, system: str | None) -> Pair:
                 f"expected {format.chosen!r} and {format.rejected!r} to begin with the same prompt"
             )
     for name, side in ((format.chosen, chosen), (format.rejected, rejected)):
-        if side[0]["role"] != "assistant":
-            raise RowError(
-                f"expected the answer in {name!r} to start with the assistant, found {side[0]['role']!r}"
-            )
+        _answers(side, name)
     if chosen == rejected:
         raise RowError(f"expected {format.chosen!r} and {format.rejected!r} to differ, found them equal")
     return Pair(_with_system(prompt, system), chosen, rejected)
@@ -251,7 +251,9 @@ def _judged(data: dict[str, Any], format: Unpaired, system: str | None) -> Judge
             f"expected true or false in {format.label!r}, found {found(column(data, format.label))}"
         )
     prompt = _with_system(_side(data, format.prompt, "user"), system)
-    return Judged(prompt, _side(data, format.completion, "assistant"), bool(label))
+    completion = _side(data, format.completion, "assistant")
+    _answers(completion, format.completion)
+    return Judged(prompt, completion, bool(label))
 
 
 def _truth(text: str) -> bool | None:

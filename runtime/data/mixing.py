@@ -59,15 +59,15 @@ def mix(
     whole = sum(realised)
     if not whole:
         raise JobError("the mixture is empty", help="raise budget_tokens or add a source")
-    for supply, size, amount in zip(supplies, sizes, realised, strict=True):
+    allowed = max(TOLERANCE, max(float(size.max()) for size in sizes) / whole)
+    for supply, amount in zip(supplies, realised, strict=True):
         weight = supply.weight
-        if isinstance(weight, Share):
-            allowed = max(TOLERANCE, float(size.max()) / whole)
-            if abs(amount / whole - weight.share) > allowed:
-                raise JobError(
-                    f"{supply.name}: is {amount / whole:.2%} of the mixture, not {weight.share:.2%}: its "
-                    f"rows are too long"
-                )
+        if isinstance(weight, Share) and abs(amount / whole - weight.share) > allowed:
+            raise JobError(
+                f"{supply.name}: is {amount / whole:.2%} of the mixture, not {weight.share:.2%}: "
+                "the rows are too long for so small a mixture",
+                help="raise budget_tokens, or join small sources",
+            )
     return [
         Draw(rows, amount / whole, amount / total)
         for rows, amount, total in zip(draws, realised, totals, strict=True)

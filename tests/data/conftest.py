@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from smolc.runtime.data.prepare import run
@@ -22,14 +22,22 @@ CHAT = Path(__file__).parents[2] / "templates" / "chat"
 MERGES = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("Ċ", "Ċ"), ("Ġ", "Ġ"), ("u", "s"), ("us", "er"), ("e", "r")]
 
 
-def byte_tokenizer(special: tuple[str, ...] = SPECIAL) -> PreTrainedTokenizerFast:
-    """Byte-level BPE with a handful of merges: several tokens a word, several bytes a character, merged
-    newlines."""
+def byte_tokenizer(special: tuple[str, ...] = SPECIAL, newlines: bool = False) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with a handful of merges: several tokens a word, several bytes a character.
+
+    newlines: keep newlines together as Llama 3 and Qwen do; else part them as GPT-2 and SmolLM2 do, where
+    the last one before a word stands alone.
+    """
     tokens = sorted(pre_tokenizers.ByteLevel.alphabet()) + ["".join(m) for m in MERGES]
     merges = [m for m in MERGES if all(part in tokens for part in m)]
     bpe = models.BPE({token: i for i, token in enumerate(tokens)}, merges)
     tokenizer = Tokenizer(bpe)
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if newlines:
+        split = pre_tokenizers.Split(Regex(r"\s*[\r\n]+|\s+(?!\S)|\s+| ?[^\s]+"), "isolated")
+        plain = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, plain])
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=special[0])
     fast.add_special_tokens({"additional_special_tokens": list(special[1:])})
