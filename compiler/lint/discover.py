@@ -18,7 +18,7 @@ def all_rules() -> tuple[Loaded, ...]:
         if path.stem == "__init__":
             continue
         module = import_module(f"{rules.__name__}.{path.parent.name}.{path.stem}")
-        loaded.append(Loaded(module.RULE, module.check, module.__doc__ or ""))
+        loaded.append(Loaded(module.RULE, module.check, module.__doc__ or "", module.__name__))
     return tuple(sorted(loaded, key=lambda one: one.rule.code))
 
 

@@ -51,11 +51,15 @@ Check = Callable[[Context], Iterator[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A rule with its check and its documentation (markdown; the first line is its title)."""
+    """A rule with its check and its documentation (markdown; the first line is its title).
+
+    module: where it is defined.
+    """
 
     rule: Rule
     check: Check
     docs: str
+    module: str
 
     @property
     def title(self) -> str:
