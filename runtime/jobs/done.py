@@ -27,7 +27,7 @@ def read_done(folder: Path, job_id: str) -> dict[str, Any] | None:
     """The content of `done.json`, or None if the job is not finished or the file is damaged."""
     try:
         done = json.loads((folder / "out" / job_id / "done.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return done if isinstance(done, dict) else None
 

@@ -11,7 +11,7 @@ from smolc.runtime.jobs.done import read_done
 from smolc.runtime.jobs.evaluate import PickJob
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest, read_job, read_manifest
 from smolc.runtime.report.outputs import log_tail, number, read_object
-from smolc.runtime.report.text import clean, setting, shorten
+from smolc.runtime.report.text import label, setting
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _view(folder: Path, entry: Entry) -> JobView:
         )
     if failed.get("hash") != entry.hash:
         return JobView(entry, job, "not run", None, {}, (), out)
-    said = tuple(shorten(clean(line), 400) for line in log_tail(out / "log.txt", 8))
+    said = tuple(label(line) for line in log_tail(out / "log.txt", 8))
     # A gate that failed has its numbers in result.json; what else failed has no result.
     result = read_object(out / "result.json") if entry.kind == "gate" else {}
     return JobView(entry, job, "failed", number(failed.get("seconds")), result, said, out)
@@ -85,4 +85,4 @@ def _view(folder: Path, entry: Entry) -> JobView:
 
 def short_names(values: dict[str, Any]) -> str:
     """`lr = 1e-3, beta = 0.1` of `{"optim.lr": 1e-3, ...}`."""
-    return ", ".join(f"{clean(str(k)).rpartition('.')[2]} = {setting(v)}" for k, v in values.items())
+    return ", ".join(f"{label(str(k)).rpartition('.')[2]} = {setting(v)}" for k, v in values.items())

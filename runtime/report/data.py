@@ -13,7 +13,7 @@ from smolc.runtime.jobs.prepare import PrepareJob, Share, Take
 from smolc.runtime.report.charts import COLOURS, histogram, share_bars
 from smolc.runtime.report.collect import JobView, Run
 from smolc.runtime.report.outputs import number, objects, read_json, read_object
-from smolc.runtime.report.text import clean, count, percent, setting, shorten
+from smolc.runtime.report.text import clean, count, label, percent, setting, shorten
 
 MOST_PIECES, MOST_ROWS = 600, 4
 # What can have happened to rows, and how a person says it; only what did happen is told.
@@ -72,13 +72,13 @@ def _section(view: JobView) -> DataSection:
     sources = sorted(objects(stats.get("sources")), key=lambda s: -(number(s.get("tokens")) or 0.0))
     notes = stats.get("notes")
     return DataSection(
-        title=clean(view.entry.stage or view.id),
+        title=label(view.entry.stage or view.id),
         facts=tuple(_facts(stats)),
         sources=tuple(_source_row(i, s, sources, view.job) for i, s in enumerate(sources)),
         shares=_shares(sources) if len(sources) > 1 else Markup(""),
         lengths=_lengths(stats.get("lengths")),
         preview=tuple(_preview(read_json(view.out / "preview.json"))),
-        notes=tuple(clean(str(n)) for n in notes) if isinstance(notes, list) else (),
+        notes=tuple(label(str(n)) for n in notes) if isinstance(notes, list) else (),
     )
 
 
@@ -109,7 +109,7 @@ def _source_row(index: int, source: dict[str, Any], every: list[dict[str, Any]],
     epochs = number(source.get("epochs"))
     return SourceRow(
         colour=f"c{index}" if index < COLOURS - 1 else "rest",
-        name=clean(name),
+        name=label(name),
         rows=count(number(source.get("rows")) or 0),
         tokens=count(number(source.get("tokens")) or 0),
         declared=_declared(name, source, job),
@@ -169,8 +169,8 @@ def _preview(rows: Any) -> list[PreviewRow]:
         for name, value in row.items():
             pieces = _pieces(value)
             if pieces:
-                parts.append(("" if name in ("tokens", "pieces") else clean(name), pieces))
-        source, where = clean(str(row.get("source", ""))), clean(setting(row.get("where", "")))
+                parts.append(("" if name in ("tokens", "pieces") else label(name), pieces))
+        source, where = label(str(row.get("source", ""))), label(setting(row.get("where", "")))
         if parts:
             found.append(PreviewRow(source, shorten(where, 80), tuple(parts), row.get("cut") is True))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from smolc.runtime.jobs.evaluate import EvaluateJob
 from smolc.runtime.report.collect import JobView, Run
 from smolc.runtime.report.outputs import mapping, number, objects, read_lines, read_object
-from smolc.runtime.report.text import clean, count, decimal, percent, setting, shorten
+from smolc.runtime.report.text import clean, count, decimal, label, percent, setting, shorten
 
 # What a page can hold: prompts shown of each task, characters of one text, lines of samples.jsonl that are
 # looked at.
@@ -63,7 +63,7 @@ def eval_table(run: Run, view: JobView) -> EvalTable:
     table = tuple(_task_row(task, metric, models, by) for (task, metric), by in tasks.items())
     role = view.job.role if isinstance(view.job, EvaluateJob) else str(results.get("role", ""))
     decode = _decode(mapping(results.get("decode")))
-    return EvalTable(clean(view.id), role, tuple(map(clean, models)), table, decode, view.state)
+    return EvalTable(label(view.id), role, tuple(map(label, models)), table, decode, view.state)
 
 
 def _models(run: Run, view: JobView, rows: list[dict[str, Any]]) -> list[str]:
@@ -93,7 +93,7 @@ def _task_row(task: str, metric: str, models: list[str], by_model: dict[str, dic
     sizes = sorted({int(n) for row in by_model.values() if (n := number(row.get("n"))) is not None})
     repeats = max((int(k) for row in by_model.values() if (k := number(row.get("k"))) is not None), default=1)
     size = " / ".join(count(s) for s in sizes) + (f" × {repeats}" if repeats > 1 else "")
-    return TaskRow(clean(task), clean(metric).replace("_", " "), size, cells)
+    return TaskRow(label(task), label(metric).replace("_", " "), size, cells)
 
 
 def _cell(row: dict[str, Any], base: dict[str, Any] | None, as_percent: bool) -> Cell:
@@ -140,7 +140,7 @@ def gates(run: Run) -> list[GateLine]:
                 "no score" if left is None or right is None else f"{decimal(left)} against {decimal(right)}"
             )
             lines.append(
-                GateLine(clean(view.id), clean(str(check.get("text"))), check.get("holds") is True, numbers)
+                GateLine(label(view.id), label(str(check.get("text"))), check.get("holds") is True, numbers)
             )
     return lines
 
@@ -183,13 +183,13 @@ def samples(run: Run) -> list[Samples]:
         for index, row in enumerate(read_lines(view.out / "samples.jsonl")):
             if index >= MOST_SAMPLES:
                 break
-            task = clean(str(row.get("task")))
+            task = label(str(row.get("task")))
             # Of a prompt that was asked several times, the first answer is shown.
             sample = tasks.setdefault(task, {}).setdefault(
                 str(row.get("prompt"))[:20_000], Sample(_shown(row.get("prompt")), _shown(row.get("gold")))
             )
             answer = (_shown(row.get("answer")), number(row.get("score")))
-            sample.answers.setdefault(clean(str(row.get("model"))), answer)
+            sample.answers.setdefault(label(str(row.get("model"))), answer)
         for task, by_prompt in tasks.items():
             ordered = sorted(by_prompt.values(), key=lambda s: s.rank(models))
             last = models[-1] if models else ""
@@ -197,7 +197,7 @@ def samples(run: Run) -> list[Samples]:
                 1 for s in ordered if (got := s.answers.get(last, ("", None))[1]) is not None and got < 1
             )
             found.append(
-                Samples(clean(view.id), task, models, _some(ordered, wrong), total=len(ordered), wrong=wrong)
+                Samples(label(view.id), task, models, _some(ordered, wrong), total=len(ordered), wrong=wrong)
             )
     return found
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from smolc.runtime.report.charts import grid_plot
 from smolc.runtime.report.collect import JobView, short_names
 from smolc.runtime.report.outputs import mapping, number, objects
-from smolc.runtime.report.text import clean, count, decimal, duration, setting
+from smolc.runtime.report.text import count, decimal, duration, label, setting
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ def grid_plot_of(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | No
         )
     xs = [x for x, _, _ in points]
     log = min(xs) > 0 and max(xs) / min(xs) >= 4
-    name, metric = clean(keys[0]).rpartition(".")[2], _metric(pick)
+    name, metric = label(keys[0]).rpartition(".")[2], _metric(pick)
     title = f"{metric.capitalize()} by {'learning rate' if name == 'lr' else name}"
     return Chart(title, grid_plot(points, winner, name + (" (log scale)" if log else ""), metric, log_x=log))
 
 
 def _metric(pick: JobView) -> str:
-    metric = clean(str(pick.result.get("metric", "score")))
+    metric = label(str(pick.result.get("metric", "score")))
     return "held-out loss" if metric == "eval_loss" else metric
 
 
@@ -87,9 +87,9 @@ def grid_of(pick: JobView, views: list[JobView], values: dict[str, dict[str, Any
                 pace="–" if pace is None else count(pace),
                 seconds="–" if view.seconds is None else duration(view.seconds),
                 winner=view.id == pick.result.get("winner"),
-                note=clean(note),
+                note=label(note),
             )
         )
     notes = pick.result.get("notes")
-    said = tuple(clean(str(n)) for n in notes) if isinstance(notes, list) else ()
-    return Grid(tuple(clean(k).rpartition(".")[2] for k in keys), _metric(pick), tuple(rows), said)
+    said = tuple(label(str(n)) for n in notes) if isinstance(notes, list) else ()
+    return Grid(tuple(label(k).rpartition(".")[2] for k in keys), _metric(pick), tuple(rows), said)

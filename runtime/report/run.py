@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +15,7 @@ from smolc.runtime.report.collect import collect
 from smolc.runtime.report.data import data_sections
 from smolc.runtime.report.evals import eval_tables, gates, samples
 from smolc.runtime.report.story import environment, job_lines, problems, stage_lines
-from smolc.runtime.report.text import clean, duration
+from smolc.runtime.report.text import clean, duration, label, shorten
 from smolc.runtime.report.training import trainings
 
 
@@ -34,16 +35,12 @@ def render(folder: Path) -> str:
     """The page. Every value is escaped by the template engine; only the charts and the style sheet are
     markup."""
     run = collect(folder)
-    loader = PackageLoader("smolc.runtime.report", "")
-    engine = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style = loader.get_source(engine, "report.css")[0]
+    engine, style = _engine()
     return engine.get_template("report.html.j2").render(
-        style=Markup(style),
-        title=clean(run.manifest.recipe),
-        about=clean(run.manifest.about, lines=True),
-        hash=clean(run.manifest.hash)[:12],
+        style=style,
+        title=label(run.manifest.recipe),
+        about=shorten(clean(run.manifest.about[:4000], lines=True), 2000),
+        hash=label(run.manifest.hash)[:12],
         written=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         total=duration(run.seconds()),
         problems=problems(run),
@@ -56,3 +53,13 @@ def render(folder: Path) -> str:
         environment=environment(run),
         jobs=job_lines(run),
     )
+
+
+@cache
+def _engine() -> tuple[Environment, Markup]:
+    """The template engine, and our own style sheet."""
+    loader = PackageLoader("smolc.runtime.report", "")
+    engine = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return engine, Markup(loader.get_source(engine, "report.css")[0])

@@ -10,7 +10,7 @@ from smolc.runtime.jobs.evaluate import EvaluateJob
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.collect import JobView, Run
 from smolc.runtime.report.outputs import number, objects
-from smolc.runtime.report.text import clean, count, decimal, duration
+from smolc.runtime.report.text import count, decimal, duration, label
 
 PACKAGES = (
     "torch",
@@ -79,9 +79,9 @@ def _stage(run: Run, name: str, views: list[JobView], seconds: float, longest: f
     states = {v.state for v in views}
     state = "failed" if "failed" in states else "not run" if "not run" in states else "done"
     return StageLine(
-        name=clean(name),
+        name=label(name),
         what=_what(views),
-        after=", ".join(clean(n) for n in names),
+        after=", ".join(label(n) for n in names),
         result=_result(views),
         seconds=duration(seconds) if seconds else "–",
         part=seconds / longest,
@@ -97,7 +97,7 @@ def _what(views: list[JobView]) -> str:
     if isinstance(job, EvaluateJob):
         tasks = f"{len(job.tasks)} task" + ("" if len(job.tasks) == 1 else "s")
         return f"{tasks} on {len(job.subjects)} models"
-    return clean(views[0].entry.title)
+    return label(views[0].entry.title)
 
 
 def _result(views: list[JobView]) -> str:
@@ -118,20 +118,20 @@ def _result(views: list[JobView]) -> str:
 
 def problems(run: Run) -> list[Problem]:
     """Failed jobs with what they said; then, as one, those that did not run."""
-    found = [Problem(clean(v.id), "failed", v.said) for v in run.jobs if v.state == "failed"]
-    idle = [clean(v.id) for v in run.jobs if v.state == "not run"]
+    found = [Problem(label(v.id), "failed", v.said) for v in run.jobs if v.state == "failed"]
+    idle = [label(v.id) for v in run.jobs if v.state == "not run"]
     return [*found, *([Problem(", ".join(idle), "not run", ())] if idle else [])]
 
 
 def job_lines(run: Run) -> list[JobLine]:
     return [
         JobLine(
-            id=clean(v.id),
-            title=clean(v.entry.title),
+            id=label(v.id),
+            title=label(v.entry.title),
             state=v.state,
             seconds="–" if v.seconds is None else duration(v.seconds),
-            hash=clean(v.entry.hash)[:12],
-            log=f"out/{clean(v.id)}/log.txt" if (v.out / "log.txt").is_file() else "–",
+            hash=label(v.entry.hash)[:12],
+            log=f"out/{label(v.id)}/log.txt" if (v.out / "log.txt").is_file() else "–",
         )
         for v in run.jobs
     ]
@@ -143,15 +143,15 @@ def environment(run: Run) -> list[tuple[str, str]]:
     nodes = f"{cluster.nodes} node{'s' if cluster.nodes > 1 else ''}"
     processes = f"{cluster.processes} process{'es' if cluster.processes > 1 else ''}"
     lines = [
-        ("smolc", clean(run.manifest.smolc)),
+        ("smolc", label(run.manifest.smolc)),
         ("Python", platform.python_version()),
         *((name, found) for name in PACKAGES if (found := _version(name))),
         ("system", f"{platform.system()} {platform.machine()}"),
-        ("cluster", f"{clean(cluster.name)}: {clean(cluster.device)}, {nodes} × {processes}"),
+        ("cluster", f"{label(cluster.name)}: {label(cluster.device)}, {nodes} × {processes}"),
     ]
     # What was built, not what was asked for.
     for key, name in (("device_name", "device"), ("distributed", "distributed"), ("attention", "attention")):
-        seen = dict.fromkeys(clean(str(v.result[key])) for v in run.of_kind("train") if v.result.get(key))
+        seen = dict.fromkeys(label(str(v.result[key])) for v in run.of_kind("train") if v.result.get(key))
         if seen:
             lines.append((name, ", ".join(seen)))
     return lines

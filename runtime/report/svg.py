@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from smolc.runtime.report.text import clean
+from smolc.runtime.report.text import label
 
 
 def text(x: float, y: float, words: str, style: str, anchor: str) -> Markup:
     """`anchor`: start, middle or end."""
     shape = Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
-    return shape.format(style, x, y, anchor, clean(words))
+    return shape.format(style, x, y, anchor, label(words))
 
 
 def circle(x: float, y: float, radius: float, style: str, said: str = "") -> Markup:
@@ -33,8 +33,8 @@ def path(places: list[tuple[float, float]], style: str, said: str = "") -> Marku
 def picture(parts: list[Markup], width: float, height: float, about: str) -> Markup:
     """about: what a screen reader says."""
     head = Markup('<svg class="chart" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">')
-    return head.format(width, height, clean(about)) + Markup("").join(parts) + Markup("</svg>")
+    return head.format(width, height, label(about)) + Markup("").join(parts) + Markup("</svg>")
 
 
 def _title(said: str) -> Markup:
-    return Markup("<title>{}</title>").format(clean(said)) if said else Markup("")
+    return Markup("<title>{}</title>").format(label(said)) if said else Markup("")

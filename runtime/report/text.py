@@ -28,6 +28,11 @@ def _shown(character: str, lines: bool) -> str:
     return "\N{REPLACEMENT CHARACTER}"
 
 
+def label(text: str) -> str:
+    """A name, title or note on one line, however long a stranger made it."""
+    return shorten(clean(text[:400]), 200)
+
+
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, saying how many were left out."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
@@ -82,7 +87,7 @@ def setting(value: Any) -> str:
     if isinstance(value, float):
         small = value != 0 and (abs(value) < 0.01 or abs(value) >= 1e6)
         return scientific(value) if small and math.isfinite(value) else f"{value:g}"
-    return clean(str(value))
+    return label(str(value))
 
 
 def scientific(number: float) -> str:

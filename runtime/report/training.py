@@ -11,7 +11,7 @@ from smolc.runtime.report.charts import Point, Series, line_chart
 from smolc.runtime.report.collect import JobView, Run, short_names
 from smolc.runtime.report.grid import Chart, Grid, grid_of, grid_plot_of
 from smolc.runtime.report.outputs import number, read_lines
-from smolc.runtime.report.text import clean, count, decimal, duration, percent, setting
+from smolc.runtime.report.text import count, decimal, duration, label, percent, setting
 
 # Curves that only preference methods log: (key, what it is, axis).
 PREFERENCE = (
@@ -50,7 +50,7 @@ def _training(run: Run, stage: str, views: list[JobView]) -> Training:
     )
     values = {c.job: dict(c.values) for c in pick.job.candidates} if pick else {}
     names = {
-        v.id: short_names(values[v.id]) if values.get(v.id) else clean(v.entry.stage or v.id) for v in views
+        v.id: short_names(values[v.id]) if values.get(v.id) else label(v.entry.stage or v.id) for v in views
     }
     winner = str(pick.result.get("winner")) if pick and pick.result else None
     best = next((v for v in views if v.id == winner), views[0] if len(views) == 1 else None)
@@ -58,8 +58,8 @@ def _training(run: Run, stage: str, views: list[JobView]) -> Training:
     grid = grid_of(pick, views, values) if pick else None
     shown = best or views[0]
     return Training(
-        stage=clean(stage),
-        title=clean(shown.entry.title if len(views) == 1 else stage),
+        stage=label(stage),
+        title=label(shown.entry.title if len(views) == 1 else stage),
         facts=tuple(_facts(best.result)) if best else (),
         settings=tuple(_settings(shown, set(values.get(shown.id, {})) if grid else set(), best is not None)),
         charts=tuple(_charts(views, names, metrics, winner, pick, values)),
@@ -113,7 +113,7 @@ def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple
     ]
     if attention := view.result.get("attention"):
         settings.append(
-            ("attention", clean(str(attention)) + (", liger" if view.result.get("liger") else ""))
+            ("attention", label(str(attention)) + (", liger" if view.result.get("liger") else ""))
         )
     total, trained = number(view.result.get("parameters")), number(view.result.get("trainable_parameters"))
     if total:
