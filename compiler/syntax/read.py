@@ -20,9 +20,10 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Diagnostic]
     try:
         if path.is_dir():
             return None, [_problem("F003", "is-a-directory", f"`{shown}` is a folder, not a recipe")]
+        # Opening a pipe would wait for whoever writes to it.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None, [_problem("F002", "not-readable", f"`{shown}` is not a regular file")]
         with path.open("rb") as file:
-            if not stat.S_ISREG(path.stat().st_mode):
-                return None, [_problem("F002", "not-readable", f"`{shown}` is not a regular file")]
             data = file.read(LARGEST + 1)
     except FileNotFoundError:
         return None, [_problem("F001", "not-found", f"there is no file `{shown}`")]

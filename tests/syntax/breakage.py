@@ -7,10 +7,27 @@ import re
 from collections.abc import Callable
 
 VALUES = [
-    "42", "2e-5", "64Ki", "3%", "128seq", "1.5Mtok", "90min", "true", "all", "sft.best", '"a text"', '"#1 {x}"',
-    "adamw(lr = 2e-5, clip = 0.2)", "dpo(loss = apo_zero, beta = 0.1)", "[a, b, c]", "[1e-6, 3e-6]",
-    "share(10%, at_most = 4epoch)", "sample(temperature = 0.6, stop = [\"a\", \"b\"])", "-1", "lora(rank = 16)",
-]  # fmt: skip
+    "42",
+    "2e-5",
+    "64Ki",
+    "3%",
+    "128seq",
+    "1.5Mtok",
+    "90min",
+    "true",
+    "all",
+    "sft.best",
+    '"a text"',
+    '"#1 {x}"',
+    "adamw(lr = 2e-5, clip = 0.2)",
+    "dpo(loss = apo_zero, beta = 0.1)",
+    "[a, b, c]",
+    "[1e-6, 3e-6]",
+    "share(10%, at_most = 4epoch)",
+    'sample(temperature = 0.6, stop = ["a", "b"])',
+    "-1",
+    "lora(rank = 16)",
+]
 KEYS = [
     "seed",
     "init",
