@@ -14,7 +14,7 @@
     ...
 
 A recipe may extend those in `tests/lint/base/`. `expect` lists everything that the rule says: its code, the
-severity if it is not the rule's own, and line:column, after the file's name where it is not the case's recipe.
+severity if it is not the rule's own, and line:column, after the file's name where it is not the case's own.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_cases(path: Path) -> list[Case]:
 
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         head, marker = HEAD.fullmatch(line), PART.fullmatch(line)
-        if line.startswith("=== ") and head is None or line.startswith("--- ") and marker is None:
+        if (line.startswith("=== ") and head is None) or (line.startswith("--- ") and marker is None):
             raise ValueError(f"{path.name}:{number}: not understood: {line}")
         if head is None and marker is None:
             if cases:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lint_cases import Case, read_cases
+
 from smolc.compiler.diagnostics import Diagnostic
 from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.lint import lint, rules
