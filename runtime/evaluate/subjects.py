@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from smolc.runtime.data.prepare import read_template
-from smolc.runtime.data.template import ChatTemplate
+from smolc.runtime.data.template import ChatTemplate, read_template
 from smolc.runtime.data.tokenizer import load_tokenizer
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError

@@ -9,6 +9,8 @@ from typing import Any
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import SuiteTask
 
+SANDBOX = "evaluate it in a sandbox of your own"
+
 
 def load_suite(task: SuiteTask) -> dict[str, Any]:
     """`{"tasks": ..., "groups": ...}` as lm-eval's `evaluate` takes them. Raises JobError for an unknown
@@ -18,9 +20,16 @@ def load_suite(task: SuiteTask) -> dict[str, Any]:
         raise JobError(f"{task.task!r} is not the name of an lm-eval task", help="see lm-eval ls tasks")
     try:
         loaded = _load(task.task)
+    except JobError:
+        raise
     except KeyError as error:
         raise JobError(
             f"lm-eval has no task {task.task!r}", help="lm-eval ls tasks lists what it has"
+        ) from error
+    except ImportError as error:
+        raise JobError(
+            f"task {task.task} needs a package that is not installed: {str(error).splitlines()[0]}",
+            help="install it beside lm-eval; some come with its extras: pip install 'lm-eval[ifeval]'",
         ) from error
     except Exception as error:  # datasets and the hub raise many kinds
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
@@ -34,7 +43,7 @@ def load_suite(task: SuiteTask) -> dict[str, Any]:
     if unsafe:
         raise JobError(
             f"task {task.task} runs code that the model writes ({unsafe[0]}), which smolc does not do",
-            help="evaluate it in a sandbox of your own",
+            help=SANDBOX,
         )
     if len(tasks) > 1 and task.task not in loaded["groups"]:
         raise JobError(
@@ -58,12 +67,19 @@ def _load(name: str) -> Any:
         try:
             manager = TaskManager(include_defaults=False, include_path=str(folder))
             if name in manager.task_index:
-                return manager.load([name])
+                return _built(manager, name)
         except KeyError:
             pass  # A group of tasks from other folders.
     manager = TaskManager()
     if name not in manager.task_index:
         raise KeyError(name)
+    return _built(manager, name)
+
+
+def _built(manager: Any, name: str) -> Any:
+    # Before anything of the task is imported: such tasks fetch the code of their metric then.
+    if (manager.task_index[name].cfg or {}).get("unsafe_code"):
+        raise JobError(f"task {name} runs code that the model writes, which smolc does not do", help=SANDBOX)
     return manager.load([name])
 
 

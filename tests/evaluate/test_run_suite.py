@@ -139,18 +139,21 @@ def test_a_task_that_runs_what_a_model_wrote_is_refused(
 
 
 @pytest.mark.slow
-def test_data_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     code = (
         "from smolc.runtime.evaluate.suite import load_suite\n"
         "from smolc.runtime.jobs.evaluate import SuiteTask\n"
         "from smolc.runtime.jobs.errors import JobError\n"
-        "task = SuiteTask(type='suite', name='gsm8k', task='gsm8k', metric='exact_match',\n"
-        "                 rows=1, avg=1, max_new=None)\n"
-        "try:\n    load_suite(task)\nexcept JobError as error:\n    print(error.message, '|', error.help)\n"
+        "for name in ('gsm8k', 'humaneval'):\n"
+        "    task = SuiteTask(type='suite', name=name, task=name, metric='m', rows=1, avg=1, max_new=None)\n"
+        "    try:\n        load_suite(task)\n"
+        "    except JobError as error:\n        print(error.message, '|', error.help)\n"
     )
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=offline, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("task gsm8k: its data cannot be had: ")
-    assert "HF_HUB_OFFLINE" in done.stdout
+    gsm8k, humaneval = done.stdout.splitlines()
+    assert gsm8k.startswith("task gsm8k: its data cannot be had: ")
+    assert "HF_HUB_OFFLINE" in gsm8k
+    assert humaneval.startswith("task humaneval runs code that the model writes")
