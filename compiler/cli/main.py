@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -55,4 +56,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A recipe may hold characters that a terminal's encoding lacks; they are shown escaped, not as a crash.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    command()
+    try:
+        command()
+    except Exception as error:
+        if os.environ.get("SMOLC_DEBUG"):
+            raise
+        said = str(error).splitlines()[0] if str(error) else ""
+        print(f"internal error: {type(error).__name__}: {said}", file=sys.stderr)
+        print("This is a mistake in smolc, not in your recipe. SMOLC_DEBUG=1 shows where.", file=sys.stderr)
+        sys.exit(2)

@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 from smolc.compiler.diagnostics import Diagnostic, Severity, Span
 from smolc.compiler.diagnostics.suggest import closest
+from smolc.compiler.model.habits import HABITS
 
 
 @dataclass
@@ -78,7 +79,10 @@ class Noun(BaseModel):
     def _unknown(cls, data: Args, key: str) -> Diagnostic:
         near = closest(key, cls.model_fields)
         names = ", ".join(f"`{n}`" for n in cls.model_fields)
-        help = f"did you mean `{near}`?" if near else f"it has {names}" if names else "it takes no arguments"
+        if key in HABITS and HABITS[key] != f"`{key}`":
+            help = f"write {HABITS[key]}"
+        else:
+            help = f"did you mean `{near}`?" if near else f"it has {names}" if names else "it takes no arguments"
         span = data.origin.keys.get(key, data.origin.span)
         return Diagnostic("V008", "unknown-key", Severity.ERROR, f"{data.what} has no `{key}`", span, help=help)
 

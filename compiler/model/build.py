@@ -10,7 +10,7 @@ from smolc.compiler.model.arrange import arrange
 from smolc.compiler.model.base import Noun, Reading
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
-from smolc.compiler.model.links import check_cycles, check_names
+from smolc.compiler.model.links import check_cycles, check_labels, check_names
 from smolc.compiler.model.recipe import Cluster, Recipe
 from smolc.compiler.model.checks import check_values
 from smolc.compiler.model.stage import Stage
@@ -53,6 +53,7 @@ def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
     head.update(groups)
     recipe = validate(Recipe, head, reading)
     declared = {kind: {s.label.text for s in resolved.of(kind) if s.label} for kind in NOUNS}
+    found.extend(check_labels(resolved.sections))
     found.extend(check_names(reading.links, declared))
     if recipe is None or has_errors(found):
         return None, found

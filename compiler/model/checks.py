@@ -167,7 +167,9 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
 
 def _dpo(method: Dpo) -> Iterator[Diagnostic]:
     if method.weights is not None and len(method.weights) != len(method.loss):
-        message = f"{len(method.loss)} losses need {len(method.loss)} weights, found {len(method.weights)}"
+        count = len(method.loss)
+        said = "1 loss needs 1 weight" if count == 1 else f"{count} losses need {count} weights"
+        message = f"{said}, found {len(method.weights)}"
         yield _error("C015", "dpo-weights", message, method.span_of("weights"))
     if "exo_pair" in method.loss and method.label_smoothing == 0:
         message = "exo_pair needs label smoothing above 0"

@@ -9,6 +9,7 @@ from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.model.methods import Dpo, Kto
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.types import Link
+from smolc.compiler.resolve import Section
 
 Declared = Mapping[str, set[str]]
 """Labels by kind, also of blocks that have mistakes of their own: a reference to one is not a second mistake."""
@@ -19,6 +20,24 @@ PARTS = ("best",)
 def check_names(links: Iterable[tuple[Link, tuple[str, ...]]], declared: Declared) -> list[Diagnostic]:
     """Each reference, also of blocks with other mistakes, names something declared of a kind that fits."""
     return [d for link, kinds in links for d in _one(link, kinds, declared)]
+
+
+JOBS = ("model", "stage", "eval")
+"""Kinds whose labels become names of jobs."""
+
+
+def check_labels(sections: Iterable[Section]) -> Iterator[Diagnostic]:
+    """Models, stages and evals share one space of names, since each is a job, and `init` may name two of them."""
+    seen = {"report": "the name of the last job"}
+    for section in sections:
+        kind, label = section.kind.text, section.label
+        if kind not in JOBS or label is None:
+            continue
+        if label.text in seen:
+            said = seen[label.text]
+            message = f"`{label.text}` is {said}" + (f" and a {kind}" if label.text != "report" else "")
+            yield _error("L005", "name-taken", message, label.span, "give one of them another name")
+        seen.setdefault(label.text, f"a {kind}" if kind != "eval" else "an eval")
 
 
 def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Diagnostic]:

@@ -25,6 +25,7 @@ from smolc.compiler.model.types import (
     Tokens,
     ToModel,
     Warmup,
+    ZeroStage,
     choice,
     listed,
 )
@@ -226,7 +227,7 @@ class Zero(Variant):
 
     word: ClassVar[str] = "zero"
     positional: ClassVar[tuple[str, ...]] = ("stage",)
-    stage: Count = Field(le=3)
+    stage: ZeroStage
     offload: Annotated[Literal["none", "optimizer", "all"], choice("none", "optimizer", "all")] = "none"
 
 

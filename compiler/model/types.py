@@ -224,6 +224,10 @@ Steps = Annotated[int, _whole("a number of steps", "10step", units=(None, "step"
 Tokens = Annotated[int, _whole("a number of tokens", "4Ki", units=(None, "tok"))]
 Rows = Annotated[int, _whole("a number of rows", "200seq", units=(None, "seq"))]
 
+ZeroStage = Annotated[
+    int, _number(Doc("a ZeRO stage: 1, 2 or 3", "3"), (None,), whole=True, low=1, high=3)
+]
+
 Positive = Annotated[float, _number(Doc("a number above 0", "0.1"), (None,), above=0)]
 NonNegative = Annotated[float, _number(Doc("a number of at least 0", "0.1"), (None,), low=0)]
 Fraction = Annotated[float, _number(Doc("a fraction between 0% and 100%", "10%"), (None, "%"), low=0, high=1)]
