@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from smolc.runtime.data.arrow import write_dataset
+from smolc.runtime.data.columns import columns_of
 from smolc.runtime.data.encode import Answered, Encoded, Encoder
 from smolc.runtime.data.formats import Text
 from smolc.runtime.data.holdout import hold_out
 from smolc.runtime.data.load import Examples, Loaded, encode, read_examples
 from smolc.runtime.data.mixing import Draw, Supply, mix
-from smolc.runtime.data.packing import best_fit, wrapped
 from smolc.runtime.data.shuffle import permutation
 from smolc.runtime.data.stats import (
     PREVIEW_ROWS,
@@ -26,12 +27,12 @@ from smolc.runtime.data.stats import (
     tokens_of,
     trained_of,
 )
-from smolc.runtime.data.template import ChatTemplate
-from smolc.runtime.data.tokenizer import SHIPPED, choose_pad, load_tokenizer, single_token
+from smolc.runtime.data.template import ChatTemplate, check_markers, end_of_turn, read_template
+from smolc.runtime.data.tokenizer import choose_pad, load_tokenizer, single_token
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
-from smolc.runtime.jobs.prepare import PrepareJob, Share, TemplateSpec
+from smolc.runtime.jobs.prepare import PrepareJob, Share
 
 
 def run(context: Context) -> None:
@@ -46,8 +47,8 @@ def run(context: Context) -> None:
     chats = any(not isinstance(e.rows[0][1], Text) for e in examples)
     template = read_template(context.folder, job.template, tokenizer) if chats else None
     if template is not None:
-        _check_markers(template, job)
-    end_text = _end_of_turn(job.template, template, tokenizer)
+        check_markers(template, job)
+    end_text = end_of_turn(job.template, template, tokenizer)
     end = single_token(tokenizer, end_text) if end_text is not None else None
     if job.method == "orpo" and end is None:
         raise JobError(
@@ -75,9 +76,12 @@ def run(context: Context) -> None:
     train = [sources[s].items[i] for s, i in (picked[n] for n in order)]
     validation = [s.items[i] for s, h in zip(sources, held, strict=True) for i in np.flatnonzero(h).tolist()]
 
-    bins = _write(context.out / "train", train, job)
+    columns, trained_tokens = columns_of(train, job)
+    bins = len(next(iter(columns.values())))
+    write_dataset(context.out / "train", columns)
+    shutil.rmtree(context.out / "validation", ignore_errors=True)
     if validation:
-        _write(context.out / "validation", validation, job)
+        write_dataset(context.out / "validation", columns_of(validation, job)[0])
     notes = _drop_bos(tokenizer, train + validation) if job.method == "orpo" else []
     notes += _save_tokenizer(context.out / "tokenizer", tokenizer, template, end_text, train + validation)
     seen = [
@@ -92,7 +96,7 @@ def run(context: Context) -> None:
         "rows": len(train),
         "bins": bins,
         "tokens": tokens,
-        "trained_tokens": sum(map(trained_of, train)),
+        "trained_tokens": trained_tokens,
         "validation_rows": len(validation),
         "mean_length": round(tokens / len(train), 2),
         "fill": round(tokens / (bins * job.length), 4) if job.packing != "none" else None,
@@ -112,53 +116,7 @@ def run(context: Context) -> None:
     _write_json(context.out / "stats.json", stats)
     context.write_result(result)
     context.progress(total, total, "row", f"{tokens:,} tokens")
-    print(f"{len(train):,} rows, {tokens:,} tokens, {result['trained_tokens']:,} of them trained")
-
-
-def read_template(folder: Path, spec: TemplateSpec | None, tokenizer: Any) -> ChatTemplate:
-    """The recipe's template, or the tokenizer's own. Raises JobError if there is none or it is not valid."""
-    if spec is not None and spec.file is not None:
-        name = spec.file
-        try:
-            source = (folder / spec.file).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise JobError(f"{name}: the template cannot be read: {error}") from error
-    else:
-        name, source = "the tokenizer's chat template", tokenizer.chat_template
-        if source is None:
-            raise JobError(
-                "the tokenizer has no chat template, and the stage names none",
-                help=f"declare a template; these are shipped: {SHIPPED}",
-            )
-    # The special tokens are variables, as in tokenizer.apply_chat_template.
-    variables = dict(tokenizer.special_tokens_map)
-    if spec is not None and spec.end_of_turn is not None:
-        variables["eos_token"] = spec.end_of_turn
-    return ChatTemplate(name, source, {**variables, **(spec.kwargs if spec else {})})
-
-
-def _check_markers(template: ChatTemplate, job: PrepareJob) -> None:
-    if (
-        job.method in ("cpt", "sft")
-        and job.loss_on in ("assistant", "last_turn")
-        and not template.marks_generation
-    ):
-        raise JobError(
-            f"{template.name}: has no {{% generation %}} markers, and loss_on = {job.loss_on} needs them to "
-            "know what the assistant said",
-            help="put {% generation %} before and {% endgeneration %} after the assistant's words and their "
-            f"end-of-turn, use a shipped template ({SHIPPED}), or say loss_on = completion",
-        )
-
-
-def _end_of_turn(spec: TemplateSpec | None, template: ChatTemplate | None, tokenizer: Any) -> str | None:
-    """What ends a turn: as the recipe says, else the end-of-text token if the template writes it."""
-    if spec is not None and spec.end_of_turn is not None:
-        return spec.end_of_turn
-    eos: str | None = tokenizer.eos_token
-    if template is not None and eos and (eos in template.source or "eos_token" in template.source):
-        return eos
-    return None
+    print(f"{len(train):,} rows, {tokens:,} tokens, {trained_tokens:,} of them trained")
 
 
 def _encode_all(
@@ -171,48 +129,6 @@ def _encode_all(
         before += len(source.rows)
         source.rows = []
     return sources
-
-
-def _write(folder: Path, items: list[Item], job: PrepareJob) -> int:
-    """Write one dataset; the number of its rows."""
-    if isinstance(items[0], Answered):
-        answered = [item for item in items if isinstance(item, Answered)]
-        names = ("chosen", "rejected") if len(answered[0].answers) == 2 else ("completion",)
-        columns: dict[str, Any] = {"prompt_ids": [a.prompt for a in answered]}
-        for number, name in enumerate(names):
-            columns[f"{name}_ids"] = [a.answers[number] for a in answered]
-        columns["prompt"] = [a.prompt_text for a in answered]
-        for number, name in enumerate(names):
-            columns[name] = [a.answer_texts[number] for a in answered]
-        if job.method == "kto":
-            columns["label"] = [bool(a.label) for a in answered]
-        write_dataset(folder, columns)
-        return len(answered)
-    rows = [item for item in items if isinstance(item, Encoded)]
-    lengths = [len(r.ids) for r in rows]
-    if job.packing == "wrapped":
-        bins = wrapped(lengths, job.length)
-    elif job.packing == "best_fit":
-        bins = [[(n, 0, lengths[n]) for n in numbers] for numbers in best_fit(lengths, job.length)]
-        bins = [bins[n] for n in permutation(len(bins), job.seed, "bins").tolist()]
-    else:
-        bins = [[(n, 0, length)] for n, length in enumerate(lengths)]
-    labels = [np.where(r.trained, r.ids, np.int32(-100)) for r in rows]
-    columns = {
-        "input_ids": [np.concatenate([rows[n].ids[a:b] for n, a, b in pieces]) for pieces in bins],
-        "labels": [np.concatenate([_without_first(labels[n][a:b]) for n, a, b in pieces]) for pieces in bins],
-    }
-    if job.packing != "none":
-        columns["seq_lengths"] = [np.asarray([b - a for _, a, b in pieces]) for pieces in bins]
-    write_dataset(folder, columns)
-    return len(bins)
-
-
-def _without_first(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The first token of a document would be predicted from nothing, or in a bin from the document before."""
-    if labels[0] == -100:
-        return labels
-    return np.concatenate([np.asarray([-100], dtype=np.int32), labels[1:]])
 
 
 def _save_tokenizer(

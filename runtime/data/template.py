@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError, TemplateSyntaxError
@@ -22,7 +23,9 @@ from transformers.utils.chat_template_utils import _cached_compile_jinja_templat
 
 from smolc.runtime.data.formats import Message
 from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.prepare import PrepareJob, TemplateSpec
 
+SHIPPED = "chat/chatml.jinja, chat/llama3.jinja, chat/qwen3.jinja, chat/smollm2.jinja, chat/smollm3.jinja"
 SECONDS = 20.0  # for one conversation; a real template takes well under a millisecond
 LONGEST = 1 << 26  # characters that `*` may build
 REASONING = ("reasoning_content", "thinking", "reasoning")
@@ -96,6 +99,53 @@ class ChatTemplate:
             unsafe = " (templates are run in a sandbox)" if isinstance(error, SecurityError) else ""
             raise RenderError(f"{self.name}{f':{line}' if line else ''}: {kind}{error}{unsafe}") from error
         return "".join(blocks), spans
+
+
+def read_template(folder: Path, spec: TemplateSpec | None, tokenizer: Any) -> ChatTemplate:
+    """The recipe's template, or the tokenizer's own. Raises JobError if there is none or it is not valid."""
+    if spec is not None and spec.file is not None:
+        name = spec.file
+        try:
+            source = (folder / spec.file).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise JobError(f"{name}: the template cannot be read: {error}") from error
+    else:
+        name, source = "the tokenizer's chat template", tokenizer.chat_template
+        if source is None:
+            raise JobError(
+                "the tokenizer has no chat template, and the stage names none",
+                help=f"declare a template; these are shipped: {SHIPPED}",
+            )
+    # The special tokens are variables, as in tokenizer.apply_chat_template.
+    variables = dict(tokenizer.special_tokens_map)
+    if spec is not None and spec.end_of_turn is not None:
+        variables["eos_token"] = spec.end_of_turn
+    return ChatTemplate(name, source, {**variables, **(spec.kwargs if spec else {})})
+
+
+def check_markers(template: ChatTemplate, job: PrepareJob) -> None:
+    """Raises JobError if the loss needs to know what the assistant said and the template doesn't tell."""
+    if (
+        job.method in ("cpt", "sft")
+        and job.loss_on in ("assistant", "last_turn")
+        and not template.marks_generation
+    ):
+        raise JobError(
+            f"{template.name}: has no {{% generation %}} markers, and loss_on = {job.loss_on} needs them to "
+            "know what the assistant said",
+            help="put {% generation %} before and {% endgeneration %} after the assistant's words and their "
+            f"end-of-turn, use a shipped template ({SHIPPED}), or say loss_on = completion",
+        )
+
+
+def end_of_turn(spec: TemplateSpec | None, template: ChatTemplate | None, tokenizer: Any) -> str | None:
+    """What ends a turn: as the recipe says, else the end-of-text token if the template writes it."""
+    if spec is not None and spec.end_of_turn is not None:
+        return spec.end_of_turn
+    eos: str | None = tokenizer.eos_token
+    if template is not None and eos and (eos in template.source or "eos_token" in template.source):
+        return eos
+    return None
 
 
 def _aliased(message: Message) -> Message:

@@ -14,7 +14,6 @@ from smolc.runtime.data.template import ChatTemplate
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.errors import JobError
 
-SHIPPED = "chat/chatml.jinja, chat/llama3.jinja, chat/qwen3.jinja, chat/smollm2.jinja, chat/smollm3.jinja"
 _SPARE = re.compile(r"pad|reserved|unused|extra|spare|filler", re.IGNORECASE)
 
 

@@ -80,7 +80,8 @@ def test_a_budget_scales_the_mixture(
     assume(budget > 1000)
     draws = mix(supplies, basis, budget, 1)
     tokens = amounts(supplies, draws, "tokens")
-    assert abs(sum(tokens) - budget) <= max(100, 0.06 * budget)
+    # By examples, the tokens are only as near as the sample's mean is to the source's.
+    assert abs(sum(tokens) - budget) <= (60 if basis == "tokens" else 0.25 * budget)
     added = amounts(supplies, draws, basis)
     assert abs(added[1] / sum(added) - 0.3) <= max(0.005, 30 / sum(added))
 
@@ -121,7 +122,9 @@ def test_mixtures_that_cannot_be(supplies: list[Supply], budget: int | None, mes
 def test_rows_too_long_for_the_share_are_an_error() -> None:
     # Each of the twenty gets two rows where it should have one and a half.
     supplies = [supply("half", [10] * 30, 0.5)] + [supply(str(i), [10] * 3, 0.025) for i in range(20)]
-    with pytest.raises(JobError, match="half: is 42.86% of the mixture, not 50.00%: the rows are too long"):
+    with pytest.raises(
+        JobError, match=r"half: is 42\.86% of the mixture, not 50\.00%: the rows are too long"
+    ):
         mix(supplies, "tokens", 600, 0)
 
 
