@@ -77,8 +77,8 @@ class Layout:
     def end_of_rubble(self, first: int, end: int) -> int:
         """Where to go on after a broken statement [first, end).
 
-        Lines that only make sense as a part of it are skipped: closing brackets, and lines further to the right
-        (or at the same column after a comma) that begin no statement or end in a comma.
+        Lines that only make sense as a part of it are skipped: closing brackets, and lines further to the
+        right (or at the same column after a comma) that begin no statement or end in a comma.
         """
         if not self.first_in_line(first):
             return end

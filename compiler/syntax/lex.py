@@ -58,11 +58,18 @@ def _lex_from(source: Source, begin: int, tokens: list[Token], comments: list[Co
         elif kind == "TRIPLE" and end == len(text) and _CLOSED.fullmatch(match[0]) is None:
             found = _AFTER_TEXT.search(text, start) if may_cut else None
             end = found.start() if found else end
-            tokens.append(Token("BAD_STRING", text[start:end], start, end))
+            tokens.append(_unclosed("BAD_STRING", text[start:end], start))
             return end
+        elif kind in ("BAD_STRING", "BAD_QUOTES"):
+            tokens.append(_unclosed(kind, match[0], start))
         else:
             tokens.append(Token(kind, match[0], start, end))
     return len(text)
+
+
+def _unclosed(kind: str, text: str, start: int) -> Token:
+    text = text.rstrip()
+    return Token(kind, text, start, start + len(text))
 
 
 @lru_cache(maxsize=1)
