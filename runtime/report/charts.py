@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from smolc.runtime.report.scale import Scale, scale_over, tick_text
+from smolc.runtime.report.scale import Scale, scale_over, shows, tick_text
 from smolc.runtime.report.svg import circle, path, picture, rectangle, text
 from smolc.runtime.report.text import clean, count, percent
 
@@ -50,9 +50,7 @@ class Frame:
         return HEIGHT - BOTTOM - self.y.at(value) * (HEIGHT - TOP - BOTTOM)
 
     def holds(self, point: Point) -> bool:
-        return all(
-            math.isfinite(v) and (not s.log or v > 0) for v, s in zip(point, (self.x, self.y), strict=True)
-        )
+        return shows(point[0], self.x.log) and shows(point[1], self.y.log)
 
 
 def line_chart(
@@ -68,7 +66,7 @@ def line_chart(
     """Lines and dots over a common pair of axes; where there are several lines, each is named at its end.
     about: what a screen reader says."""
     frame = Frame(
-        scale_over((x for s in series for x, _ in s.points), log_x) if log_x else _tight(series),
+        scale_over((x for s in series for x, _ in s.points), log_x, tight=True),
         scale_over((y for s in series for _, y in s.points), log_y, zero),
         _label_room([s.name for s in series if not s.dots]),
     )
@@ -104,10 +102,10 @@ def grid_plot(
 ) -> Markup:
     """Score against what was varied: (value, score, label) of each run, in the colours that `Series` with
     these indices have. A run without a score is a cross at the top."""
-    scored = [(x, y) for x, y, _ in points if y is not None]
+    scored = [(x, y) for x, y, _ in points if y is not None and shows(y)]
     frame = Frame(scale_over((x for x, _, _ in points), log_x), scale_over(y for _, y in scored), 18.0)
     # The runs are the ticks: nothing between them was tried.
-    values = sorted({x for x, _, _ in points if math.isfinite(x) and (not log_x or x > 0)})
+    values = sorted({x for x, _, _ in points if shows(x, log_x)})
     parts = _axes(frame, x_label, y_label, values if len(values) <= 7 else None)
     ordered = [(frame.px(x), frame.py(y)) for x, y in sorted(scored) if frame.holds((x, y))]
     if len(ordered) > 1:
@@ -187,13 +185,6 @@ def _value_label(px: float, py: float, said: str) -> Markup:
         return text(px + (11 if right else -11), py + 4, said, "value", "start" if right else "end")
     side = "start" if px < LEFT + 40 else "end" if px > WIDTH - 70 else "middle"
     return text(px, py - 14, said, "value", side)
-
-
-def _tight(series: Sequence[Series]) -> Scale:
-    """Lines reach the edge of the plot."""
-    xs = [x for s in series for x, _ in s.points if math.isfinite(x)]
-    low, high = (min(xs), max(xs)) if xs else (0.0, 1.0)
-    return Scale(low, high if high > low else low + 1)
 
 
 def _label_room(names: Sequence[str]) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+LARGEST = 1e15
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -37,17 +39,27 @@ class Scale:
         return steps(self.low, self.high, about)
 
 
-def scale_over(values: Iterable[float], log: bool = False, zero: bool = False) -> Scale:
-    """A scale over all of `values` with a little room; zero: it starts at 0. Values that a log scale cannot
-    show are left out; without any value it is 0..1."""
-    seen = [v for v in values if math.isfinite(v) and (not log or v > 0)]
+def shows(value: float, log: bool = False) -> bool:
+    """Whether `value` can stand on an axis: what is beyond these bounds is no measurement, and breaks
+    arithmetic."""
+    return math.isfinite(value) and abs(value) <= LARGEST and (not log or value >= 1 / LARGEST)
+
+
+def scale_over(values: Iterable[float], log: bool = False, zero: bool = False, tight: bool = False) -> Scale:
+    """A scale over all of `values` with a little room, or (tight) none; zero: it starts at 0. Values that it
+    cannot show are left out; without any value it is 0..1."""
+    seen = [v for v in values if shows(v, log)]
     if not seen:
         return Scale(1.0, 10.0, True) if log else Scale(0.0, 1.0)
     low, high = min(seen), max(seen)
     if log:
-        room = (high / low) ** 0.06 if high > low else 2.0
+        room = (high / low) ** 0.06 if high > low * (1 + 1e-9) else 2.0
         return Scale(low / room, high * room, True)
-    room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    spread, size = high - low, max(abs(low), abs(high))
+    if spread <= max(1e-9 * size, 1 / LARGEST):
+        room = 0.1 * size if size > 1 / LARGEST else 1.0
+    else:
+        room = 0.0 if tight else 0.06 * spread
     return Scale(0.0 if zero else low - room, high + room)
 
 
@@ -55,7 +67,7 @@ def steps(low: float, high: float, about: int) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten from low to high."""
     raw = (high - low) / max(1, about)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
+    step = min((m * power for m in (1, 2, 5, 10)), key=lambda s: abs(math.log(s / raw)))
     first = math.ceil(low / step - 1e-9)
     return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -73,5 +85,5 @@ def tick_text(value: float, ticks: list[float]) -> str:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
     gap = min((b - a for a, b in pairwise(ticks)), default=1.0)
-    digits = max(0, min(6, -math.floor(math.log10(gap)))) if gap > 0 else 2
+    digits = max(0, min(6, -math.floor(math.log10(gap) + 1e-6))) if gap > 0 else 2
     return f"{value:g}" if any(t and largest / abs(t) > 20 for t in ticks) else f"{value:.{digits}f}"

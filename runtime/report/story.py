@@ -77,7 +77,7 @@ def _stage(run: Run, name: str, views: list[JobView], seconds: float, longest: f
     before = [run.find(n) for v in views for n in v.entry.needs if n not in own]
     names = dict.fromkeys(b.entry.stage or b.id for b in before if b is not None)
     states = {v.state for v in views}
-    state = "failed" if "failed" in states else "not run" if "not run" in states else "done"
+    state = "failed" if "failed" in states else states.pop() if len(states) == 1 else "incomplete"
     return StageLine(
         name=label(name),
         what=_what(views),
