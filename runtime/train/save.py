@@ -59,7 +59,8 @@ def _write(model: Any, weights: dict[str, Any], tokenizer: Any, dtype: torch.dty
         for name, weight in weights.items()
         if tied.get(name) not in weights
     }
-    model.config.dtype = dtype
     model.config.use_cache = True
     model.save_pretrained(folder, state_dict=cast)
+    model.config.dtype = dtype  # save_pretrained writes the dtype of the model in memory
+    model.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

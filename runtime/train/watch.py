@@ -49,7 +49,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.begin_step = state.global_step
         self.began = time.monotonic()
         if state.is_world_process_zero:
-            keep_until(self.metrics, state.global_step)
+            self.first_loss = keep_until(self.metrics, state.global_step)
             self.context.progress(state.global_step, self.length.steps, "step")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -127,8 +127,10 @@ def _running(per_row: Any, order: Any, length: Length) -> list[int]:
     return [0, *(int(n) for n in per_step.cumsum())]
 
 
-def keep_until(metrics: Path, step: int) -> None:
-    """Drop what an interrupted run logged after the checkpoint it continues from."""
-    lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else []
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step and step > 0]
-    metrics.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+def keep_until(metrics: Path, step: int) -> float | None:
+    """Drop what an interrupted run logged after the checkpoint it continues from; returns the loss it began with."""
+    lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() and step > 0 else []
+    rows = [json.loads(line) for line in lines if line.endswith("}")]
+    kept = [row for row in rows if row["step"] <= step]
+    metrics.write_text("".join(f"{json.dumps(row)}\n" for row in kept), encoding="utf-8")
+    return next((float(row["loss"]) for row in kept if "loss" in row), None)

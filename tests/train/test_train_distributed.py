@@ -1,0 +1,132 @@
+"""The same run on one process and on two, started as a launch.sh starts it: the losses are equal.
+
+`launch/` holds what `smolc build` renders as accelerate.yaml and deepspeed.json.
+"""
+
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from compiled import (
+    LORA,
+    MODEL,
+    SPECIAL,
+    TRAIN,
+    chat_rows,
+    context_of,
+    finished,
+    launch,
+    losses,
+    pack,
+    pair_rows,
+    write_folder,
+    write_rows,
+)
+from safetensors.torch import load_file
+
+from smolc.runtime.train import start
+from smolc.runtime.train.scratch import bytes_tokenizer
+
+LAUNCH = Path(__file__).parent / "launch"
+TOKENIZER = bytes_tokenizer(SPECIAL, 128)
+ZERO = pytest.mark.skipif(find_spec("deepspeed") is None, reason="needs deepspeed")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(torch.cuda.is_available(), reason="the launch files are for a CPU"),
+]
+
+
+def job(name: str, processes: int, **said: Any) -> dict[str, Any]:
+    batch = {
+        "global_sequences": 4,
+        "micro": 1,
+        "accumulation": 4 // processes,
+        "data_parallel": processes,
+    }
+    length = {"epochs": None, "steps": 12, "tokens": None}
+    return TRAIN | {"id": name, "batch": batch, "duration": length} | said
+
+
+def zero(stage: int) -> dict[str, Any]:
+    return {"parallel": {"type": "zero", "stage": stage, "offload": "none"}}
+
+
+def start_job(folder: Path, name: str, config: str | None, deepspeed: str | None) -> None:
+    command = ["python"]
+    if config is not None:
+        text = (LAUNCH / config).read_text().replace("deepspeed.json", f"jobs/{name}/deepspeed.json")
+        (folder / "jobs" / name / "accelerate.yaml").write_text(text)
+        command = ["accelerate", "launch", "--config_file", f"jobs/{name}/accelerate.yaml"]
+    if deepspeed is not None:
+        shutil.copy(LAUNCH / deepspeed, folder / "jobs" / name / "deepspeed.json")
+    done = launch(folder, [*command, "-m", "smolc.runtime", f"jobs/{name}/job.yaml"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / "out" / name / "done.json").is_file()
+
+
+WAYS = [
+    pytest.param("ddp", {}, "ddp_cpu.yaml", None, id="ddp"),
+    pytest.param("zero2", zero(2), "zero_cpu.yaml", "zero2.json", id="zero2", marks=ZERO),
+    pytest.param("zero3", zero(3), "zero_cpu.yaml", "zero3.json", id="zero3", marks=ZERO),
+]
+
+
+@pytest.fixture(scope="module", params=["padded", "packed", "lora", "dpo"])
+def alone(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """A folder in which the job `one` ran on one process, and what its job says."""
+    folder = tmp_path_factory.mktemp("spread")
+    kind = request.param
+    said: dict[str, Any] = {"lora": {"adapter": LORA, "checkpointing": True}}.get(kind, {})
+    if kind == "dpo":
+        loss = {"type": "dpo", "loss": ["sigmoid"], "weights": None, "beta": 0.1}
+        said = {"method": "dpo", "loss": loss | {"label_smoothing": 0.0, "reference": "base"}}
+    write_folder(folder, MODEL, job("one", 1, **said))
+    start.run(context_of(folder, "base"))
+    rows = pair_rows if kind == "dpo" else chat_rows
+    both = rows(TOKENIZER, 50), rows(TOKENIZER, 61)[50:]
+    write_rows(folder, TOKENIZER, *(pack(part, 96) if kind == "packed" else part for part in both))
+    finished(folder, "base")
+    finished(folder, "data")
+    start_job(folder, "one", None, None)
+    return folder, said
+
+
+@pytest.mark.parametrize(("name", "parallel", "config", "deepspeed"), WAYS)
+def test_two_processes_give_the_losses_of_one(
+    alone: tuple[Path, dict[str, Any]],
+    name: str,
+    parallel: dict[str, Any],
+    config: str,
+    deepspeed: str | None,
+) -> None:
+    folder, said = alone
+    write_folder(folder, MODEL, job("one", 1, **said), job(name, 2, **said, **parallel))
+    start_job(folder, name, config, deepspeed)
+    assert losses(folder, name) == pytest.approx(losses(folder, "one"), abs=1e-4)
+    results = [json.loads((folder / "out" / job / "result.json").read_text()) for job in ("one", name)]
+    assert results[1]["world_size"] == 2
+    for key in ("eval_loss", "tokens", "trained_tokens", "parameters", "trainable_parameters"):
+        assert results[1][key] == pytest.approx(results[0][key], abs=1e-4), key
+    weights = [load_file(folder / "out" / job / "model/model.safetensors") for job in ("one", name)]
+    assert weights[0].keys() == weights[1].keys()
+    for key, tensor in weights[0].items():
+        assert torch.allclose(tensor, weights[1][key], atol=1e-4), key
+
+
+def test_fsdp_does_not_quietly_become_ddp(tmp_path: Path) -> None:
+    fsdp = {"parallel": {"type": "fsdp2", "reshard": True}}
+    write_folder(tmp_path, MODEL, job("fsdp", 2, **fsdp))
+    start.run(context_of(tmp_path, "base"))
+    write_rows(tmp_path, TOKENIZER, chat_rows(TOKENIZER, 8), [])
+    shutil.copy(LAUNCH / "ddp_cpu.yaml", tmp_path / "jobs/fsdp/accelerate.yaml")
+    command = ["accelerate", "launch", "--config_file", "jobs/fsdp/accelerate.yaml"]
+    done = launch(tmp_path, [*command, "-m", "smolc.runtime", "jobs/fsdp/job.yaml"])
+    assert done.returncode != 0 and not (tmp_path / "out/fsdp/done.json").exists()
+    assert "error: what was built is not what the job asks for" in done.stderr
