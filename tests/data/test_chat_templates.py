@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import CHAT, Project, chat, source
+from data_project import CHAT, Project, chat, source
 from transformers import PreTrainedTokenizerFast
 
 from smolc.runtime.data import template as engine

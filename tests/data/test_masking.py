@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from conftest import CHAT, Dataset, Project, byte_tokenizer, chat, source
+from data_project import CHAT, Dataset, Project, byte_tokenizer, chat, source
 from transformers import PreTrainedTokenizerFast
 
 from smolc.runtime.data.encode import Encoder

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
-from conftest import Dataset, Project, byte_tokenizer, chat, source
+from data_project import Dataset, Project, byte_tokenizer, chat, source
 
 from smolc.runtime.jobs.errors import JobError
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import Project, chat, source
+from data_project import Project, chat, source
 
 from smolc.runtime.data.prepare import run
 from smolc.runtime.jobs.errors import JobError

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Project, byte_tokenizer, source
+from data_project import Project, byte_tokenizer, source
 
 PAIRS = {"type": "preference", "prompt": "p", "chosen": "c", "rejected": "r"}
 ROWS = [{"p": f"the question {i}", "c": f"good é {i}", "r": f"bad {i}"} for i in range(5)]
