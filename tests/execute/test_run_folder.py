@@ -104,6 +104,7 @@ def test_runs_in_the_order_of_needs_and_not_a_second_time(folder: Folder) -> Non
     assert second.stdout.count("already done") == 4
 
 
+@pytest.mark.slow
 def test_a_changed_hash_runs_the_job_and_what_follows_again(folder: Folder) -> None:
     diamond(folder)
     folder.run()
@@ -115,6 +116,7 @@ def test_a_changed_hash_runs_the_job_and_what_follows_again(folder: Folder) -> N
     assert folder.order() == ["b", "d"]
 
 
+@pytest.mark.slow
 def test_a_changed_input_runs_its_reader_again(folder: Folder) -> None:
     (folder.path / "data.jsonl").write_text("{}\n")
     folder.job("a", reads="data.jsonl")
@@ -126,6 +128,7 @@ def test_a_changed_input_runs_its_reader_again(folder: Folder) -> None:
     assert folder.order() == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_what_was_made_again_from_the_same_does_not_repeat_what_follows(folder: Folder) -> None:
     folder.job("a")
     folder.job("b", ("a",))
