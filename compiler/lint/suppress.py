@@ -13,10 +13,10 @@ from smolc.compiler.resolve import Resolved
 from smolc.compiler.syntax.tree import Comment
 
 HOW = "write `# lint: allow(RULE) -- why it is right here`"
-_LINT = re.compile(r"#\s*lint\s*:")
-_ALLOW = re.compile(r"#\s*lint\s*:\s*allow\s*\((?P<names>[^()]*)\)\s*(?:--\s*(?P<reason>.*))?")
-_NAME = re.compile(r"[^\s,]+")
-_OWN_CODE = re.compile(r"[SRVLCFA][0-9]{3}")
+_LINT = r"#\s*lint\s*:"
+_ALLOW = r"#\s*lint\s*:\s*allow\s*\((?P<names>[^()]*)\)\s*(?:--\s*(?P<reason>.*))?"
+_NAME = r"[^\s,]+"
+_OWN_CODE = r"[SRVLCFA][0-9]{3}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +63,9 @@ def read(comments: Iterable[Comment], rules: list[Rule]) -> tuple[list[Allowed],
     allowed: list[Allowed] = []
     wrong: list[Diagnostic] = []
     for comment in comments:
-        if not _LINT.match(comment.text):
+        if not re.match(_LINT, comment.text):
             continue
-        match = _ALLOW.fullmatch(comment.text.rstrip())
+        match = re.fullmatch(_ALLOW, comment.text.rstrip())
         if match is None:
             message = "this is no suppression, although it begins like one"
             wrong.append(_error("A004", "malformed-suppression", message, comment.span, HOW))
@@ -74,7 +74,7 @@ def read(comments: Iterable[Comment], rules: list[Rule]) -> tuple[list[Allowed],
             message = "a suppression needs a reason"
             wrong.append(_error("A001", "suppression-without-reason", message, comment.span, HOW))
         line = _line_of(comment)
-        names = list(_NAME.finditer(match["names"]))
+        names = list(re.finditer(_NAME, match["names"]))
         if not names:
             wrong.append(_error("A002", "unknown-rule", "no rule is named", comment.span, HOW))
         for name in names:
@@ -93,7 +93,7 @@ def _error(code: str, name: str, message: str, span: Span, help: str | None) -> 
 
 
 def _unknown(name: str, span: Span, rules: list[Rule]) -> Diagnostic:
-    if _OWN_CODE.fullmatch(name):
+    if re.fullmatch(_OWN_CODE, name):
         message = f"`{name}` is not a rule: what the compiler itself reports cannot be suppressed"
         return _error("A002", "unknown-rule", message, span, "mend what it is about")
     near = closest(name, [r.name for r in rules] + [r.code for r in rules])

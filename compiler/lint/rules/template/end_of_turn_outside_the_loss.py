@@ -45,15 +45,14 @@ def check(context: Context) -> Iterator[Finding]:
         template = context.template(declared)
         model = model_of(declared, context.recipe)
         blocks = generated(template.text or "")
-        if template.text is None or not blocks or (template.name, model) in seen:
-            continue
-        seen.add((template.name, model))
         end = template.end
         if end is None:
             files = context.tokenizer(model)
             end = files.eos if files else None
-        if writes(blocks, end, template.text):
+        key = (template.name, end, model if template.own else None)
+        if template.text is None or not blocks or key in seen or writes(blocks, end, template.text):
             continue
+        seen.add(key)
         if end is None:
             reason = f"{template.name} has no `end_of_turn`, and the tokenizer of model `{model}` is not here"
             yield not_checked(model, reason, template.span)

@@ -59,9 +59,10 @@ def check(context: Context) -> Iterator[Finding]:
             continue
         template = context.template(declared)
         model = model_of(stage, context.recipe)
-        if (template.name, model) in seen or (template.text and generated(template.text)):
+        key = (template.name, model if template.own else None)
+        if key in seen or (template.text and generated(template.text)):
             continue
-        seen.add((template.name, model))
+        seen.add(key)
         if template.known:
             yield _finding(name, stage, template)
         elif template.own:
