@@ -184,11 +184,19 @@ def samples(run: Run) -> list[Samples]:
             if index >= MOST_SAMPLES:
                 break
             task = label(str(row.get("task")))
+            # The same problem may be put to models in different templates: it is known by its number, if it
+            # has one.
+            problem = (
+                f"{row.get('subtask')} {row['index']}" if "index" in row else str(row.get("prompt"))[:20_000]
+            )
             # Of a prompt that was asked several times, the first answer is shown.
             sample = tasks.setdefault(task, {}).setdefault(
-                str(row.get("prompt"))[:20_000], Sample(_shown(row.get("prompt")), _shown(row.get("gold")))
+                problem, Sample(_shown(row.get("prompt")), _shown(row.get("gold")))
             )
-            answer = (_shown(row.get("answer")), number(row.get("score")))
+            said = row.get("answer")
+            if row.get("stopped") is False and isinstance(said, str):
+                said += " … (cut off: it did not stop)"
+            answer = (_shown(said), number(row.get("score")))
             sample.answers.setdefault(label(str(row.get("model"))), answer)
         for task, by_prompt in tasks.items():
             ordered = sorted(by_prompt.values(), key=lambda s: s.rank(models))

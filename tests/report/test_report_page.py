@@ -166,6 +166,19 @@ def test_what_failed_and_what_did_not_run_is_said(tmp_path: Path) -> None:
     assert "Held-out loss by learning rate" in text
 
 
+def test_a_problem_in_different_templates_stands_side_by_side(tmp_path: Path) -> None:
+    folder = fake_folder(tmp_path)
+    row = {"task": "reverse", "index": 3, "gold": "b", "score": 0.0}
+    said = [
+        {**row, "model": "base", "prompt": "plain ab", "answer": "and on", "stopped": False},
+        {**row, "model": "sft", "prompt": "<|im_start|>ab", "answer": "ba", "stopped": True, "score": 1.0},
+    ]
+    folder.out("final", "samples.jsonl", said)
+    folder.finish()
+    text = Page(render(tmp_path)).text
+    assert "1 of 1 prompts plain ab expected b ✗ base and on … (cut off: it did not stop) ✓ sft ba" in text
+
+
 def test_an_empty_folder_has_a_report_too(tmp_path: Path) -> None:
     fake_folder(tmp_path)
     shutil.rmtree(tmp_path / "out")
