@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from smolc.compiler.resolve import Resolved
 
 
+FOLLOWS = frozenset({"missing-key", "unknown-name", "no-recipe", "one-source", "empty-mixture", "no-tasks"})
+"""What a statement that could not be read brings about: saying so would be a second report of one mistake."""
+
+
 @dataclass
 class Compiled:
     """As far as it went: each is None where errors stopped it."""
@@ -37,7 +41,7 @@ def compile_recipe(path: str, overrides: tuple[str, ...] = (), on: str | None = 
 
     broken = has_errors(found)
     recipe, more = build(resolved)
-    found.extend(more)
+    found.extend(d for d in more if not (broken and d.name in FOLLOWS))
     if recipe is None or broken:
         return Compiled(resolved, None, None, found)
     from smolc.compiler.plan import plan

@@ -18,11 +18,11 @@ def render_full(diagnostics: list[Diagnostic], color: bool = False) -> str:
 
 
 def render_concise(diagnostics: list[Diagnostic]) -> str:
-    """`file:line:column: error[T102]: message`, a line for each."""
+    """`file:line:column: error[T102 name]: message`, a line for each."""
     lines = []
     for d in _sorted(diagnostics):
         place = f"{_place(d.span)}: " if d.span else ""
-        lines.append(f"{place}{d.severity.word}[{d.code}]: {plain(d.message)}\n")
+        lines.append(f"{place}{d.severity.word}[{d.code} {d.name}]: {plain(d.message)}\n")
     return "".join(lines)
 
 
@@ -59,7 +59,7 @@ def _place(span: Span) -> str:
 def _full(d: Diagnostic, color: bool) -> str:
     paint = Paint(color)
     main = _COLORS[d.severity]
-    out = [paint(f"1;{main}", f"{d.severity.word}[{d.code}]") + paint("1", f": {plain(d.message)}")]
+    out = [paint(f"1;{main}", f"{d.severity.word}[{d.code} {d.name}]") + paint("1", f": {plain(d.message)}")]
     marks = [Mark(d.span, "", True)] if d.span else []
     marks += [Mark(label.span, plain(label.text), False) for label in d.labels]
     width = max((len(str(line)) for mark in marks for line in mark.lines), default=0)

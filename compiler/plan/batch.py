@@ -59,11 +59,11 @@ def split(global_sequences: int, data_parallel: int, micro: int | None, most: in
     if micro is None:
         micro = max(d for d in _divisors(share) if d <= max(1, most))
     elif share % micro:
-        near = [d for d in _divisors(share)]
-        best = sorted(sorted(near, key=lambda d: abs(d - micro))[:2])
+        fitting = _divisors(share)
+        near = [max((d for d in fitting if d < micro), default=0), min((d for d in fitting if d > micro), default=0)]
         raise Indivisible(
             f"{share:,} sequences per device cannot be divided into micro batches of {micro}",
-            "the nearest that fit: " + " and ".join(str(n) for n in best),
+            "the nearest that fit: " + " and ".join(str(n) for n in near if n),
         )
     return Split(global_sequences, micro, share // micro, data_parallel)
 

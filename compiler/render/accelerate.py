@@ -53,7 +53,7 @@ def _distributed(parallel: dict[str, Any], cluster: Cluster) -> str:
         return "NO"
     if parallel["type"] == "fsdp2":
         return "FSDP"
-    return "MULTI_CPU" if cluster.device == "cpu" else "MULTI_GPU"
+    return "MULTI_GPU"  # with use_cpu too: MULTI_CPU asks for several processes and quietly starts one
 
 
 def _said(cluster: Cluster) -> str:

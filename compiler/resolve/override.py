@@ -8,7 +8,7 @@ from smolc.compiler.diagnostics import Span
 from smolc.compiler.resolve.resolved import Field, Section
 from smolc.compiler.syntax import tree
 
-RAW = {"sweep", "where", "mixture", "from"}
+RAW = ("sweep", "where", "mixture", "from")
 """Blocks whose keys are not fields: paths, columns, names of datasets."""
 
 
@@ -27,6 +27,9 @@ def put(section: Section, path: tree.Path, value: tree.Value) -> None:
         if nested is not None and len(parts) > size:
             put(nested, _rest(path, size), value)
             return
+    if section.kind.text in RAW:
+        section.fields[str(path)] = Field(path, value)
+        return
     key = parts[0].text
     old = section.fields.get(key)
     made = _into(old.value if old else None, parts[1:], value, path.span)

@@ -8,7 +8,7 @@ from pathlib import Path
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Source, Span
 from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.diagnostics.types import has_errors
-from smolc.compiler.resolve.override import put
+from smolc.compiler.resolve.override import RAW, put
 from smolc.compiler.resolve.resolved import KINDS, Field, Resolved, Section
 from smolc.compiler.syntax import parse, read_source, tree
 
@@ -151,8 +151,7 @@ def _section(block: tree.Block, found: list[Diagnostic]) -> Section:
     for item in block.items:
         if isinstance(item, tree.Assign):
             key = str(item.path)
-            raw = section.kind.text in ("sweep", "where", "mixture", "from")
-            if len(item.path.parts) > 1 and not raw:
+            if len(item.path.parts) > 1 and section.kind.text not in RAW:
                 later.append(item)
             elif key in section.fields:
                 first = section.fields[key].path.span

@@ -32,7 +32,7 @@ def test_full_has_the_shape_of_rustc() -> None:
         help="write `base`",
     )
     assert render_full([found]) == (
-        "error[T102]: it is wrong\n"
+        "error[T102 some-name]: it is wrong\n"
         " --> a.recipe:4:10\n"
         "  |\n"
         "3 | stage sft {\n"
@@ -120,11 +120,11 @@ def test_sorted_by_file_and_line_and_without_place_first() -> None:
         finding(Span(a, 0, 1)),
     ]
     assert render_concise(found).splitlines() == [
-        "error[T102]: it is wrong",
-        "b:1:1: error[T102]: it is wrong",
-        "b:2:1: error[T102]: it is wrong",
-        "a:1:1: error[T102]: it is wrong",
-        "a:3:1: error[T102]: it is wrong",
+        "error[T102 some-name]: it is wrong",
+        "b:1:1: error[T102 some-name]: it is wrong",
+        "b:2:1: error[T102 some-name]: it is wrong",
+        "a:1:1: error[T102 some-name]: it is wrong",
+        "a:3:1: error[T102 some-name]: it is wrong",
     ]
 
 

@@ -66,7 +66,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def train(tmp_path: Path, model_folder: Path) -> Callable[..., Path]:
-    """Prepare a folder with the start model and rows; run the job `sft` in this process unless told otherwise."""
+    """Prepare a folder with the start model and rows; run the job `sft` in this process if `go`."""
 
     def prepared(rows: Rows = chat_rows, *, packed: bool = False, go: bool = True, **said: Any) -> Path:
         write_folder(tmp_path, MODEL, TRAIN | said)
@@ -112,7 +112,7 @@ def test_a_full_run_learns_and_says_so(train: Callable[..., Path], packed: bool)
 
 
 def test_the_loss_of_a_run_is_that_of_its_rows(train: Callable[..., Path]) -> None:
-    """Step 1 has a learning rate of 0: its loss is the start model's mean over the trained tokens of four rows."""
+    """Step 1 is before any update: its loss is the start model's mean over four rows' trained tokens."""
     from smolc.runtime.train.rows import Collator
     from smolc.runtime.train.steps import Length, row_order
 
