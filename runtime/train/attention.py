@@ -1,7 +1,8 @@
 """Which attention kernel a run takes, and FlashAttention over packed rows as torch ships it.
 
-`torch.nn.attention.varlen` is FlashAttention for sequences of different lengths, without the flash-attn package.
-Registered with transformers under `varlen`, it reads the sequence bounds that the collator adds to a batch.
+`torch.nn.attention.varlen` is FlashAttention for sequences of different lengths, without the flash-attn
+package.
+Registered with transformers, it reads the sequence bounds that the collator adds to a batch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def has_varlen() -> bool:
 def choose(job: TrainJob, *, on_cuda: bool, packed: bool) -> str:
     """sdpa, eager, flash_attention_2 or varlen.
 
-    varlen has no notion of padding, so it serves rows laid end to end (cpt and sft), in half precision, on a GPU.
+    varlen knows no padding, so it serves rows laid end to end (cpt and sft), in half precision, on a GPU.
     Raises JobError if the job demands what this machine or method cannot do.
     """
     flattens = job.method in ("cpt", "sft")
@@ -85,8 +86,9 @@ def varlen_forward(
 ) -> tuple[torch.Tensor, None]:
     """Causal attention within each sequence of a packed row.
 
-    query: (rows, heads, length, dim); key and value: (rows, kv heads, length, dim). cu_seq_lens_q: int32 bounds of
-    the sequences in the flattened row, (sequences + 1,); without it each row is one sequence.
+    query: (rows, heads, length, dim); key and value: (rows, kv heads, length, dim).
+    cu_seq_lens_q: int32 bounds of the sequences in the flattened row, (sequences + 1,); without it each row
+    is one sequence.
     Returns (rows, length, heads, dim) in half precision. Raises ValueError for what the kernel cannot do.
     """
     from torch.nn.attention.varlen import varlen_attn
@@ -118,7 +120,7 @@ def varlen_forward(
 
 
 def half_dtype(value: torch.Tensor) -> torch.dtype:
-    """The dtype to compute in. With fp32 weights under autocast, rotary embeddings leave query and key in fp32."""
+    """The dtype to compute in. Under autocast, rotary embeddings leave query and key in fp32."""
     if value.dtype in (torch.bfloat16, torch.float16):
         return value.dtype
     kind = value.device.type

@@ -16,13 +16,13 @@ def check_batch(job: TrainJob, world_size: int) -> None:
     if world_size != batch.data_parallel:
         raise JobError(
             f"this run has {world_size} processes, but the job was planned for {batch.data_parallel}",
-            help="start it with its launch.sh, or build again for the cluster you have: smolc build --on CLUSTER",
+            help="start it with its launch.sh, or build for the cluster you have: smolc build --on CLUSTER",
         )
     product = batch.micro * batch.accumulation * batch.data_parallel
     if product != batch.global_sequences:
         raise JobError(
-            f"{batch.micro} sequences x {batch.accumulation} accumulation steps x {batch.data_parallel} devices = "
-            f"{product} sequences per step, but the recipe says {batch.global_sequences}",
+            f"{batch.micro} sequences x {batch.accumulation} accumulation steps x {batch.data_parallel} "
+            f"devices = {product} sequences per step, but the recipe says {batch.global_sequences}",
             help="choose a batch that the number of devices divides",
         )
 
@@ -93,5 +93,5 @@ def check_built(job: TrainJob, accelerator: Any) -> None:
     ]
     raise JobError(
         "what was built is not what the job asks for\n" + "\n".join(lines),
-        help="start the job with its launch.sh; accelerate falls back quietly where a machine cannot do what is asked",
+        help="start the job with its launch.sh; accelerate falls back quietly where a machine cannot do it",
     )

@@ -12,7 +12,7 @@ import torch
 
 @dataclass(frozen=True)
 class Parts:
-    """What a trainer is made of. order: row numbers in training order. reference: the frozen model, or None."""
+    """What a trainer is made of. order: row numbers in training order. reference: a frozen model."""
 
     model: Any
     tokenizer: Any
@@ -25,7 +25,7 @@ class Parts:
     callbacks: list[Any]
 
 
-class FixedOrder(torch.utils.data.Sampler[int]):
+class FixedOrder(torch.utils.data.Sampler[int]):  # type: ignore[misc]
     """Yields row numbers as they were planned. Accelerate leaves samplers that it does not know alone."""
 
     def __init__(self, order: np.ndarray[Any, np.dtype[np.int64]]) -> None:

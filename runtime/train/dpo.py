@@ -13,7 +13,7 @@ from smolc.runtime.train.model import keeps_dropout
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> DPOConfig:
-    """Reference log-probabilities are computed along the way: TRL would cache them in the data job's folder."""
+    """Reference log-probabilities come along the way: TRL would cache them in the data job's folder."""
     assert isinstance(job.loss, DpoLoss)
     return DPOConfig(
         **settings,

@@ -20,7 +20,7 @@ def arguments(job: TrainJob, settings: dict[str, Any]) -> KTOConfig:
     if job.batch.micro < 2:
         raise JobError(
             "kto needs at least 2 sequences per device and step, this job has 1",
-            help="raise batch.micro: the KL estimate pairs each prompt with the answer of another one in the batch",
+            help="raise batch.micro: the KL estimate pairs each prompt with the answer to another",
         )
     return KTOConfig(
         **settings,
@@ -48,7 +48,7 @@ class Trainer(Common, KTOTrainer):  # type: ignore[misc]
     def _prepare_dataset(
         self, dataset: Any, processing_class: Any, args: KTOConfig, dataset_name: str
     ) -> Any:
-        """Rows are tokenised already. They also are in training order, so a batch of `map` is one of training."""
+        """Rows are tokenised, and in training order already: a batch of `map` is one of training."""
         return dataset.map(
             rotate, batched=True, batch_size=args.per_device_train_batch_size, keep_in_memory=True, desc=None
         )

@@ -47,7 +47,7 @@ def load_tokenizer(folder: str) -> Any:
 
 
 def load_model(at: ModelAt, job: TrainJob, attention: str, *, quantized: bool = False) -> Any:
-    """A causal language model with `attention` (a name that transformers knows). Raises JobError if it cannot."""
+    """A causal language model with `attention` (transformers' name for it). Raises JobError."""
     extra: dict[str, Any] = {}
     if quantized:
         extra["quantization_config"] = _four_bits(job)

@@ -1,4 +1,4 @@
-"""Odds ratio preference optimisation: cross entropy on the chosen conversation plus an odds ratio, no reference."""
+"""Odds ratio preference optimisation: cross entropy on the chosen conversation plus an odds ratio."""
 
 from __future__ import annotations
 

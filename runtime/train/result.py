@@ -31,7 +31,7 @@ def result_of(
     liger: bool,
     sizes: tuple[int, int],
 ) -> dict[str, Any]:
-    """Tokens are non-padding tokens over the whole run; seconds and tokens per second are of this start of it."""
+    """Tokens are non-padding ones of the whole run; seconds and tokens per second, of its last start."""
     seconds = watch.ended - watch.began
     steps = watch.length.steps
     seen = watch.tokens_after[steps] - watch.tokens_after[watch.begin_step]

@@ -100,10 +100,10 @@ def _positions(lengths: list[int]) -> torch.Tensor:
 class Collator:
     """Batches of prepared rows for cpt and sft.
 
-    flat: all sequences one after another in one row of shape (1, tokens), with `cu_seq_lens_*` for kernels that
-    take variable lengths; no padding at all. Otherwise one row each, (rows, longest), padded on the right: with an
-    attention mask if a row is one sequence, with position ids alone if it holds several (a mask would switch off
-    transformers' detection of packed rows, and they would see each other).
+    flat: all sequences one after another in one row of shape (1, tokens), with `cu_seq_lens_*` for kernels
+    that take variable lengths; no padding at all. Otherwise one row each, (rows, longest), padded on the
+    right: with an attention mask if a row is one sequence, with position ids alone if it holds several (a
+    mask would switch off transformers' detection of packed rows, and they would see each other).
 
     The first token of a sequence is never trained: nothing predicts it.
     """

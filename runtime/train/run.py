@@ -118,7 +118,7 @@ def train(context: Context, job: TrainJob) -> None:
     checkpoint = resume.newest_checkpoint(checkpoints, origin)
 
     method: Any = import_module(f"smolc.runtime.train.{METHODS[job.method]}")
-    # Before the model is loaded: this starts the process group, and ZeRO-3 spreads the weights while they load.
+    # Before the model is loaded: this starts the process group, and ZeRO-3 spreads weights while they load.
     with refusals():
         args = method.arguments(
             job,
@@ -179,8 +179,8 @@ def train(context: Context, job: TrainJob) -> None:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """What TRL, PEFT and transformers refuse while they are set up (unknown target modules, losses that do not mix)
-    is the user's to mend."""
+    """What TRL, PEFT and transformers refuse while they are set up is the user's to mend, such as unknown
+    target modules or losses that do not mix."""
     try:
         yield
     except (ValueError, NotImplementedError) as error:
@@ -190,7 +190,7 @@ def refusals() -> Iterator[None]:
 def reference_of(context: Context, job: TrainJob, attention: str) -> Any | None:
     """The frozen model that preference losses compare with.
 
-    None if it is the start model and an adapter is trained: switching the adapter off gives it back for nothing.
+    None if it is the start model and an adapter is trained: switching the adapter off gives it back.
     """
     if not isinstance(job.loss, (DpoLoss, KtoLoss)):
         return None
@@ -203,7 +203,7 @@ def reference_of(context: Context, job: TrainJob, attention: str) -> Any | None:
 
 
 def finish() -> None:
-    """Leave the process group together: DeepSpeed may abort at exit otherwise, and rank 0 says that the job is done."""
+    """Leave the process group together: DeepSpeed may abort at exit otherwise, and rank 0 reports."""
     import torch.distributed as distributed
 
     if distributed.is_available() and distributed.is_initialized():

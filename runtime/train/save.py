@@ -13,7 +13,7 @@ from smolc.runtime.train.model import match_tokenizer, saved_dtype
 
 
 def save_trained(job: TrainJob, trainer: Any, tokenizer: Any, start: ModelAt, out: Path) -> None:
-    """Write `model/` (weights, tokenizer, template, where to stop), and `adapter/` for LoRA. All processes call it.
+    """Write `model/` (weights, tokenizer, template, where to stop), `adapter/` for LoRA. All call it.
 
     ZeRO-3 and FSDP hold parts of the weights: they are gathered first, on the main process.
     """

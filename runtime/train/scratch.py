@@ -15,8 +15,8 @@ from smolc.runtime.jobs.model import ScratchModel
 def bytes_tokenizer(special: tuple[str, ...], context: int) -> Any:
     """One token a byte of UTF-8, ids 0 to 255, then `special` in order. Any text comes back as it was.
 
-    Padding is `<pad>`, or the first special token with "pad" in its name, or the first one. The end of text is the last
-    special token with "end" or "eos" in its name, or the last one; a chat template sets its own.
+    Padding is `<pad>`, or the first special token with "pad" in its name, or the first one. The end of text
+    is the last special token with "end" or "eos" in its name, or the last one; a chat template sets its own.
     Raises JobError without special tokens, or with two of a name.
     """
     if not special or len(set(special)) != len(special):
@@ -24,8 +24,8 @@ def bytes_tokenizer(special: tuple[str, ...], context: int) -> Any:
             "a bytes tokenizer needs special tokens, each of another name",
             help='special = ["<pad>", "<eos>"]',
         )
-    # BPE without merges over the byte alphabet: each byte stays a token of its own. The library writes printable
-    # bytes as themselves and the others, in order, as characters from 256 on.
+    # BPE without merges over the byte alphabet: each byte stays a token of its own. The library writes
+    # printable bytes as themselves and the others, in order, as characters from 256 on.
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     others = iter(character for character in alphabet if ord(character) >= 256)
     vocabulary = {chr(b) if chr(b) in alphabet else next(others): b for b in range(256)}
@@ -47,10 +47,10 @@ def bytes_tokenizer(special: tuple[str, ...], context: int) -> Any:
 
 
 def scratch_model(spec: ScratchModel, tokenizer: Any, seed: int, dtype: torch.dtype) -> Any:
-    """A Llama decoder with tied embeddings, initialised from `seed`. Raises JobError for a shape that cannot be."""
+    """A Llama decoder with tied embeddings, initialised from `seed`. Raises JobError for a wrong shape."""
     if spec.hidden % spec.heads or spec.heads % spec.kv_heads:
         raise JobError(
-            f"hidden {spec.hidden}, {spec.heads} heads and {spec.kv_heads} key-value heads do not go together",
+            f"hidden {spec.hidden}, heads {spec.heads} and kv_heads {spec.kv_heads} do not go together",
             help="heads must divide hidden, and kv_heads must divide heads",
         )
     if (spec.hidden // spec.heads) % 2:

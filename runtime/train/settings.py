@@ -1,4 +1,4 @@
-"""TrainJob -> the arguments of transformers' trainer. Everything that matters is said; nothing is left to a default."""
+"""TrainJob -> the arguments of transformers' trainer. What matters is said, not left to a default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continued pre-training and supervised fine-tuning: cross entropy over the labels that the prepare job set."""
+"""Continued pre-training and supervised fine-tuning: cross entropy over the prepared labels."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from smolc.runtime.jobs.model import (
 )
 from smolc.runtime.train.environment import prepare_environment
 
-# What loads a model, and nothing else that a repository may hold (other formats of the same weights above all).
+# What loads a model, and nothing else that a repository may hold, such as other formats of its weights.
 HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.tiktoken")
 
 
@@ -95,24 +95,20 @@ def from_path(context: Context, job: ModelJob, source: PathModel) -> dict[str, A
     context.user_file(f"{source.path}/config.json")
     for weights in sorted(folder.glob("*.safetensors")):
         context.user_file(f"{source.path}/{weights.name}")
-    if not any(folder.glob("*.safetensors")):
-        raise JobError(
-            f"{source.path}: no weights as safetensors", help="other formats may run code when they are read"
-        )
     return {"model": {"root": source.path}, **_described(str(folder), None, job)}
 
 
 def from_hub(job: ModelJob, source: HubModel) -> dict[str, Any]:
-    """Downloaded into the hub's cache, whole, before any training process needs it; offline, looked up there."""
+    """Downloaded into the hub's cache before any training process needs it; offline, looked up there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import HFValidationError
 
     _need_own_tokenizer(job, "hub")
     patterns = [*HUB_FILES, "*.py"] if job.trust_remote_code else list(HUB_FILES)
@@ -141,7 +137,7 @@ def from_hub(job: ModelJob, source: HubModel) -> dict[str, Any]:
         ) from error
     except (HfHubHTTPError, OSError) as error:
         raise JobError(f"{name}: cannot be downloaded: {_first_line(error)}") from error
-    # The cache keeps each commit in a folder of its name: later jobs read this one, even when `main` has moved on.
+    # The cache keeps each commit in a folder of its name: later jobs read this one even if `main` moves on.
     return {"model": {"hub": source.id, "revision": Path(folder).name}, **_described(folder, None, job)}
 
 
@@ -194,7 +190,7 @@ def _save(context: Context, job: ModelJob, model: Any, tokenizer: Any) -> dict[s
 def _described(folder: str, model: Any | None, job: ModelJob) -> dict[str, Any]:
     """Architecture and sizes; without a loaded model from the files' headers alone."""
     config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    if config.get("auto_map") and not job.trust_remote_code:
+    if config.get("auto_map") and not job.trust_remote_code and not _is_known(config.get("model_type")):
         raise JobError(
             "this model brings its own code, which the recipe does not allow to run",
             help="read that code, then write trust_remote_code = true",
@@ -209,12 +205,24 @@ def _described(folder: str, model: Any | None, job: ModelJob) -> dict[str, Any]:
     }
 
 
+def _is_known(model_type: str | None) -> bool:
+    """Whether transformers has an implementation of its own; it then ignores the repository's code."""
+    from transformers import CONFIG_MAPPING
+
+    return model_type in CONFIG_MAPPING
+
+
 def count_stored(folder: Path) -> int:
-    """Parameters in the safetensors files of a folder, from their headers. Raises JobError for a damaged file."""
+    """Parameters in a folder's safetensors files, from their headers. Raises JobError for none or a damaged one."""
     from safetensors import SafetensorError, safe_open
 
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise JobError(
+            f"{folder.name}: no weights as safetensors", help="other formats may run code when they are read"
+        )
     total = 0
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in paths:
         try:
             with safe_open(path, framework="pt") as file:
                 for name in file.keys():  # noqa: SIM118

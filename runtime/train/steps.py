@@ -14,7 +14,7 @@ from smolc.runtime.jobs.train import Duration, Every, Schedule
 
 @dataclass(frozen=True)
 class Length:
-    """steps: optimiser steps. rows: rows of the data set. sequences: rows per step. epochs: passes over the data."""
+    """steps: optimiser steps. rows: rows of the data set. sequences: rows per step."""
 
     steps: int
     rows: int
@@ -50,7 +50,7 @@ def length_of(duration: Duration, rows: int, tokens: int, sequences: int) -> Len
 def row_order(length: Length, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Row numbers in training order, `steps * sequences` of them: one seeded permutation after another.
 
-    It depends on the seed and the batch only, so the same rows are in the same step on one device and on eight.
+    It depends on the seed and the batch only: the same rows are in the same step on one device and on eight.
     """
     generator = np.random.default_rng(seed)
     passes = math.ceil(length.epochs)

@@ -26,7 +26,7 @@ DROPPED = ("epoch", "num_tokens", "eval_num_tokens", "total_flos", "step")
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]
-    """`tokens_after[s]`: tokens seen in the first s steps. Only the main process writes; every process checks."""
+    """`tokens_after[s]`: tokens seen in the first s steps. The main process writes; every process checks."""
 
     def __init__(self, context: Context, length: Length, counts: Counts, order: Any) -> None:
         self.context = context
@@ -128,7 +128,7 @@ def _running(per_row: Any, order: Any, length: Length) -> list[int]:
 
 
 def keep_until(metrics: Path, step: int) -> float | None:
-    """Drop what an interrupted run logged after the checkpoint it continues from; returns the loss it began with."""
+    """Drop what an interrupted run logged after the checkpoint it continues from. Returns its first loss."""
     lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() and step > 0 else []
     rows = [json.loads(line) for line in lines if line.endswith("}")]
     kept = [row for row in rows if row["step"] <= step]

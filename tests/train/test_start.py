@@ -98,9 +98,13 @@ def test_code_of_a_model_is_not_run_unasked(tmp_path: Path) -> None:
     made(tmp_path / "first")
     mine = tmp_path / "first/out/base/model"
     config = json.loads((mine / "config.json").read_text())
-    (mine / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoConfig": "evil.Config"}}))
+    source = {"type": "path", "path": "first/out/base/model"}
+    config["auto_map"] = {"AutoConfig": "evil.Config"}
+    (mine / "config.json").write_text(json.dumps(config))
+    made(tmp_path / "1", source=source, **OWN)  # transformers has Llama itself and ignores that code
+    (mine / "config.json").write_text(json.dumps(config | {"model_type": "unheard_of"}))
     with pytest.raises(JobError, match="brings its own code"):
-        made(tmp_path / "1", source={"type": "path", "path": "first/out/base/model"}, **OWN)
+        made(tmp_path / "1", source=source, **OWN)
 
 
 def test_a_trained_model_takes_no_other_tokenizer(tmp_path: Path) -> None:
