@@ -213,7 +213,7 @@ def _is_known(model_type: str | None) -> bool:
 
 
 def count_stored(folder: Path) -> int:
-    """Parameters in a folder's safetensors files, from their headers. Raises JobError for none or a damaged one."""
+    """Parameters in a folder's safetensors files, by their headers. Raises JobError if there are none."""
     from safetensors import SafetensorError, safe_open
 
     paths = sorted(folder.glob("*.safetensors"))
