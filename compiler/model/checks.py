@@ -188,7 +188,7 @@ def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     tasks = {
         task: label
         for label, evaluation in recipe.evals.items()
-        for task in [*(t.word for t in evaluation.tasks), *evaluation.task]
+        for task in scores_of(evaluation)
     }
     if metric.name not in tasks:
         known = ", ".join(["eval_loss", *tasks])
@@ -196,11 +196,17 @@ def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
         yield _error("C017", "unknown-metric", message, metric.span, f"one of {known}")
 
 
+def scores_of(evaluation: Eval) -> list[str]:
+    """Names of what an eval measures: each task, and the loss of the reference answers of the recipe's own."""
+    own = [name for task in evaluation.task for name in (task, f"{task}_loss")]
+    return [*(t.word for t in evaluation.tasks), *own]
+
+
 def _eval(name: str, evaluation: Eval) -> Iterator[Diagnostic]:
     if not evaluation.tasks and not evaluation.task:
         message = f"eval `{name}` has no tasks"
         yield _error("C018", "no-tasks", message, evaluation.span, "add `tasks = [ifeval]` or a `task NAME { ... }`")
-    tasks = [*(t.word for t in evaluation.tasks), *evaluation.task]
+    tasks = scores_of(evaluation)
     names = {str(link) for link in evaluation.of} | {link.name for link in evaluation.of}
     for check in evaluation.expect:
         paths = [check.left, *(t.path for _, t in check.right if hasattr(t, "path"))]

@@ -7,6 +7,7 @@ from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic, Severity
 from smolc.compiler.diagnostics.types import has_errors
+from smolc.compiler.model.checks import scores_of
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.links import stage_order
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
@@ -158,9 +159,7 @@ class _Planner:
         metric = pick.metric.name
         scores: tuple[str, ...] = ()
         if metric != "eval_loss":
-            evaluation = next(
-                e for e in self.recipe.evals.values() if metric in e.task or metric in {t.word for t in e.tasks}
-            )
+            evaluation = next(e for e in self.recipe.evals.values() if metric in scores_of(e))
             subjects = [self._subject(id, id, name) for id in runs]
             body = evaluate_body(evaluation, subjects, metric, self.recipe, self.cluster, self.resolved)
             scores = (

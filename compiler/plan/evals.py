@@ -31,7 +31,7 @@ def evaluate_body(
     return {
         "role": evaluation.role,
         "subjects": subjects,
-        "tasks": [t for t in tasks if only is None or t["name"] == only],
+        "tasks": [t for t in tasks if only is None or only in (t["name"], f"{t['name']}_loss")],
         "decode": {
             "temperature": decode.temperature if isinstance(decode, Sample) else 0.0,
             "top_p": decode.top_p if isinstance(decode, Sample) else 1.0,

@@ -22,11 +22,12 @@ from smolc.runtime.jobs.evaluate import Extract, OwnTask
 
 @dataclass
 class Problem:
-    """place: file and line. messages: up to the last turn of the assistant, whose content is the reference;
-    gold: what is extracted from that."""
+    """place: file and line. messages: up to the last turn of the assistant; reference: that turn; gold: what is
+    extracted from it."""
 
     place: str
     messages: list[Message]
+    reference: Message
     tools: list[Any] | None
     kwargs: dict[str, Any]
     gold: str
@@ -77,7 +78,7 @@ def _problem(place: str, example: Example, how: Extract, thinking: tuple[str, st
     if gold is None:
         nothing = {"after": f"nothing after {how.marker!r}", "last_number": "no number", "whole": "nothing"}
         raise RowError(f"expected a reference answer, found {nothing[how.type]} in {reference[-60:]!r}")
-    return Problem(place, messages[:last], tools, kwargs, gold)
+    return Problem(place, messages[:last], messages[last], tools, kwargs, gold)
 
 
 def render(problem: Problem, template: ChatTemplate | None) -> str:

@@ -80,6 +80,7 @@ def _evaluate(
     import torch
 
     from smolc.runtime.evaluate.generate import ChatModel
+    from smolc.runtime.evaluate.reference_loss import reference_loss
     from smolc.runtime.evaluate.score import score_own, score_suite
     from smolc.runtime.evaluate.subjects import described, end_ids_of, load_model, release
 
@@ -112,8 +113,11 @@ def _evaluate(
             rows.append(row)
             samples += [{"model": subject.name, "task": task.name, **s} for s in said]
             templates.setdefault(subject.name, described(subject.template, prompting, said[0]["prompt"]))
-            meter.finish()
             print(_line(row))
+            if isinstance(task, OwnTask) and (loss := reference_loss(lm, task, material)) is not None:
+                rows.append({"model": subject.name, "task": f"{task.name}_loss", **loss, "seconds": 0.0})
+                print(_line(rows[-1]))
+            meter.finish()
         del lm, model
         release()
     return rows, samples, templates

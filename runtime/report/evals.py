@@ -86,8 +86,9 @@ def _task_row(task: str, metric: str, models: list[str], by_model: dict[str, dic
         all(v is None or 0 <= v <= 1 for v in values) and "perplexity" not in metric and "loss" not in metric
     )
     base = by_model.get(models[0]) if models else None
+    lower = "loss" in metric or "perplexity" in metric
     cells = tuple(
-        _cell(by_model[m], None if m == models[0] else base, as_percent) if m in by_model else None
+        _cell(by_model[m], None if m == models[0] else base, as_percent, lower) if m in by_model else None
         for m in models
     )
     sizes = sorted({int(n) for row in by_model.values() if (n := number(row.get("n"))) is not None})
@@ -96,7 +97,7 @@ def _task_row(task: str, metric: str, models: list[str], by_model: dict[str, dic
     return TaskRow(label(task), label(metric).replace("_", " "), size, cells)
 
 
-def _cell(row: dict[str, Any], base: dict[str, Any] | None, as_percent: bool) -> Cell:
+def _cell(row: dict[str, Any], base: dict[str, Any] | None, as_percent: bool, lower: bool) -> Cell:
     value, error = number(row.get("value")), number(row.get("stderr"))
     before = number(base.get("value")) if base else None
     shown = percent(value) if as_percent else decimal(value)
@@ -106,7 +107,7 @@ def _cell(row: dict[str, Any], base: dict[str, Any] | None, as_percent: bool) ->
     change = value - before
     delta = f"{100 * change:+.1f}" if as_percent else f"{change:+.4g}"
     noise = 2 * ((error or 0.0) ** 2 + (number(base.get("stderr")) or 0.0) ** 2) ** 0.5
-    verdict = "same" if abs(change) <= noise else "up" if change > 0 else "down"
+    verdict = "same" if abs(change) <= noise else "better" if (change < 0) == lower else "worse"
     return Cell(shown, stderr, delta.replace("-", "−"), verdict)
 
 

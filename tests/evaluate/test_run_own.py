@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from evaluated import TEMPLATE, WORDS, compiled, outputs, own_task, save_model, subject, write_rows
+from evaluated import SPECIAL, TEMPLATE, WORDS, compiled, outputs, own_task, save_model, subject, write_rows
 
 from smolc.runtime.evaluate.run import run
 from smolc.runtime.jobs.errors import JobError
@@ -63,7 +63,7 @@ def test_batches_answer_as_one_by_one(tmp_path: Path) -> None:
         said = out[out != END]
         assert sample["answer"] == tokenizer.decode(said)
         assert sample["tokens"] == len(said)
-    (row,) = results["rows"]
+    row, *_ = results["rows"]
     assert (row["model"], row["task"], row["metric"], row["n"], row["k"]) == (
         "base",
         "words",
@@ -74,7 +74,7 @@ def test_batches_answer_as_one_by_one(tmp_path: Path) -> None:
     assert row["stopped"] == sum(s["stopped"] for s in samples) / 8
     assert results["templates"]["base"]["template"] == "templates/chatml.jinja"
     assert results["versions"]["lm-eval"]
-    assert context.result_of("final")["scores"] == {"base.words": row["value"]}
+    assert context.result_of("final")["scores"]["base.words"] == row["value"]
     assert json.loads((context.out / "progress.jsonl").read_text().splitlines()[-1])["done"] == 1
 
 
@@ -85,7 +85,7 @@ def test_learned_answers_are_right_and_end(tmp_path: Path) -> None:
     save_model(tmp_path, "base")
     context = compiled(tmp_path, [own_task(rows=6)], [subject("base"), subject("sft")])
     run(context)
-    base, sft = outputs(context)[0]["rows"]
+    base, _, sft, _ = outputs(context)[0]["rows"]
     assert (sft["value"], sft["stopped"], sft["stderr"]) == (1.0, 1.0, 0.0)
     assert (base["value"], base["stopped"]) == (0.0, 0.0)
 
@@ -101,7 +101,7 @@ def test_chain_of_thought_is_not_scored_and_an_endless_one_is_wrong(tmp_path: Pa
     )  # fmt: skip
     run(context)
     results, samples = outputs(context)
-    (row,) = results["rows"]
+    row, *_ = results["rows"]
     assert [s["score"] for s in samples] == [1.0, 0.0, 1.0]
     assert [s["answer"] for s in samples] == list(said.values())
     assert [s["extracted"] for s in samples] == ["nus", None, "og"]
@@ -117,7 +117,7 @@ def test_samples_differ_and_all_count(tmp_path: Path) -> None:
     context = compiled(tmp_path, [task], [subject("base")], decode=decode, batch=8)
     run(context)
     results, samples = outputs(context)
-    (row,) = results["rows"]
+    row, *_ = results["rows"]
     assert (row["n"], row["k"], len(samples)) == (4, 6, 24)
     assert [(s["index"], s["sample"]) for s in samples] == [(i, j) for i in range(4) for j in range(6)]
     assert len({s["answer"] for s in samples}) > 20
@@ -241,3 +241,23 @@ def test_a_damaged_model_is_named(tmp_path: Path) -> None:
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="job base left no result"):
         run(compiled(tmp_path, [own_task()], [subject("base")]))
+
+
+def test_the_loss_is_that_of_the_reference_answers_one_by_one(tmp_path: Path) -> None:
+    model = save_model(tmp_path, "base", sharpness=4.0)
+    context = compiled(tmp_path, [own_task()], [subject("base")], batch=3)
+    run(context)
+    row = outputs(context)[0]["rows"][1]
+    tokenizer = bytes_tokenizer(SPECIAL, 256)
+    sums, tokens = [], 0
+    for word in WORDS:
+        prompt = f"<|im_start|>user\nReverse {word}<|im_end|>\n<|im_start|>assistant\n"
+        start = len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        text = f"{prompt}{word[::-1]}<|im_end|>"
+        ids = torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
+        with torch.no_grad():
+            likely = model(ids).logits[0, :-1].log_softmax(-1)
+        sums.append(-likely[range(start - 1, ids.shape[1] - 1), ids[0, start:]].sum().item())
+        tokens += ids.shape[1] - start
+    assert (row["task"], row["metric"], row["tokens"]) == ("words_loss", "loss", tokens)
+    assert row["value"] == pytest.approx(sum(sums) / tokens, rel=1e-5)

@@ -48,6 +48,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity, Span
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.model.checks import scores_of
 from smolc.compiler.model.data import Dataset
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.recipe import Recipe
@@ -81,7 +82,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _measures(metric: str, recipe: Recipe) -> tuple[str, Eval] | None:
     """The eval that measures a metric for a grid: the first that has the task, as the plan takes it."""
     for label, evaluation in recipe.evals.items():
-        if metric in evaluation.task or metric in {task.word for task in evaluation.tasks}:
+        if metric in scores_of(evaluation):
             return label, evaluation
     return None
 
@@ -89,9 +90,10 @@ def _measures(metric: str, recipe: Recipe) -> tuple[str, Eval] | None:
 def _why(metric: str, label: str, evaluation: Eval, recipe: Recipe) -> tuple[str, Span | None] | None:
     if evaluation.role == "test":
         return f"eval `{label}` measures it as a test", evaluation.span_of("role")
-    if metric not in evaluation.task:
+    task = evaluation.task.get(metric) or evaluation.task.get(metric.removesuffix("_loss"))
+    if task is None:
         return None
-    name = evaluation.task[metric].data.name
+    name = task.data.name
     key = _test_key(recipe.datasets[name])
     return (f"dataset `{name}` is test data", recipe.datasets[name].span_of(key)) if key else None
 

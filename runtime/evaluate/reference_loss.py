@@ -1,0 +1,86 @@
+"""How likely a model finds the reference answers: the loss that training would have on these rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from smolc.runtime.data.template import ChatTemplate, RenderError
+from smolc.runtime.evaluate.generate import ChatModel
+from smolc.runtime.evaluate.own import Problem
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.evaluate import OwnTask
+
+Row = dict[str, Any]
+MOST_LOGITS = 1 << 28
+"""Of one forward pass (rows x length x vocabulary): 1 GiB in fp32."""
+
+
+def reference_loss(lm: ChatModel, task: OwnTask, problems: list[Problem]) -> Row | None:
+    """Mean negative log-likelihood (nats) of a token of the reference answers, end-of-turn included, over all tokens
+    together as in training. The standard error is over problems. None without a chat template, whose rendering says
+    where an answer begins and ends, or where the reference does not fit the model."""
+    if lm.template is None:
+        return None
+    rows = [_encode(lm, lm.template, problem) for problem in problems]
+    if any(len(ids) > lm.max_length or start >= len(ids) for ids, start in rows):
+        return None
+    order = sorted(range(len(rows)), key=lambda i: -len(rows[i][0]))
+    sums, counts = [0.0] * len(rows), [0] * len(rows)
+    vocabulary = int(lm.model.get_output_embeddings().weight.shape[0])
+    at = 0
+    while at < len(order):
+        longest = len(rows[order[at]][0])
+        size = max(1, min(lm.batch_size, MOST_LOGITS // (longest * vocabulary)))
+        batch = order[at : at + size]
+        for i, (total, count) in zip(batch, _losses(lm, [rows[i] for i in batch]), strict=True):
+            sums[i], counts[i] = total, count
+        at += size
+    tokens = sum(counts)
+    value = sum(sums) / tokens
+    # The ratio estimator's standard error: problems differ in length.
+    n = len(rows)
+    squares = sum((s - value * c) ** 2 for s, c in zip(sums, counts, strict=True))
+    stderr = (n / max(1, n - 1) * squares) ** 0.5 / tokens
+    return {
+        "metric": "loss",
+        "value": value,
+        "stderr": stderr,
+        "n": n,
+        "k": 1,
+        "no_answer": 0,
+        "unterminated": 0,
+        "stopped": None,
+        "tokens": tokens,
+    }
+
+
+def _encode(lm: ChatModel, template: ChatTemplate, problem: Problem) -> tuple[list[int], int]:
+    """Token ids of the conversation up to the end of its last answer, and where that answer starts."""
+    try:
+        prompt = template.render(problem.messages, problem.tools, problem.kwargs, prompt=True)[0]
+        whole, spans = template.render([*problem.messages, problem.reference], problem.tools, problem.kwargs)
+    except RenderError as error:
+        raise JobError(f"{problem.place}: {error}", help="does this template know such messages?") from error
+    end = spans[-1][1] if spans else len(whole.rstrip())
+    return lm.tok_encode(whole[:end]), len(lm.tok_encode(prompt))
+
+
+def _losses(lm: ChatModel, rows: list[tuple[list[int], int]]) -> list[tuple[float, int]]:
+    """For each row, the summed loss of its answer's tokens and how many they are."""
+    width = max(len(ids) for ids, _ in rows)
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    labels = torch.full_like(ids, -100)
+    for i, (row, start) in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = 1
+        labels[i, start : len(row)] = torch.tensor(row[start:])
+    with torch.inference_mode():
+        logits = lm.model(input_ids=ids.to(lm.device), attention_mask=mask.to(lm.device), use_cache=False).logits
+        targets = labels[:, 1:].to(lm.device)
+        losses = torch.nn.functional.cross_entropy(
+            logits[:, :-1].float().transpose(1, 2), targets, ignore_index=-100, reduction="none"
+        )
+    return [(float(row.sum()), int((t != -100).sum())) for row, t in zip(losses, targets, strict=True)]
