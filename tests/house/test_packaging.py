@@ -16,7 +16,8 @@ def folder_of(package: str) -> Path:
 
 
 def test_every_package_is_listed() -> None:
-    in_tree = {"smolc"} | {".".join(("smolc", *m.parent.parts)) for m in modules(*ROOMS) if m.name == "__init__.py"}
+    folders = {m.parent for m in modules(*ROOMS) if m.name == "__init__.py"}
+    in_tree = {"smolc"} | {".".join(("smolc", *folder.parts)) for folder in folders}
     listed = SETUPTOOLS["packages"]
     assert sorted(listed) == sorted(in_tree)
     assert len(listed) == len(set(listed))
@@ -28,7 +29,10 @@ def test_every_module_is_in_a_package() -> None:
 
 
 def test_every_data_file_is_installed() -> None:
-    """One that is forgotten works in the repository and is missing from the wheel. Cases of rules are for tests only."""
+    """One that is forgotten works in the repository and is missing from the wheel.
+
+    Cases of lint rules are for tests only.
+    """
     installed = {
         path.relative_to(REPO)
         for package, patterns in SETUPTOOLS["package-data"].items()

@@ -49,8 +49,14 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            module = ".".join([*("smolc", *path.parts)[: -node.level], node.module or ""]) if node.level else node.module
+            above = ("smolc", *path.parts)[: -node.level] if node.level else ()
+            module = ".".join((*above, node.module or "")).rstrip(".")
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def python(code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def inside(name: str, package: str) -> bool:
@@ -72,7 +78,7 @@ def test_no_module_of_the_runtime_imports_the_compiler(path: Path) -> None:
 @pytest.mark.parametrize("command", ["lint", "build"])
 def test_compiling_imports_nothing_that_trains(command: str, recipe: Path, tmp_path: Path) -> None:
     arguments = [command, str(recipe)] + (["-o", str(tmp_path / "built")] if command == "build" else [])
-    done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, check=False)
+    done = python(IMPORTED, *arguments)
     _, code, *imported = done.stderr.splitlines()[-1].split()
     assert code in ("0", "None"), done.stdout + done.stderr
     assert "smolc.compiler.plan.build" in imported
@@ -82,8 +88,8 @@ def test_compiling_imports_nothing_that_trains(command: str, recipe: Path, tmp_p
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("torch") is None, reason="needs the train extra")
 def test_the_whole_runtime_imports_without_the_compiler() -> None:
-    done = subprocess.run([sys.executable, "-c", WITHOUT_COMPILER], capture_output=True, text=True, check=False)
+    done = python(WITHOUT_COMPILER)
     assert done.returncode == 0, done.stderr
     names = set(done.stdout.split())
-    wanted = {".".join(("smolc", *m.with_suffix("").parts)) for m in modules("runtime") if m.name != "__init__.py"}
-    assert wanted <= names
+    wanted = [m.with_suffix("").parts for m in modules("runtime") if m.name != "__init__.py"]
+    assert {".".join(("smolc", *parts)) for parts in wanted} <= names

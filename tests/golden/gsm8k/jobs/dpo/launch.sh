@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# dpo: dpo from sft.best
+# 16 sequences of up to 1,024 tokens a step = 8 a device x 2 accumulated x 1 device; ddp, bf16
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
+  --config_file jobs/dpo/accelerate.yaml \
+  --module smolc.runtime jobs/dpo/job.yaml

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# sft: sft from base, optim.lr = 3e-5
+# 4 sequences of up to 2,048 tokens a step = 4 a device x 1 accumulated x 1 device; ddp, bf16
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
+  --config_file jobs/sft-lr-3e-5/accelerate.yaml \
+  --module smolc.runtime jobs/sft-lr-3e-5/job.yaml

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# gsm8k: SmolLM2-135M on grade-school maths: SFT on a grid, then DPO on strong against weak answers.
+# Written by smolc from gsm8k.recipe for cluster `local`. Change the recipe and build again, rather than this file.
+#
+#   ./run.sh              run what is not done yet, and end in report.html
+#   ./run.sh --dry-run    say what would run
+#
+# It needs smolc's runtime (pip install 'smolc[train]'), not its compiler.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+job() {
+  "${SMOLC_PYTHON:-python3}" -m smolc.runtime.execute . --only "$@"
+}
+
+# Where it starts
+job base "$@"         # start model: gsm8k/model
+
+# Stage sft
+job sft-data "$@"     # sft: mix, render, mask and pack practice
+job sft-lr-3e-5 "$@"  # sft: sft from base, optim.lr = 3e-5
+job sft-lr-1e-4 "$@"  # sft: sft from base, optim.lr = 1e-4
+job sft-lr-3e-4 "$@"  # sft: sft from base, optim.lr = 3e-4
+job sft-lr-1e-3 "$@"  # sft: sft from base, optim.lr = 1e-3
+job sft-best "$@"     # sft: the run with the smallest eval_loss
+
+# Stage dpo
+job dpo-data "$@"     # dpo: mix, render, mask and pack taste
+job dpo "$@"          # dpo: dpo from sft.best
+
+# Eval final
+job final "$@"        # final: held_out of base, sft, dpo
+
+# What came of it
+job report "$@"       # the report: curves, grids, shares, samples

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# dpo: dpo from sft.best
+# 16 sequences of up to 128 tokens a step = 16 a device x 1 accumulated x 1 device; ddp, fp32
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
+  --config_file jobs/dpo/accelerate.yaml \
+  --module smolc.runtime jobs/dpo/job.yaml

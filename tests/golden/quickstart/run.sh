@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# quickstart: From random weights to a model that reverses words, and briefly: SFT on a grid, then DPO and ORPO.
+# Written by smolc from quickstart.recipe for cluster `laptop`. Change the recipe and build again, rather than this file.
+#
+#   ./run.sh              run what is not done yet, and end in report.html
+#   ./run.sh --dry-run    say what would run
+#
+# It needs smolc's runtime (pip install 'smolc[train]'), not its compiler.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+job() {
+  "${SMOLC_PYTHON:-python3}" -m smolc.runtime.execute . --only "$@"
+}
+
+# Where it starts
+job base "$@"          # start model: a llama from scratch
+
+# Stage sft
+job sft-data "$@"      # sft: mix, render, mask and pack practice
+job sft-lr-3e-4 "$@"   # sft: sft from base, optim.lr = 3e-4
+job sft-lr-1e-3 "$@"   # sft: sft from base, optim.lr = 1e-3
+job sft-lr-3e-3 "$@"   # sft: sft from base, optim.lr = 3e-3
+job sft-best "$@"      # sft: the run with the smallest eval_loss
+
+# Stage dpo
+job dpo-data "$@"      # dpo: mix, render, mask and pack taste
+job dpo "$@"           # dpo: dpo from sft.best
+
+# Stage orpo
+job orpo-data "$@"     # orpo: mix, render, mask and pack taste
+job orpo "$@"          # orpo: orpo from sft.best
+
+# Eval final
+job final "$@"         # final: reversed of base, sft, dpo, orpo
+job final-expect "$@"  # final: what must hold
+
+# What came of it
+job report "$@"        # the report: curves, grids, shares, samples

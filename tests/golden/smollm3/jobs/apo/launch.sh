@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# apo: dpo from sft
+# 32 sequences of up to 24,576 tokens a step = 1 a device x 2 accumulated x 16 devices; zero-3, bf16
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+# Run this script on each of the 2 nodes. Slurm sets these three; elsewhere set them by hand.
+rank="${SLURM_NODEID:-${NODE_RANK:?which of the 2 nodes this is, from 0}}"
+address="${MASTER_ADDR:?the address of node 0}"
+port="${MASTER_PORT:-29500}"
+
+exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
+  --config_file jobs/apo/accelerate.yaml \
+  --machine_rank "$rank" --main_process_ip "$address" --main_process_port "$port" \
+  --module smolc.runtime jobs/apo/job.yaml

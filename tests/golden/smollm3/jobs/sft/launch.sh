@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# sft: sft from mid
+# 128 sequences of up to 65,536 tokens a step = 1 a device x 2 accumulated x 64 devices; zero-3, bf16
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+# Run this script on each of the 8 nodes. Slurm sets these three; elsewhere set them by hand.
+rank="${SLURM_NODEID:-${NODE_RANK:?which of the 8 nodes this is, from 0}}"
+address="${MASTER_ADDR:?the address of node 0}"
+port="${MASTER_PORT:-29500}"
+
+exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
+  --config_file jobs/sft/accelerate.yaml \
+  --machine_rank "$rank" --main_process_ip "$address" --main_process_port "$port" \
+  --module smolc.runtime jobs/sft/job.yaml

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# smollm3: SmolLM3-3B: reasoning mid-training, SFT, APO and the playbook's evals, as published.
+# Written by smolc from smollm3.recipe for cluster `eight_nodes`. Change the recipe and build again, rather than this file.
+#
+#   ./run.sh              run what is not done yet, and end in report.html
+#   ./run.sh --dry-run    say what would run
+#
+# It needs smolc's runtime (pip install 'smolc[train]'), not its compiler.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+job() {
+  "${SMOLC_PYTHON:-python3}" -m smolc.runtime.execute . --only "$@"
+}
+
+# Where it starts
+job base "$@"          # start model: HuggingFaceTB/SmolLM3-3B-Base
+
+# Stage mid
+job mid-data "$@"      # mid: mix, render, mask and pack reasoning
+job mid "$@"           # mid: sft from base
+
+# Stage sft
+job sft-data "$@"      # sft: mix, render, mask and pack skills
+job sft "$@"           # sft: sft from mid
+
+# Stage apo
+job apo-data "$@"      # apo: mix, render, mask and pack taste
+job apo "$@"           # apo: dpo from sft
+
+# Eval final
+job final "$@"         # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu, ruler of base, sft, apo
+job final-expect "$@"  # final: what must hold
+
+# What came of it
+job report "$@"        # the report: curves, grids, shares, samples
