@@ -68,6 +68,8 @@ needs() {
   case $1 in *dev*) cp "$stamp" "$venv/installed-train.txt" ;; esac
 }
 
+export PATH=$venv/bin:$PATH # as if activated: DeepSpeed looks for ninja there
+
 command=${1:-help}
 [ $# -eq 0 ] || shift
 case $command in
