@@ -209,5 +209,10 @@ def environment_for(manifest: Manifest, jobs: int, slot: int) -> dict[str, str]:
         if len(own) == cluster.processes:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(own)
     else:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // jobs)))
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, _cores() // jobs)))
     return environment
+
+
+def _cores() -> int:
+    """Those that this process may use, or all of them where the system does not say (macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
