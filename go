@@ -63,7 +63,7 @@ needs() {
   echo "go: installing smolc[$extras] into $venv (the first time takes minutes)"
   install_torch
   if has_gpu; then extras=$extras,gpu; fi
-  "$venv/bin/pip" install -q -e "$here[$extras]"
+  "$venv/bin/pip" install -q -e "${here}[$extras]"
   cat "$here/pyproject.toml" "$here/go" >"$stamp"
   case $1 in *dev*) cp "$stamp" "$venv/installed-train.txt" ;; esac
 }
