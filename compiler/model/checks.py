@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
-from smolc.compiler.model.data import Alpaca, Dataset, Messages, Mixture, PlainText, Preference, Share, Unpaired
-from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.base import Variant
+from smolc.compiler.model.data import (
+    Alpaca,
+    Dataset,
+    Messages,
+    Mixture,
+    PlainText,
+    Preference,
+    PromptCompletion,
+    Share,
+    Unpaired,
+)
+from smolc.compiler.model.evaluation import Eval, Greedy
 from smolc.compiler.model.methods import BestFit, Cpt, Dpo, Kto, Orpo, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -14,14 +25,14 @@ from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Temp
 
 READABLE = (".jsonl", ".json", ".parquet", ".csv")
 
-FITTING: dict[type, tuple[type, ...]] = {
+FITTING: dict[type[Variant], tuple[type[Variant], ...]] = {
     Cpt: (PlainText,),
-    Sft: (Messages, Alpaca),
+    Sft: (Messages, Alpaca, PromptCompletion),
     Dpo: (Preference,),
     Orpo: (Preference,),
     Kto: (Unpaired,),
 }
-"""Formats that a method can learn from, besides prompt_completion for sft."""
+"""Formats that a method can learn from."""
 
 
 def check_values(recipe: Recipe) -> list[Diagnostic]:
@@ -143,12 +154,16 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     for dataset in datasets_of(stage, recipe):
         form = recipe.datasets[dataset].format
         fitting = FITTING[type(method)]
-        if isinstance(form, fitting) or (isinstance(method, Sft) and form.word == "prompt_completion"):
-            continue
-        wants = " or ".join(f.word for f in fitting) + (" or prompt_completion" if isinstance(method, Sft) else "")  # type: ignore[attr-defined]
-        message = f"{method.word} learns from {wants}, and dataset `{dataset}` is {form.word}"
-        labels = (Label(form.span, "its format"),) if form.span else ()
-        yield Diagnostic("C011", "format-for-method", Severity.ERROR, message, stage.span_of("data"), labels)
+        if not isinstance(form, fitting):
+            wants = " or ".join(f.word for f in fitting)
+            message = f"{method.word} learns from {wants}, and dataset `{dataset}` is {form.word}"
+            labels = (Label(form.span, "its format"),) if form.span else ()
+            yield Diagnostic("C011", "format-for-method", Severity.ERROR, message, stage.span_of("data"), labels)
+        role = recipe.datasets[dataset].span_of("role")
+        if recipe.datasets[dataset].role == "test" and role is not None:
+            message = f"stage `{name}` would train on `{dataset}`, which is test data"
+            labels = (Label(role, "said here"),)
+            yield Diagnostic("C020", "training-on-test", Severity.ERROR, message, stage.span_of("data"), labels)
     packed = isinstance(stage.packing, (BestFit, Wrapped))
     if packed and not isinstance(method, (Cpt, Sft)):
         message = f"{method.word} cannot train packed rows: a pair is compared answer by answer"
@@ -206,6 +221,12 @@ def _eval(name: str, evaluation: Eval) -> Iterator[Diagnostic]:
     if not evaluation.tasks and not evaluation.task:
         message = f"eval `{name}` has no tasks"
         yield _error("C018", "no-tasks", message, evaluation.span, "add `tasks = [ifeval]` or a `task NAME { ... }`")
+    greedy = isinstance(evaluation.decode, Greedy) or evaluation.decode.temperature == 0
+    for task in (*evaluation.tasks, *evaluation.task.values()):
+        if task.avg > 1 and greedy:
+            message = f"greedy decoding gives the same answer {task.avg} times"
+            help = "write `decode = sample(temperature = 0.6, top_p = 0.95, ...)`, or leave `avg` out"
+            yield _error("C021", "average-of-one", message, task.span_of("avg"), help)
     tasks = scores_of(evaluation)
     names = {str(link) for link in evaluation.of} | {link.name for link in evaluation.of}
     for check in evaluation.expect:

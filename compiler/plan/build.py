@@ -21,8 +21,7 @@ from smolc.compiler.plan.evals import evaluate_body, gate_body
 from smolc.compiler.plan.train import train_body
 from smolc.compiler.plan.types import Cluster, Job, Plan, digest
 from smolc.compiler.resolve import Resolved
-
-EDITION = 1
+from smolc.compiler.resolve.resolve import EDITION
 
 
 def plan(recipe: Recipe, resolved: Resolved, on: str | None = None) -> tuple[Plan | None, list[Diagnostic]]:
@@ -111,15 +110,17 @@ class _Planner:
         stage = self.recipe.stages[name]
         root = templates.model_of(stage, self.recipe)
         template = None if isinstance(stage.method, Cpt) else self._template(templates.template_of(stage, self.recipe))
+        title = f"{name}: mix, render, mask and pack {stage.data.name}"
         body = prepare_body(stage, root, template, self.recipe, self.resolved)
-        data = self._add(
-            f"{name}-data", "prepare", f"{name}: mix, render, mask and pack {stage.data.name}", name, (root,), body
-        )
+        shared = self._add(f"{name}-data", "prepare", title, name, (root,), body)
         runs = self.recipe.runs[name]
-        made = []
+        made: list[str] = []
         for run in runs:
             id = name if stage.sweep is None else _run_id(name, run.written, made)
             made.append(id)
+            # A grid over lengths or masks needs data of its own for each run.
+            own = prepare_body(run.stage, root, template, self.recipe, self.resolved)
+            data = shared if own == body else self._add(f"{id}-data", "prepare", title, name, (root,), own)
             self._train(id, name, run.stage, run.written, data, body["holdout"] is not None)
         if stage.sweep is not None:
             self._pick(name, stage, made)

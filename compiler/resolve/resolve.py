@@ -13,6 +13,7 @@ from smolc.compiler.resolve.resolved import KINDS, Field, Resolved, Section
 from smolc.compiler.syntax import parse, read_source, tree
 
 MOST_PARENTS = 16
+EDITION = 1
 
 
 def error(code: str, name: str, message: str, span: Span | None, **more: object) -> Diagnostic:
@@ -32,6 +33,9 @@ def resolve(
         return None, found
     sections: list[Section] = []
     for file, _ in reversed(chain):
+        if file.edition is not None and file.edition.value != EDITION:
+            message = f"this smolc reads edition {EDITION} of the language, and the file says {file.edition.text}"
+            found.append(error("R012", "unknown-edition", message, file.edition.span, help=f"write `smolc {EDITION}`"))
         _merge_file(file, sections, found)
     main, real = chain[0]
     folders = {file.source.name: where.parent for file, where in chain}

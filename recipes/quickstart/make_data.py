@@ -10,20 +10,17 @@ import random
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CONSONANTS, VOWELS = "bcdfghklmnprstvz", "aeiou"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def word(rng: random.Random) -> str:
-    """Three to five letters, consonants and vowels in turn."""
-    first = rng.random() < 0.5
-    return "".join(
-        rng.choice(CONSONANTS if (i % 2 == 0) == first else VOWELS) for i in range(rng.choice((3, 4, 4, 5, 5)))
-    )
+    """Three or four letters."""
+    return "".join(rng.choice(LETTERS) for _ in range(rng.randint(3, 4)))
 
 
 def answers(text: str) -> tuple[str, str]:
     """The short answer and the chatty one."""
-    return text[::-1], f"Sure! It is {text[::-1]}."
+    return text[::-1], f"{text[::-1]}, ok?"
 
 
 def main() -> None:
@@ -42,7 +39,7 @@ def main() -> None:
 def chat(text: str, answer: str) -> dict[str, object]:
     return {
         "messages": [
-            {"role": "user", "content": f"reverse {text}"},
+            {"role": "user", "content": text},
             {"role": "assistant", "content": answer},
         ]
     }
@@ -50,7 +47,7 @@ def chat(text: str, answer: str) -> dict[str, object]:
 
 def pair(text: str) -> dict[str, object]:
     short, chatty = answers(text)
-    return {"prompt": f"reverse {text}", "chosen": short, "rejected": chatty}
+    return {"prompt": text, "chosen": short, "rejected": chatty}
 
 
 def write(name: str, rows: list[dict[str, object]]) -> None:

@@ -33,6 +33,7 @@ def run(context: Context) -> None:
     from smolc.runtime.evaluate.subjects import device_of, promptings
     from smolc.runtime.evaluate.suite import load_suite
 
+    job = _without_diverged(context, job)
     device = device_of(job)
     work = [
         read_problems(context, task, job.strip_thinking) if isinstance(task, OwnTask) else load_suite(task)
@@ -57,6 +58,17 @@ def run(context: Context) -> None:
     context.write_result(
         {"role": job.role, "scores": {f"{r['model']}.{r['task']}": r["value"] for r in rows}}
     )
+
+
+def _without_diverged(context: Context, job: EvaluateJob) -> EvaluateJob:
+    """Runs of a grid that diverged left no model. Raises JobError if nothing else is to be evaluated."""
+    left = tuple(s for s in job.subjects if not context.result_of(s.job).get("diverged"))
+    for subject in job.subjects:
+        if subject not in left:
+            print(f"{subject.name}: not evaluated, since its training diverged")
+    if not left:
+        raise JobError("each of these runs diverged", help="lower the learning rate")
+    return job.model_copy(update={"subjects": left})
 
 
 def prepare_environment(context: Context, job: EvaluateJob) -> None:

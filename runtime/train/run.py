@@ -33,10 +33,24 @@ def run(context: Context) -> None:
     os.environ["ACCELERATE_MIXED_PRECISION"] = {"bf16": "bf16", "fp16": "fp16"}.get(job.precision, "no")
     import torch
 
+    from smolc.runtime.train.watch import Diverged
+
     try:
         train(context, job)
     except torch.OutOfMemoryError as error:
         raise out_of_memory(job, error) from error
+    except Diverged as error:
+        if not in_a_grid(context):
+            raise
+        # A grid is there to find out: the run has lost, and the others go on.
+        print(f"diverged: {error.message}")
+        if os.environ.get("RANK", "0") == "0":
+            context.write_result({"diverged": True, "why": error.message, "eval_loss": None})
+
+
+def in_a_grid(context: Context) -> bool:
+    """Whether this run is one of several among which a job picks."""
+    return any(entry.kind == "pick" and context.job.id in entry.needs for entry in context.manifest.jobs)
 
 
 def out_of_memory(job: TrainJob, error: BaseException) -> JobError:

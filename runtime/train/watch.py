@@ -25,6 +25,10 @@ NAMES = {
 DROPPED = ("epoch", "num_tokens", "eval_num_tokens", "total_flos", "step")
 
 
+class Diverged(JobError):
+    """The loss or the gradient is no longer a number."""
+
+
 class Watch(TrainerCallback):  # type: ignore[misc]
     """`tokens_after[s]`: tokens seen in the first s steps. The main process writes; every process checks."""
 
@@ -100,7 +104,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             print(f"step {step}/{self.length.steps}  eval_loss {self.eval_loss:.4f}", flush=True)
 
     def _stop_if_broken(self, step: int, logs: dict[str, Any]) -> None:
-        """Raises JobError when the loss or the gradient is no longer a number, on every process alike."""
+        """Raises Diverged when the loss or the gradient is no longer a number, on every process alike."""
         help = (
             "lower the learning rate, lengthen the warm-up, or look for broken rows in the data job's preview"
         )
@@ -108,9 +112,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if loss is not None and not math.isfinite(loss):
             bad = self.trainer.first_bad_step
             first = int(bad) if bad is not None and int(bad) > 0 else step
-            raise JobError(f"the loss became {loss} at step {first} of {self.length.steps}", help=help)
+            raise Diverged(f"the loss became {loss} at step {first} of {self.length.steps}", help=help)
         if norm is not None and not math.isfinite(norm) and not uses_fp16(self.trainer):
-            raise JobError(f"the gradient became {norm} by step {step} of {self.length.steps}", help=help)
+            raise Diverged(f"the gradient became {norm} by step {step} of {self.length.steps}", help=help)
 
 
 def uses_fp16(trainer: Any) -> bool:

@@ -133,3 +133,11 @@ def test_a_missing_template_is_an_error_at_its_place(tmp_path: Path) -> None:
     assert made is None
     assert [d.name for d in found] == ["unreadable-template"]
     assert found[0].span is not None and found[0].span.text == '"none.jinja"'
+
+
+def test_a_grid_over_masks_prepares_data_for_each(tmp_path: Path) -> None:
+    text = SMALL.replace("}\nstage dpo {", "  sweep { method.loss_on = [assistant, all]; pick = min(eval_loss) }\n}\nstage dpo {")
+    made = planned(tmp_path, text)
+    assert job(made, "sft-loss-on-assistant").body["data"] == "sft-data"
+    assert job(made, "sft-loss-on-all").body["data"] == "sft-loss-on-all-data"
+    assert job(made, "sft-loss-on-all-data").body["loss_on"] == "all"
