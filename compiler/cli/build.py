@@ -13,8 +13,14 @@ from smolc.compiler.diagnostics.types import has_errors
 
 OPTIONS = (
     click.argument("recipe", type=click.Path()),
-    click.option("--on", metavar="CLUSTER", help="Where it will run: a cluster of the recipe, or 8xh100, 2x8xh100, cpu."),
-    click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value: sft.optim.lr=1e-5."),
+    click.option(
+        "--on",
+        metavar="CLUSTER",
+        help="Where it will run: a cluster of the recipe, or 8xh100, 2x8xh100, cpu.",
+    ),
+    click.option(
+        "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value: sft.optim.lr=1e-5."
+    ),
     click.option("-o", "--out", type=click.Path(), help="Folder to write; build/NAME unless given."),
 )
 

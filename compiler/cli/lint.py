@@ -12,7 +12,9 @@ from smolc.compiler.diagnostics import Diagnostic, Severity
 
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, type=click.Path())
-@click.option("--format", "form", type=click.Choice(["full", "concise", "json"]), default="full", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["full", "concise", "json"]), default="full", show_default=True
+)
 @click.option("--on", metavar="CLUSTER", help="Check the batch for this cluster.")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value first.")
 def command(recipes: tuple[str, ...], form: str, on: str | None, overrides: tuple[str, ...]) -> None:

@@ -27,7 +27,9 @@ def command(
     folder, compiled = build_folder(recipe, on, overrides, out)
     missing = [d for d in compiled.found if d.name == "missing-file" and d.severity is Severity.INFO]
     if missing and not dry_run:
-        click.echo("error: nothing was run, since files that the recipe reads are missing (see above)", err=True)
+        click.echo(
+            "error: nothing was run, since files that the recipe reads are missing (see above)", err=True
+        )
         sys.exit(1)
     if importlib.util.find_spec("torch") is None and not dry_run:
         click.echo("error: running needs torch and its friends: pip install 'smolc[train]'", err=True)

@@ -65,17 +65,23 @@ def _no_strangers(section: Section, allowed: tuple[str, ...], found: list[Diagno
                     "unknown-block",
                     f"{section.name} has no block `{kind}`",
                     nested.kind.span,
-                    f"did you mean `{near}`?" if near else (f"it may hold {', '.join(allowed)}" if allowed else None),
+                    f"did you mean `{near}`?"
+                    if near
+                    else (f"it may hold {', '.join(allowed)}" if allowed else None),
                 )
             )
         elif kind == "task" and nested.label is None:
-            found.append(_wrong("R005", "no-label", "`task` needs a name", nested.head, "write `task NAME {`"))
+            found.append(
+                _wrong("R005", "no-label", "`task` needs a name", nested.head, "write `task NAME {`")
+            )
 
 
 def _stray_checks(section: Section, found: list[Diagnostic]) -> None:
     for check in section.checks:
         help = "write `key = value`" if check.operator == "==" else "comparisons stand in `expect` or `where`"
-        found.append(_wrong("R006", "misplaced", f"a comparison cannot stand in {section.name}", check.span, help))
+        found.append(
+            _wrong("R006", "misplaced", f"a comparison cannot stand in {section.name}", check.span, help)
+        )
 
 
 def _dataset(section: Section, args: Args, found: list[Diagnostic]) -> None:
@@ -88,7 +94,9 @@ def _dataset(section: Section, args: Args, found: list[Diagnostic]) -> None:
         value = check.right[0][1] if len(check.right) == 1 and check.right[0][0] == 1 else None
         if not isinstance(value, (tree.Number, tree.Text, tree.Bool)):
             message = "a condition compares a column with one number, string, true or false"
-            found.append(_wrong("V010", "bad-condition", message, check.span, 'write `score >= 3` or `lang == "en"`'))
+            found.append(
+                _wrong("V010", "bad-condition", message, check.span, 'write `score >= 3` or `lang == "en"`')
+            )
             continue
         conditions.append({"column": str(check.left), "operator": check.operator, "value": value.value})
     for stray in where.fields.values():
@@ -137,10 +145,14 @@ def _sweep(section: Section, found: list[Diagnostic]) -> Args:
         del args[key]
         if not isinstance(field.value, tree.List) or not field.value.items:
             message = f"a sweep needs a list of values for `{key}`"
-            found.append(_wrong("V011", "bad-sweep", message, field.value.span, f"write `{key} = [1e-5, 2e-5]`"))
+            found.append(
+                _wrong("V011", "bad-sweep", message, field.value.span, f"write `{key} = [1e-5, 2e-5]`")
+            )
             continue
         axes.append(
-            Args(Origin(field.path.span), f"`{key}`", {"path": field.path, "values": tuple(field.value.items)})
+            Args(
+                Origin(field.path.span), f"`{key}`", {"path": field.path, "values": tuple(field.value.items)}
+            )
         )
     args["axes"] = tuple(axes)
     return args
@@ -161,6 +173,10 @@ def _eval(section: Section, args: Args, found: list[Diagnostic]) -> None:
             message = "`expect` holds comparisons"
             found.append(_wrong("V012", "bad-check", message, stray.path.span, f"write `{stray.key} >= 60%`"))
         args["expect"] = tuple(
-            Args(Origin(c.span), "check", {"left": c.left, "operator": c.operator, "right": c.right, "text": c.span.text})
+            Args(
+                Origin(c.span),
+                "check",
+                {"left": c.left, "operator": c.operator, "right": c.right, "text": c.span.text},
+            )
             for c in expect.checks
         )

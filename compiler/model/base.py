@@ -62,7 +62,8 @@ class Noun(BaseModel):
         """Reports unknown and missing keys at their place (into `info.context`, a `Reading`), and keeps the origin."""
         if not isinstance(data, Args):
             return handler(data)
-        found: list[Diagnostic] = info.context.found
+        assert isinstance(info.context, Reading)
+        found = info.context.found
         for key in [k for k in data if k not in cls.model_fields]:
             found.append(cls._unknown(data, key))
             del data[key]
@@ -82,9 +83,13 @@ class Noun(BaseModel):
         if key in HABITS and HABITS[key] != f"`{key}`":
             help = f"write {HABITS[key]}"
         else:
-            help = f"did you mean `{near}`?" if near else f"it has {names}" if names else "it takes no arguments"
+            help = (
+                f"did you mean `{near}`?" if near else f"it has {names}" if names else "it takes no arguments"
+            )
         span = data.origin.keys.get(key, data.origin.span)
-        return Diagnostic("V008", "unknown-key", Severity.ERROR, f"{data.what} has no `{key}`", span, help=help)
+        return Diagnostic(
+            "V008", "unknown-key", Severity.ERROR, f"{data.what} has no `{key}`", span, help=help
+        )
 
     def span_of(self, key: str) -> Span | None:
         """Where the value of `key` was written; if it was not, where the whole was."""

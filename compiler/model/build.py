@@ -8,11 +8,11 @@ from smolc.compiler.diagnostics import Diagnostic, Severity, Span
 from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.model.arrange import arrange
 from smolc.compiler.model.base import Noun, Reading
+from smolc.compiler.model.checks import check_values
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.links import check_cycles, check_labels, check_names
 from smolc.compiler.model.recipe import Cluster, Recipe
-from smolc.compiler.model.checks import check_values
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model, Template
 from smolc.compiler.model.sweep import expand
@@ -45,7 +45,9 @@ def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
     if not heads:
         start = Span(resolved.source, 0, 0)
         help = 'begin with `recipe NAME { about = "..." }`'
-        found.append(Diagnostic("V001", "no-recipe", Severity.ERROR, "there is no `recipe` block", start, help=help))
+        found.append(
+            Diagnostic("V001", "no-recipe", Severity.ERROR, "there is no `recipe` block", start, help=help)
+        )
         return None, found
     head = arrange(heads[0], found)
     assert heads[0].label is not None
@@ -61,9 +63,9 @@ def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
     found.extend(check_values(recipe))
     runs = {}
     for name, stage in recipe.stages.items():
-        section = resolved.find("stage", name)
-        assert section is not None
-        runs[name] = expand(name, stage, section, found)
+        declared_as = resolved.find("stage", name)
+        assert declared_as is not None
+        runs[name] = expand(name, stage, declared_as, found)
     if has_errors(found):
         return None, found
     return recipe.model_copy(update={"runs": runs}), found

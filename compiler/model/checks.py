@@ -17,7 +17,7 @@ from smolc.compiler.model.data import (
     Share,
     Unpaired,
 )
-from smolc.compiler.model.evaluation import Eval, Greedy
+from smolc.compiler.model.evaluation import Eval, Greedy, OwnTask, SuiteTask
 from smolc.compiler.model.methods import BestFit, Cpt, Dpo, Kto, Orpo, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -51,7 +51,11 @@ def check_values(recipe: Recipe) -> list[Diagnostic]:
         found.extend(_eval(name, evaluation))
     if not recipe.stages and not recipe.evals:
         help = "add a `stage` or an `eval`"
-        found.append(_error("C001", "nothing-to-do", f"recipe `{recipe.name}` declares nothing to run", recipe.span, help))
+        found.append(
+            _error(
+                "C001", "nothing-to-do", f"recipe `{recipe.name}` declares nothing to run", recipe.span, help
+            )
+        )
     return found
 
 
@@ -64,16 +68,34 @@ def _model(name: str, model: Model) -> Iterator[Diagnostic]:
     if len(given) != 1:
         said = "none is given" if not given else " and ".join(f"`{g}`" for g in given) + " are"
         span = model.span_of(given[1]) if given else model.span
-        yield _error("C002", "one-source", f"model `{name}` needs exactly one of `hub`, `path`, `scratch`; {said}", span)
+        yield _error(
+            "C002",
+            "one-source",
+            f"model `{name}` needs exactly one of `hub`, `path`, `scratch`; {said}",
+            span,
+        )
         return
     if model.gguf is not None and model.path is None:
-        yield _error("C003", "gguf-without-path", "`gguf` is a file inside `path`", model.span_of("gguf"), "add `path`")
+        yield _error(
+            "C003", "gguf-without-path", "`gguf` is a file inside `path`", model.span_of("gguf"), "add `path`"
+        )
     if model.revision is not None and model.hub is None:
-        yield _error("C004", "revision-without-hub", "only a model from the hub has a revision", model.span_of("revision"))
+        yield _error(
+            "C004",
+            "revision-without-hub",
+            "only a model from the hub has a revision",
+            model.span_of("revision"),
+        )
     if model.scratch is not None:
         if isinstance(model.tokenizer, OwnTokenizer):
-            help = "write `tokenizer = bytes`, or name one: `tokenizer = hub(\"...\")`"
-            yield _error("C005", "no-tokenizer", f"model `{name}` is made from scratch and has no tokenizer", model.span, help)
+            help = 'write `tokenizer = bytes`, or name one: `tokenizer = hub("...")`'
+            yield _error(
+                "C005",
+                "no-tokenizer",
+                f"model `{name}` is made from scratch and has no tokenizer",
+                model.span,
+                help,
+            )
         yield from _shape(model)
     elif isinstance(model.tokenizer, BytesTokenizer):
         message = "a byte tokenizer fits only a model made from scratch"
@@ -87,7 +109,9 @@ def _shape(model: Model) -> Iterator[Diagnostic]:
         near = [h for h in range(1, shape.hidden + 1) if shape.hidden % h == 0]
         fits = min(near, key=lambda h: abs(h - shape.heads))
         message = f"hidden = {shape.hidden} cannot be divided among {shape.heads} heads"
-        yield _error("C006", "shape", message, shape.span_of("heads"), f"the nearest that fits is `heads = {fits}`")
+        yield _error(
+            "C006", "shape", message, shape.span_of("heads"), f"the nearest that fits is `heads = {fits}`"
+        )
     elif shape.kv_heads is not None and shape.heads % shape.kv_heads:
         message = f"{shape.heads} heads cannot share {shape.kv_heads} key-value heads"
         yield _error("C006", "shape", message, shape.span_of("kv_heads"), "kv_heads must divide heads")
@@ -114,25 +138,32 @@ def _dataset(name: str, dataset: Dataset) -> Iterator[Diagnostic]:
 
 def _mixture(name: str, mixture: Mixture) -> Iterator[Diagnostic]:
     if not mixture.rows:
-        yield _error("C008", "empty-mixture", f"mixture `{name}` has no rows", mixture.span, "add `DATASET = all`")
-    shares = [r for r in mixture.rows if isinstance(r.weight, Share)]
-    total = sum(r.weight.share for r in shares if isinstance(r.weight, Share))
+        yield _error(
+            "C008", "empty-mixture", f"mixture `{name}` has no rows", mixture.span, "add `DATASET = all`"
+        )
+    shares = [r.weight for r in mixture.rows if isinstance(r.weight, Share)]
+    total = sum(s.share for s in shares)
     only = len(shares) == len(mixture.rows)
     if total > 1 + 1e-9:
-        labels = tuple(Label(r.weight.span, f"{r.weight.share:.4g}") for r in shares[:-1] if r.weight.span)
+        labels = tuple(Label(s.span, f"{s.share:.4g}") for s in shares[:-1] if s.span)
         message = f"the shares of mixture `{name}` add up to {total:.1%}, more than 100%"
-        yield Diagnostic("C009", "shares", Severity.ERROR, message, shares[-1].weight.span, labels)
+        yield Diagnostic("C009", "shares", Severity.ERROR, message, shares[-1].span, labels)
     elif shares and not only and total > 1 - 1e-9:
         message = f"the shares of mixture `{name}` add up to 100%: nothing is left for the other rows"
-        yield _error("C009", "shares", message, shares[-1].weight.span)
+        yield _error("C009", "shares", message, shares[-1].span)
     elif shares and only and abs(total - 1) > 0.001:
         message = f"every row of mixture `{name}` is a share, and they add up to {total:.1%}, not 100%"
-        yield _error("C009", "shares", message, shares[-1].weight.span)
+        yield _error("C009", "shares", message, shares[-1].span)
     seen: dict[tuple[str, str | None], Span | None] = {}
     for row in mixture.rows:
         key = (row.dataset.name, row.split)
         if key in seen:
-            yield _error("C010", "row-twice", f"`{row.split or row.dataset.name}` stands twice in mixture `{name}`", row.span)
+            yield _error(
+                "C010",
+                "row-twice",
+                f"`{row.split or row.dataset.name}` stands twice in mixture `{name}`",
+                row.span,
+            )
         seen[key] = row.span
 
 
@@ -158,19 +189,35 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
             wants = " or ".join(f.word for f in fitting)
             message = f"{method.word} learns from {wants}, and dataset `{dataset}` is {form.word}"
             labels = (Label(form.span, "its format"),) if form.span else ()
-            yield Diagnostic("C011", "format-for-method", Severity.ERROR, message, stage.span_of("data"), labels)
+            yield Diagnostic(
+                "C011", "format-for-method", Severity.ERROR, message, stage.span_of("data"), labels
+            )
         role = recipe.datasets[dataset].span_of("role")
         if recipe.datasets[dataset].role == "test" and role is not None:
             message = f"stage `{name}` would train on `{dataset}`, which is test data"
             labels = (Label(role, "said here"),)
-            yield Diagnostic("C020", "training-on-test", Severity.ERROR, message, stage.span_of("data"), labels)
+            yield Diagnostic(
+                "C020", "training-on-test", Severity.ERROR, message, stage.span_of("data"), labels
+            )
     packed = isinstance(stage.packing, (BestFit, Wrapped))
     if packed and not isinstance(method, (Cpt, Sft)):
         message = f"{method.word} cannot train packed rows: a pair is compared answer by answer"
-        yield _error("C012", "packing-preferences", message, stage.packing.span, f"packing = none(length = {stage.packing.length})")
+        yield _error(
+            "C012",
+            "packing-preferences",
+            message,
+            stage.packing.span,
+            f"packing = none(length = {stage.packing.length})",
+        )
     if isinstance(stage.packing, Wrapped) and isinstance(method, Sft) and method.loss_on != "all":
         message = "wrapped packing cuts conversations in two and lets them see each other"
-        yield _error("C013", "wrapped-conversations", message, stage.packing.span, f"packing = best_fit(length = {stage.packing.length})")
+        yield _error(
+            "C013",
+            "wrapped-conversations",
+            message,
+            stage.packing.span,
+            f"packing = best_fit(length = {stage.packing.length})",
+        )
     if isinstance(stage.adapter, Qlora) and isinstance(stage.parallel, Zero) and stage.parallel.stage == 3:
         message = "a 4-bit base cannot be sharded by ZeRO-3"
         yield _error("C014", "qlora-zero3", message, stage.parallel.span, "parallel = ddp, or adapter = lora")
@@ -195,16 +242,15 @@ def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     assert stage.sweep is not None
     metric = stage.sweep.pick.metric
     if metric.name == "eval_loss":
-        if isinstance(recipe.mixtures.get(stage.data.name), Mixture) and recipe.mixtures[stage.data.name].holdout:
+        if (
+            isinstance(recipe.mixtures.get(stage.data.name), Mixture)
+            and recipe.mixtures[stage.data.name].holdout
+        ):
             return
         message = f"stage `{name}` picks by eval_loss, and its data keeps nothing out of training"
         yield _error("C016", "no-holdout", message, metric.span, "add `holdout = 2%` to its mixture")
         return
-    tasks = {
-        task: label
-        for label, evaluation in recipe.evals.items()
-        for task in scores_of(evaluation)
-    }
+    tasks = {task: label for label, evaluation in recipe.evals.items() for task in scores_of(evaluation)}
     if metric.name not in tasks:
         known = ", ".join(["eval_loss", *tasks])
         message = f"stage `{name}` picks by `{metric.name}`, which no eval measures"
@@ -220,13 +266,16 @@ def scores_of(evaluation: Eval) -> list[str]:
 def _eval(name: str, evaluation: Eval) -> Iterator[Diagnostic]:
     if not evaluation.tasks and not evaluation.task:
         message = f"eval `{name}` has no tasks"
-        yield _error("C018", "no-tasks", message, evaluation.span, "add `tasks = [ifeval]` or a `task NAME { ... }`")
+        yield _error(
+            "C018", "no-tasks", message, evaluation.span, "add `tasks = [ifeval]` or a `task NAME { ... }`"
+        )
     greedy = isinstance(evaluation.decode, Greedy) or evaluation.decode.temperature == 0
-    for task in (*evaluation.tasks, *evaluation.task.values()):
-        if task.avg > 1 and greedy:
-            message = f"greedy decoding gives the same answer {task.avg} times"
+    repeated: list[SuiteTask | OwnTask] = [*evaluation.tasks, *evaluation.task.values()]
+    for one in repeated:
+        if one.avg > 1 and greedy:
+            message = f"greedy decoding gives the same answer {one.avg} times"
             help = "write `decode = sample(temperature = 0.6, top_p = 0.95, ...)`, or leave `avg` out"
-            yield _error("C021", "average-of-one", message, task.span_of("avg"), help)
+            yield _error("C021", "average-of-one", message, one.span_of("avg"), help)
     tasks = scores_of(evaluation)
     names = {str(link) for link in evaluation.of} | {link.name for link in evaluation.of}
     for check in evaluation.expect:

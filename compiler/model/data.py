@@ -18,8 +18,12 @@ class Messages(Variant):
     word: ClassVar[str] = "messages"
     positional: ClassVar[tuple[str, ...]] = ("column",)
     column: Str = "messages"
-    tools: Str | None = Field(default=None, description="Column with the tools that the conversation may call.")
-    template_kwargs: Str | None = Field(default=None, description="Column with variables for the chat template.")
+    tools: Str | None = Field(
+        default=None, description="Column with the tools that the conversation may call."
+    )
+    template_kwargs: Str | None = Field(
+        default=None, description="Column with variables for the chat template."
+    )
 
 
 class PromptCompletion(Variant):
@@ -87,14 +91,16 @@ class Dataset(Noun):
     path: Strings | None = Field(
         default=None, description="Files (jsonl, json, parquet, csv), relative to the recipe; one or a list."
     )
-    format: Annotated[Format, OneOf(Messages, PromptCompletion, Alpaca, Preference, Unpaired, PlainText)] = Field(
-        default=Messages(), description="What a row looks like, and which columns hold it."
+    format: Annotated[Format, OneOf(Messages, PromptCompletion, Alpaca, Preference, Unpaired, PlainText)] = (
+        Field(default=Messages(), description="What a row looks like, and which columns hold it.")
     )
     system: Str | None = Field(default=None, description="System prompt for rows that have none.")
     role: Annotated[Literal["train", "validation", "test"], choice("train", "validation", "test")] = Field(
         default="train", description="What the rows are for; `test` rows never train and never pick anything."
     )
-    where: tuple[Condition, ...] = Field(default=(), description="Conditions that a row must meet; all of them.")
+    where: tuple[Condition, ...] = Field(
+        default=(), description="Conditions that a row must meet; all of them."
+    )
 
 
 class All(Variant):
@@ -117,7 +123,9 @@ class Share(Variant):
     word: ClassVar[str] = "share"
     positional: ClassVar[tuple[str, ...]] = ("share",)
     share: Fraction
-    at_most: Epochs = Field(default=1.0, description="How often the source may be repeated to fill its share.")
+    at_most: Epochs = Field(
+        default=1.0, description="How often the source may be repeated to fill its share."
+    )
 
 
 class Row(Noun):
@@ -137,7 +145,6 @@ class Mixture(Noun):
     )
     budget: Tokens | None = Field(default=None, description="Size of the whole mixture in tokens.")
     holdout: Portion | None = Field(
-        default=None, description="Rows kept out of training for the validation loss: a part, or a number of rows."
+        default=None,
+        description="Rows kept out of training for the validation loss: a part, or a number of rows.",
     )
-
-

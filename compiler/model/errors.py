@@ -7,10 +7,12 @@ from pydantic_core import PydanticCustomError
 from smolc.compiler.diagnostics import Span
 
 
-def wrong(message: str, span: Span | None = None, *, help: str | None = None, name: str = "wrong-value") -> PydanticCustomError:
+def wrong(
+    message: str, span: Span | None = None, *, help: str | None = None, name: str = "wrong-value"
+) -> PydanticCustomError:
     """An error for pydantic to collect; `build.py` turns it into a diagnostic at `span`."""
     return PydanticCustomError(
         "smolc",
-        "{message}",  # type: ignore[arg-type]
+        "{message}",
         {"message": message, "span": span, "help": help, "name": name},
     )

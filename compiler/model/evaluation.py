@@ -67,7 +67,9 @@ class SuiteTask(Variant):
 
     avg: Count = Field(default=1, description="Answers sampled per problem; the mean over them is reported.")
     rows: Rows | None = Field(default=None, description="Only so many problems.")
-    max_new: Tokens | None = Field(default=None, description="Longest answer in tokens, where the eval's does not fit.")
+    max_new: Tokens | None = Field(
+        default=None, description="Longest answer in tokens, where the eval's does not fit."
+    )
 
 
 SUITE_VARIANTS: dict[str, type[SuiteTask]] = {
@@ -86,7 +88,9 @@ class OwnTask(Noun):
         default=Whole(), description="What of an answer is compared."
     )
     avg: Count = Field(default=1, description="Answers sampled per problem; the mean over them is reported.")
-    max_new: Tokens | None = Field(default=None, description="Longest answer in tokens, where the eval's does not fit.")
+    max_new: Tokens | None = Field(
+        default=None, description="Longest answer in tokens, where the eval's does not fit."
+    )
 
 
 class Check(Noun):
@@ -98,13 +102,13 @@ class Check(Noun):
     text: str
 
 
-
 class Eval(Noun):
     """Models side by side on the same tasks."""
 
     of: Annotated[tuple[ToModel, ...], Kind(listed, Doc("names of models and stages", "[base, sft]"))]
     role: Annotated[Literal["validation", "test"], choice("validation", "test")] = Field(
-        default="validation", description="What is used to pick anything is `validation`; `test` is measured once, at the end."
+        default="validation",
+        description="What is used to pick anything is `validation`; `test` is measured once, at the end.",
     )
     tasks: Annotated[
         tuple[Annotated[SuiteTask, OneOf(*SUITE_VARIANTS.values())], ...],
@@ -113,7 +117,10 @@ class Eval(Noun):
     task: dict[str, OwnTask] = Field(default_factory=dict, description="Tasks on the recipe's own rows.")
     decode: Annotated[Greedy | Sample, OneOf(Greedy, Sample)] = Greedy()
     strip: Annotated[Literal["thinking", "nothing"], choice("thinking", "nothing")] = Field(
-        default="thinking", description="Reasoning is taken out of what is scored, where the template has tags for it."
+        default="thinking",
+        description="Reasoning is taken out of what is scored, where the template has tags for it.",
     )
     batch: Count = Field(default=16, description="Prompts generated at once.")
-    expect: tuple[Check, ...] = Field(default=(), description="What must hold; the run fails with the numbers otherwise.")
+    expect: tuple[Check, ...] = Field(
+        default=(), description="What must hold; the run fails with the numbers otherwise."
+    )

@@ -50,8 +50,8 @@ def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Dia
             yield _error("L001", "wrong-kind", message, link.span)
             return
         near = closest(link.name, [n for k in kinds for n in sorted(declared[k])])
-        help = f"did you mean `{near}`?" if near else f"declare it: `{kinds[0]} {link.name} {{ ... }}`"
-        yield _error("L002", "unknown-name", f"there is no {what} `{link.name}`", link.span, help)
+        hint = f"did you mean `{near}`?" if near else f"declare it: `{kinds[0]} {link.name} {{ ... }}`"
+        yield _error("L002", "unknown-name", f"there is no {what} `{link.name}`", link.span, hint)
     elif link.part is not None and ("stage" not in fitting or link.part not in PARTS):
         near = closest(link.part, PARTS)
         help = f"did you mean `{link.name}.{near}`?" if near and "stage" in fitting else None
@@ -77,9 +77,14 @@ def check_cycles(recipe: Recipe) -> Iterator[Diagnostic]:
         while name is not None and name not in done:
             if name in path:
                 loop = path[path.index(name) :]
-                links = [next(x for x in needs[a] if x.name == b) for a, b in zip(loop, [*loop[1:], name], strict=True)]
+                links = [
+                    next(x for x in needs[a] if x.name == b)
+                    for a, b in zip(loop, [*loop[1:], name], strict=True)
+                ]
                 first = links[-1]
-                labels = tuple(Label(x.span, f"`{a}` starts from `{x.name}`") for a, x in zip(loop, links, strict=True))
+                labels = tuple(
+                    Label(x.span, f"`{a}` starts from `{x.name}`") for a, x in zip(loop, links, strict=True)
+                )
                 yield Diagnostic(
                     "L004",
                     "stage-cycle",

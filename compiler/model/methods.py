@@ -49,8 +49,12 @@ class Sft(Variant):
 
     word: ClassVar[str] = "sft"
     loss_on: Annotated[
-        Literal["assistant", "last_turn", "completion", "all"], choice("assistant", "last_turn", "completion", "all")
-    ] = Field(default="assistant", description="Which tokens are trained. Masking user turns: IFEval +4.5 in the playbook.")
+        Literal["assistant", "last_turn", "completion", "all"],
+        choice("assistant", "last_turn", "completion", "all"),
+    ] = Field(
+        default="assistant",
+        description="Which tokens are trained. Masking user turns: IFEval +4.5 in the playbook.",
+    )
     neftune: Positive | None = Field(default=None, description="NEFTune's noise, added to the embeddings.")
 
 
@@ -67,7 +71,9 @@ class Dpo(Variant):
     ) = Field(default=None, description="Weights, one for each loss.")
     beta: Positive = Field(default=0.1, description="Higher stays closer to the reference; scan 0.01 to 0.5.")
     label_smoothing: Fraction = 0.0
-    reference: ToModel | None = Field(default=None, description="The reference model; what `init` names unless given.")
+    reference: ToModel | None = Field(
+        default=None, description="The reference model; what `init` names unless given."
+    )
 
 
 class Orpo(Variant):
@@ -84,7 +90,9 @@ class Kto(Variant):
     beta: Positive = 0.1
     desirable_weight: Positive = 1.0
     undesirable_weight: Positive = 1.0
-    reference: ToModel | None = Field(default=None, description="The reference model; what `init` names unless given.")
+    reference: ToModel | None = Field(
+        default=None, description="The reference model; what `init` names unless given."
+    )
 
 
 class Full(Variant):
@@ -100,9 +108,9 @@ class Lora(Variant):
     rank: Count = 256
     alpha: Positive = 32.0
     dropout: Fraction = 0.0
-    targets: Annotated[tuple[Str, ...], Kind(listed, Doc("names of linear layers", '["q_proj", "v_proj"]'))] | None = Field(
-        default=None, description="Layers that get an adapter; all linear ones unless given."
-    )
+    targets: (
+        Annotated[tuple[Str, ...], Kind(listed, Doc("names of linear layers", '["q_proj", "v_proj"]'))] | None
+    ) = Field(default=None, description="Layers that get an adapter; all linear ones unless given.")
     scaling: Annotated[Literal["rank", "rsqrt"], choice("rank", "rsqrt")] = Field(
         default="rank", description="alpha / rank, or rank-stabilised alpha / sqrt(rank)."
     )
@@ -219,7 +227,9 @@ class Fsdp2(Variant):
     """Fully sharded data parallel (version 2)."""
 
     word: ClassVar[str] = "fsdp2"
-    reshard: Flag = Field(default=True, description="Free gathered weights after the forward pass (ZeRO-3 like).")
+    reshard: Flag = Field(
+        default=True, description="Free gathered weights after the forward pass (ZeRO-3 like)."
+    )
 
 
 class Zero(Variant):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
 from smolc.compiler.model.base import Noun
@@ -22,7 +20,9 @@ class Cluster(Noun):
     gpu: Str = Field(default="h100", description="Model name of the GPU.")
     memory: Size = Field(default=80 * 2**30, description="Of one GPU.")
     processes: Count = Field(default=1, description="Per node, where there are no GPUs.")
-    parallel_jobs: Count = Field(default=1, description="Independent jobs (the runs of a grid) at the same time.")
+    parallel_jobs: Count = Field(
+        default=1, description="Independent jobs (the runs of a grid) at the same time."
+    )
 
 
 class Recipe(Noun):
@@ -32,7 +32,9 @@ class Recipe(Noun):
     about: Str = ""
     seed: Natural = 42
     license: Str = ""
-    on: ToCluster | None = Field(default=None, description="Cluster that it runs on unless `--on` says otherwise.")
+    on: ToCluster | None = Field(
+        default=None, description="Cluster that it runs on unless `--on` says otherwise."
+    )
     models: dict[str, Model]
     datasets: dict[str, Dataset]
     mixtures: dict[str, Mixture]

@@ -70,20 +70,27 @@ class Sweep(Noun):
         description="What decides: `min(eval_loss)`, or `max(TASK)` of an eval with `role = validation`."
     )
     mode: Annotated[Literal["grid", "zip"], choice("grid", "zip")] = "grid"
-    at_most: Count = Field(default=32, description="A larger number of runs is an error, so that none is by accident.")
+    at_most: Count = Field(
+        default=32, description="A larger number of runs is an error, so that none is by accident."
+    )
 
 
 class Stage(Noun):
     """One step of post-training. `init` and `data` name what it starts from and what it learns from."""
 
-    init: ToModel = Field(description="A model, or an earlier stage (`sft` or `sft.best`: its grid's winner).")
+    init: ToModel = Field(
+        description="A model, or an earlier stage (`sft` or `sft.best`: its grid's winner)."
+    )
     method: Method = Field(description="cpt, sft, dpo, orpo or kto.")
     data: ToData = Field(description="A mixture or a dataset.")
-    template: ToTemplate | None = Field(default=None, description="The chat template; the init stage's unless given.")
+    template: ToTemplate | None = Field(
+        default=None, description="The chat template; the init stage's unless given."
+    )
     adapter: Adapter = Full()
     packing: Packing = NoPacking()
     overlong: Annotated[Literal["error", "drop", "truncate"], choice("error", "drop", "truncate")] = Field(
-        default="error", description="What happens to rows longer than the packing's `length`; counted in the report."
+        default="error",
+        description="What happens to rows longer than the packing's `length`; counted in the report.",
     )
     batch: Batch | None = Field(
         default=None,
@@ -91,24 +98,36 @@ class Stage(Noun):
         "Unless given: 128seq, and 32seq for preferences, where a sequence is a pair.",
     )
     micro_batch: Annotated[Literal["auto"], choice("auto")] | Count = Field(
-        default="auto", description="Sequences per device and forward pass; never changes the result's mathematics."
+        default="auto",
+        description="Sequences per device and forward pass; never changes the result's mathematics.",
     )
-    length: Length = Field(default=Quantity(1, "epoch"), description="How long it trains: epochs, steps or tokens.")
+    length: Length = Field(
+        default=Quantity(1, "epoch"), description="How long it trains: epochs, steps or tokens."
+    )
     optim: Optimizer = Adamw()
     schedule: Schedule = Cosine()
     precision: Annotated[
         Literal["bf16", "bf16_pure", "fp16", "fp32"], choice("bf16", "bf16_pure", "fp16", "fp32")
-    ] = Field(default="bf16", description="`bf16` keeps fp32 master weights; `bf16_pure` does not, and loses small updates.")
+    ] = Field(
+        default="bf16",
+        description="`bf16` keeps fp32 master weights; `bf16_pure` does not, and loses small updates.",
+    )
     parallel: Parallel = AutoParallel()
     kernels: Annotated[Literal["auto", "liger", "none"], choice("auto", "liger", "none")] = "auto"
     checkpointing: Annotated[Literal["auto", "true", "false"], choice("auto", "true", "false")] = Field(
-        default="auto", description="Recompute activations in the backward pass: less memory, about a third slower."
+        default="auto",
+        description="Recompute activations in the backward pass: less memory, about a third slower.",
     )
     log_every: Steps = 10
-    evaluate_every: Interval | None = Field(default=None, description="How often the validation loss is measured.")
-    save_every: Interval | None = Field(default=None, description="How often a checkpoint to resume from is kept.")
+    evaluate_every: Interval | None = Field(
+        default=None, description="How often the validation loss is measured."
+    )
+    save_every: Interval | None = Field(
+        default=None, description="How often a checkpoint to resume from is kept."
+    )
     on: ToCluster | None = Field(
-        default=None, description="Cluster of this stage, where it is not the recipe's; `--on` overrides both."
+        default=None,
+        description="Cluster of this stage, where it is not the recipe's; `--on` overrides both.",
     )
     keep: Natural = Field(default=2, description="How many checkpoints are kept.")
     sweep: Sweep | None = None

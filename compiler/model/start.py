@@ -23,7 +23,9 @@ class Llama(Variant):
     layers: Count
     hidden: Count
     heads: Count
-    kv_heads: Count | None = Field(default=None, description="Key-value heads; as many as `heads` unless given.")
+    kv_heads: Count | None = Field(
+        default=None, description="Key-value heads; as many as `heads` unless given."
+    )
     intermediate: Count | None = Field(default=None, description="Width of the MLP; 4 x hidden unless given.")
     context: Tokens = Field(default=2048, description="Longest sequence in tokens.")
 
@@ -69,10 +71,18 @@ class Model(Noun):
     """A start model: from the hub, from a folder, or from scratch. Exactly one of `hub`, `path`, `scratch`."""
 
     hub: Str | None = Field(default=None, description="Hub id.")
-    revision: Str | None = Field(default=None, description="Commit, tag or branch on the hub; a commit is reproducible.")
-    path: Str | None = Field(default=None, description="Folder in transformers' format, relative to the recipe.")
-    gguf: Str | None = Field(default=None, description="GGUF file inside `path`; its weights are dequantised.")
-    scratch: Annotated[Llama, OneOf(Llama)] | None = Field(default=None, description="Random weights of this shape.")
+    revision: Str | None = Field(
+        default=None, description="Commit, tag or branch on the hub; a commit is reproducible."
+    )
+    path: Str | None = Field(
+        default=None, description="Folder in transformers' format, relative to the recipe."
+    )
+    gguf: Str | None = Field(
+        default=None, description="GGUF file inside `path`; its weights are dequantised."
+    )
+    scratch: Annotated[Llama, OneOf(Llama)] | None = Field(
+        default=None, description="Random weights of this shape."
+    )
     tokenizer: Tokenizer = OwnTokenizer()
     dtype: Annotated[Literal["bf16", "fp16", "fp32"], choice("bf16", "fp16", "fp32")] = Field(
         default="bf16", description="Number format that the weights are kept in on disk."
@@ -80,7 +90,10 @@ class Model(Noun):
     attention: Annotated[
         Literal["auto", "sdpa", "eager", "flash_attention_2", "varlen"],
         choice("auto", "sdpa", "eager", "flash_attention_2", "varlen"),
-    ] = Field(default="auto", description="Attention kernel; `auto` takes the fastest that isolates packed documents.")
+    ] = Field(
+        default="auto",
+        description="Attention kernel; `auto` takes the fastest that isolates packed documents.",
+    )
     trust_remote_code: Flag = Field(default=False, description="Run Python code that comes with the model.")
 
 
@@ -100,6 +113,10 @@ class Template(Noun):
     builtin: Annotated[str, choice(*SHIPPED)] | None = Field(
         default=None, description="One of the templates that smolc ships; all mark what is generated."
     )
-    end_of_turn: Str | None = Field(default=None, description="Token that ends an assistant turn; it must be trained.")
+    end_of_turn: Str | None = Field(
+        default=None, description="Token that ends an assistant turn; it must be trained."
+    )
     thinking: Annotated[Tags, OneOf(Tags)] | None = Field(default=None, description="Tags around reasoning.")
-    enable_thinking: Flag | None = Field(default=None, description="Passed to the template where it knows the switch.")
+    enable_thinking: Flag | None = Field(
+        default=None, description="Passed to the template where it knows the switch."
+    )

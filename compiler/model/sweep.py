@@ -41,7 +41,9 @@ def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -
     return tuple(runs)
 
 
-def _points(name: str, sweep: Sweep, found: list[Diagnostic]) -> list[tuple[tuple[tree.Path, tree.Value], ...]]:
+def _points(
+    name: str, sweep: Sweep, found: list[Diagnostic]
+) -> list[tuple[tuple[tree.Path, tree.Value], ...]]:
     axes = [[(axis.path, value) for value in axis.values] for axis in sweep.axes]
     if not axes:
         message = f"the sweep of stage `{name}` varies nothing"
@@ -54,7 +56,9 @@ def _points(name: str, sweep: Sweep, found: list[Diagnostic]) -> list[tuple[tupl
             labels = tuple(Label(a.span, f"{len(a.values)} values") for a in sweep.axes[1:] if a.span)
             message = "lists that are zipped must be equally long"
             found.append(
-                Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.axes[0].span or sweep.span, labels)
+                Diagnostic(
+                    "V011", "bad-sweep", Severity.ERROR, message, sweep.axes[0].span or sweep.span, labels
+                )
             )
             return []
         points = list(zip(*axes, strict=True))

@@ -103,7 +103,11 @@ def _number(
             raise mismatch(value, doc)
         number = value.value
         if whole and number != int(number):
-            raise wrong(f"expected a whole number, found {value.text}", value.span, help=f"write it as `{doc.example}`")
+            raise wrong(
+                f"expected a whole number, found {value.text}",
+                value.span,
+                help=f"write it as `{doc.example}`",
+            )
         limits = []
         if low is not None and number < low:
             limits.append(f"at least {low:g}" if value.unit != "%" else f"at least {low:.0%}")
@@ -163,7 +167,11 @@ def choice(*words: str) -> Kind:
                 name="unknown-word",
             )
         if isinstance(value, tree.Text) and value.value in words:
-            raise wrong(f'"{value.value}" is a name here, not a string', value.span, help=f"write it as `{value.value}`")
+            raise wrong(
+                f'"{value.value}" is a name here, not a string',
+                value.span,
+                help=f"write it as `{value.value}`",
+            )
         raise mismatch(value, doc)
 
     return Kind(check, doc)
@@ -224,21 +232,25 @@ Steps = Annotated[int, _whole("a number of steps", "10step", units=(None, "step"
 Tokens = Annotated[int, _whole("a number of tokens", "4Ki", units=(None, "tok"))]
 Rows = Annotated[int, _whole("a number of rows", "200seq", units=(None, "seq"))]
 
-ZeroStage = Annotated[
-    int, _number(Doc("a ZeRO stage: 1, 2 or 3", "3"), (None,), whole=True, low=1, high=3)
-]
+ZeroStage = Annotated[int, _number(Doc("a ZeRO stage: 1, 2 or 3", "3"), (None,), whole=True, low=1, high=3)]
 
 Positive = Annotated[float, _number(Doc("a number above 0", "0.1"), (None,), above=0)]
 NonNegative = Annotated[float, _number(Doc("a number of at least 0", "0.1"), (None,), low=0)]
 Fraction = Annotated[float, _number(Doc("a fraction between 0% and 100%", "10%"), (None, "%"), low=0, high=1)]
-Rate = Annotated[float, _number(Doc("a learning rate above 0 and at most 1", "2e-5"), (None,), above=0, high=1)]
+Rate = Annotated[
+    float, _number(Doc("a learning rate above 0 and at most 1", "2e-5"), (None,), above=0, high=1)
+]
 Size = Annotated[float, _number(Doc("a size in bytes", "80GiB"), ("B",), above=0)]
 Epochs = Annotated[float, _number(Doc("a number of epochs", "4epoch"), ("epoch",), above=0)]
 
 Batch = Annotated[
     Quantity,
     _number(
-        Doc("sequences or tokens per optimiser step", "128seq"), ("seq", "tok"), whole=True, low=1, quantity=True
+        Doc("sequences or tokens per optimiser step", "128seq"),
+        ("seq", "tok"),
+        whole=True,
+        low=1,
+        quantity=True,
     ),
 ]
 Length = Annotated[

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from smolc.compiler.diagnostics import Span
 from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.model.base import Args, Origin, Variant
 from smolc.compiler.model.errors import wrong
@@ -75,7 +76,9 @@ class VariantArgs(Args):
 
 def arguments(call: tree.Call, variant: type[Variant]) -> VariantArgs:
     """Arguments by name. Raises pydantic errors for too many positional ones and for names given twice."""
-    keys, values, spans = {}, {}, {}
+    keys: dict[str, Span] = {}
+    values: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
     position = 0
     for argument in call.arguments:
         if argument.name is None:

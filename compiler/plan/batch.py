@@ -60,7 +60,10 @@ def split(global_sequences: int, data_parallel: int, micro: int | None, most: in
         micro = max(d for d in _divisors(share) if d <= max(1, most))
     elif share % micro:
         fitting = _divisors(share)
-        near = [max((d for d in fitting if d < micro), default=0), min((d for d in fitting if d > micro), default=0)]
+        near = [
+            max((d for d in fitting if d < micro), default=0),
+            min((d for d in fitting if d > micro), default=0),
+        ]
         raise Indivisible(
             f"{share:,} sequences per device cannot be divided into micro batches of {micro}",
             "the nearest that fit: " + " and ".join(str(n) for n in near if n),

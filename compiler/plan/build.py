@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.diagnostics import Diagnostic
 from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.model.checks import scores_of
 from smolc.compiler.model.evaluation import Eval
@@ -60,14 +60,18 @@ class _Planner:
                 self.texts[f"templates/{name}.jinja"] = text
         if has_errors(self.found):
             return
-        for link in [s.init for s in self.recipe.stages.values()] + [x for e in self.recipe.evals.values() for x in e.of]:
+        for link in [s.init for s in self.recipe.stages.values()] + [
+            x for e in self.recipe.evals.values() for x in e.of
+        ]:
             if link.name in self.recipe.models:
                 self._model(link.name)
         for name in stage_order(self.recipe):
             self._stage(name)
         for name, evaluation in self.recipe.evals.items():
             self._eval(name, evaluation)
-        self._add("report", "report", "the report: curves, grids, shares, samples", None, tuple(self.jobs), {})
+        self._add(
+            "report", "report", "the report: curves, grids, shares, samples", None, tuple(self.jobs), {}
+        )
 
     def _add(
         self,
@@ -109,7 +113,11 @@ class _Planner:
     def _stage(self, name: str) -> None:
         stage = self.recipe.stages[name]
         root = templates.model_of(stage, self.recipe)
-        template = None if isinstance(stage.method, Cpt) else self._template(templates.template_of(stage, self.recipe))
+        template = (
+            None
+            if isinstance(stage.method, Cpt)
+            else self._template(templates.template_of(stage, self.recipe))
+        )
         title = f"{name}: mix, render, mask and pack {stage.data.name}"
         body = prepare_body(stage, root, template, self.recipe, self.resolved)
         shared = self._add(f"{name}-data", "prepare", title, name, (root,), body)
@@ -164,7 +172,9 @@ class _Planner:
             subjects = [self._subject(id, id, name) for id in runs]
             body = evaluate_body(evaluation, subjects, metric, self.recipe, self.cluster, self.resolved)
             scores = (
-                self._add(f"{name}-scores", "evaluate", f"{name}: {metric} of each run", name, tuple(runs), body),
+                self._add(
+                    f"{name}-scores", "evaluate", f"{name}: {metric} of each run", name, tuple(runs), body
+                ),
             )
         candidates = [
             {"job": id, "values": run.values} for id, run in zip(runs, self.recipe.runs[name], strict=False)
@@ -178,7 +188,11 @@ class _Planner:
         """A model under evaluation. One that no stage prepared data for is prompted like the first stage made from it."""
         if stage is None:
             stage = next(
-                (n for n in stage_order(self.recipe) if templates.model_of(self.recipe.stages[n], self.recipe) == job),
+                (
+                    n
+                    for n in stage_order(self.recipe)
+                    if templates.model_of(self.recipe.stages[n], self.recipe) == job
+                ),
                 None,
             )
         chat = stage is not None and not isinstance(self.recipe.stages[stage].method, Cpt)
@@ -192,15 +206,26 @@ class _Planner:
 
     def _eval(self, name: str, evaluation: Eval) -> None:
         subjects = [
-            self._subject(str(link), self._job_of(link), link.name if link.name in self.recipe.stages else None)
+            self._subject(
+                str(link), self._job_of(link), link.name if link.name in self.recipe.stages else None
+            )
             for link in evaluation.of
         ]
         body = evaluate_body(evaluation, subjects, None, self.recipe, self.cluster, self.resolved)
         needs = [n for s in subjects for n in (s["job"], s["tokenizer"]) if n]
         tasks = ", ".join(t["name"] for t in body["tasks"])
-        id = self._add(name, "evaluate", f"{name}: {tasks} of {', '.join(map(str, evaluation.of))}", name, tuple(needs), body)
+        id = self._add(
+            name,
+            "evaluate",
+            f"{name}: {tasks} of {', '.join(map(str, evaluation.of))}",
+            name,
+            tuple(needs),
+            body,
+        )
         if evaluation.expect:
-            self._add(f"{name}-expect", "gate", f"{name}: what must hold", name, (id,), gate_body(evaluation, id))
+            self._add(
+                f"{name}-expect", "gate", f"{name}: what must hold", name, (id,), gate_body(evaluation, id)
+            )
 
 
 def _files(body: Any) -> list[str]:

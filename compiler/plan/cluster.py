@@ -19,7 +19,9 @@ GPUS = {
 }  # fmt: skip
 """Memory in GiB by the vendors' data sheets."""
 
-SHORTHAND = re.compile(r"(?:(?P<nodes>\d{1,5})x)?(?:(?P<count>\d{1,4})x)(?P<kind>[a-z0-9_]+)|(?P<one>[a-z0-9_]+)")
+SHORTHAND = re.compile(
+    r"(?:(?P<nodes>\d{1,5})x)?(?:(?P<count>\d{1,4})x)(?P<kind>[a-z0-9_]+)|(?P<one>[a-z0-9_]+)"
+)
 
 
 def of_stage(recipe: Recipe, stage: Stage, on: str | None, chosen: Cluster) -> Cluster:
@@ -50,8 +52,14 @@ def choose(recipe: Recipe, on: str | None) -> tuple[Cluster | None, list[Diagnos
             if kind in GPUS:
                 return Cluster(on.lower(), "cuda", nodes, count, memory=GPUS[kind] * GIB), []
     near = closest(on, [*recipe.clusters, "cpu", *GPUS])
-    help = f"did you mean `{near}`?" if near else "name a `cluster` of the recipe, or write 8xh100, 2x8xh100, cpu"
-    return None, [Diagnostic("C030", "unknown-cluster", Severity.ERROR, f"there is no cluster `{on}`", help=help)]
+    help = (
+        f"did you mean `{near}`?"
+        if near
+        else "name a `cluster` of the recipe, or write 8xh100, 2x8xh100, cpu"
+    )
+    return None, [
+        Diagnostic("C030", "unknown-cluster", Severity.ERROR, f"there is no cluster `{on}`", help=help)
+    ]
 
 
 def _declared(name: str, cluster: Declared) -> Cluster:

@@ -28,7 +28,11 @@ def _model_source(model: Model, resolved: Resolved) -> dict[str, Any]:
         return {"type": "hub", "id": model.hub, "revision": model.revision}
     if model.path is not None:
         path = relative(resolved, model.path, model.span_of("path"))
-        return {"type": "gguf", "path": path, "file": model.gguf} if model.gguf else {"type": "path", "path": path}
+        return (
+            {"type": "gguf", "path": path, "file": model.gguf}
+            if model.gguf
+            else {"type": "path", "path": path}
+        )
     shape = model.scratch
     assert shape is not None
     return {
@@ -107,7 +111,9 @@ def prepare_body(
     else:
         sources = [_source(row, recipe, resolved) for row in mixture.rows]
     method = stage.method
-    loss_on = method.loss_on if isinstance(method, Sft) else "all" if isinstance(method, Cpt) else "completion"
+    loss_on = (
+        method.loss_on if isinstance(method, Sft) else "all" if isinstance(method, Cpt) else "completion"
+    )
     return {
         "method": method.word,
         "model": model,

@@ -74,7 +74,9 @@ def gate_body(evaluation: Eval, scores: str) -> dict[str, Any]:
     checks = []
     for check in evaluation.expect:
         terms = [[sign, _term(value)] for sign, value in check.right]
-        checks.append({"text": check.text, "left": str(check.left), "operator": check.operator, "terms": terms})
+        checks.append(
+            {"text": check.text, "left": str(check.left), "operator": check.operator, "terms": terms}
+        )
     return {"scores": scores, "checks": checks}
 
 

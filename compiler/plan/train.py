@@ -42,7 +42,6 @@ def train_body(
     divided = _batch(stage, cluster, found)
     if divided is None:
         return None
-    every = stage.evaluate_every or (EVALUATE_EVERY if holdout else None)
     return {
         "method": stage.method.word,
         "init": init,
@@ -66,7 +65,7 @@ def train_body(
         "kernels": stage.kernels,
         "checkpointing": defaults.checkpointing(stage, model, cluster),
         "log_every": stage.log_every,
-        "evaluate_every": _every(every) if holdout else None,
+        "evaluate_every": _every(stage.evaluate_every or EVALUATE_EVERY) if holdout else None,
         "save_every": _every(stage.save_every or SAVE_EVERY),
         "keep": stage.keep,
         "trust_remote_code": model.trust_remote_code,
@@ -148,7 +147,13 @@ def _optimizer(stage: Stage) -> dict[str, Any]:
 
 def _schedule(stage: Stage) -> dict[str, Any]:
     schedule = stage.schedule
-    floor = schedule.floor if isinstance(schedule, (Cosine, Wsd)) else 0.0 if isinstance(schedule, Linear) else 1.0
+    floor = (
+        schedule.floor
+        if isinstance(schedule, (Cosine, Wsd))
+        else 0.0
+        if isinstance(schedule, Linear)
+        else 1.0
+    )
     return {
         "type": schedule.word,
         "warmup": float(schedule.warmup.value),

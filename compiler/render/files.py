@@ -55,9 +55,9 @@ def _notes(job: Job) -> list[str]:
     devices = batch["data_parallel"]
     split = f"{batch['micro']} a device x {batch['accumulation']} accumulated x {devices} device{'s' if devices > 1 else ''}"
     how = f"zero-{parallel['stage']}" if parallel["type"] == "zero" else parallel["type"]
-    return [
-        f"{batch['global_sequences']} sequences of up to {job.body['length']:,} tokens a step = {split}; {how}, {job.body['precision']}"
-    ]
+    tokens = f"{job.body['length']:,} tokens"
+    said = f"{batch['global_sequences']} sequences of up to {tokens} a step = {split}"
+    return [f"{said}; {how}, {job.body['precision']}"]
 
 
 def _run_sh(plan: Plan, source: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -38,7 +37,7 @@ def write(folder: Path, made: dict[str, str]) -> None:
                 (fresh / name).rename(folder / name)
         for name in made:
             if "/" not in name:
-                os.replace(fresh / name, folder / name)
+                (fresh / name).replace(folder / name)
     except OSError as error:
         raise FolderRefused(f"cannot write {folder}: {error.strerror}") from error
     finally:

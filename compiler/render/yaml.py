@@ -20,5 +20,7 @@ def dump(value: dict[str, Any], *head: str) -> str:
 
     Dumper.add_representer(list, sequence)
     Dumper.add_representer(tuple, sequence)
-    text = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False)
+    text = yaml.dump(
+        value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False
+    )
     return "".join(f"# {comment(line)}\n" for line in head) + str(text)

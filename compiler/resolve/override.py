@@ -41,9 +41,7 @@ def _rest(path: tree.Path, size: int) -> tree.Path:
     return tree.Path(parts, parts[0].span.to(parts[-1].span))
 
 
-def _into(
-    old: tree.Value | None, parts: tuple[tree.Ident, ...], value: tree.Value, span: Span
-) -> tree.Value:
+def _into(old: tree.Value | None, parts: tuple[tree.Ident, ...], value: tree.Value, span: Span) -> tree.Value:
     """`old` with the argument `parts` set."""
     if isinstance(old, tree.Ref):
         old = tree.Call(old.path.parts[0], (), old.span)

@@ -34,8 +34,12 @@ def resolve(
     sections: list[Section] = []
     for file, _ in reversed(chain):
         if file.edition is not None and file.edition.value != EDITION:
-            message = f"this smolc reads edition {EDITION} of the language, and the file says {file.edition.text}"
-            found.append(error("R012", "unknown-edition", message, file.edition.span, help=f"write `smolc {EDITION}`"))
+            message = (
+                f"this smolc reads edition {EDITION} of the language, and the file says {file.edition.text}"
+            )
+            found.append(
+                error("R012", "unknown-edition", message, file.edition.span, help=f"write `smolc {EDITION}`")
+            )
         _merge_file(file, sections, found)
     main, real = chain[0]
     folders = {file.source.name: where.parent for file, where in chain}
@@ -77,10 +81,14 @@ def _chain(path: Path, shown: str, found: list[Diagnostic]) -> list[tuple[tree.F
         path = path.parent / parent
         if path.resolve() in [where for _, where in chain]:
             names = " -> ".join(f.source.name for f, _ in chain)
-            found.append(error("R002", "extends-cycle", f"recipes extend each other: {names} -> {parent}", asked))
+            found.append(
+                error("R002", "extends-cycle", f"recipes extend each other: {names} -> {parent}", asked)
+            )
             return chain
         if len(chain) >= MOST_PARENTS:
-            found.append(error("R002", "extends-cycle", f"more than {MOST_PARENTS} recipes extend one another", asked))
+            found.append(
+                error("R002", "extends-cycle", f"more than {MOST_PARENTS} recipes extend one another", asked)
+            )
             return chain
         shown = str(Path(shown).parent / parent)
 
@@ -137,13 +145,13 @@ def _known(block: tree.Block, found: list[Diagnostic]) -> bool:
         return False
     if block.label is None:
         found.append(
-            error("R005", "no-label", f"`{kind}` needs a name", block.kind.span, help=f"write `{kind} NAME {{`")
+            error(
+                "R005", "no-label", f"`{kind}` needs a name", block.kind.span, help=f"write `{kind} NAME {{`"
+            )
         )
         return False
     if block.label.quoted and kind != "recipe":
-        found.append(
-            error("R005", "no-label", "a label is a bare name, not a string", block.label.span)
-        )
+        found.append(error("R005", "no-label", "a label is a bare name, not a string", block.label.span))
         return False
     return True
 
@@ -190,7 +198,8 @@ def _section(block: tree.Block, found: list[Diagnostic]) -> Section:
         else:
             section.sections.append(Section(tree.Ident("drop", item.span), item.label, item.span))
             section.sections[-1].fields["kind"] = Field(
-                tree.Path((item.kind,), item.kind.span), tree.Ref(tree.Path((item.kind,), item.kind.span), item.kind.span)
+                tree.Path((item.kind,), item.kind.span),
+                tree.Ref(tree.Path((item.kind,), item.kind.span), item.kind.span),
             )
     for item in later:
         put(section, item.path, item.value)
@@ -201,7 +210,9 @@ def _merge_into(sections: list[Section], new: Section, found: list[Diagnostic]) 
     """Merge a child's block into its parent's: fields replace, labelled blocks merge, unlabelled ones replace."""
     kind, label = new.kind.text, new.label.text if new.label else None
     for index, old in enumerate(sections):
-        same = old.kind.text == kind and (kind == "recipe" or (old.label.text if old.label else None) == label)
+        same = old.kind.text == kind and (
+            kind == "recipe" or (old.label.text if old.label else None) == label
+        )
         if same:
             sections[index] = _merged(old, new, found)
             return
@@ -211,7 +222,9 @@ def _merge_into(sections: list[Section], new: Section, found: list[Diagnostic]) 
 def _merged(old: Section, new: Section, found: list[Diagnostic]) -> Section:
     if new.label is None:
         return _without_drops(new, new, found)
-    merged = Section(new.kind, new.label, new.head, dict(old.fields), [s.copy() for s in old.sections], list(old.checks))
+    merged = Section(
+        new.kind, new.label, new.head, dict(old.fields), [s.copy() for s in old.sections], list(old.checks)
+    )
     for dropped in [s for s in new.sections if s.kind.text == "drop"]:
         _drop_inside(merged, dropped, found)
     merged.fields.update(new.fields)
@@ -247,7 +260,9 @@ def _drop_inside(section: Section, dropped: Section, found: list[Diagnostic]) ->
                 "nothing-to-drop",
                 f"{section.name} has no {kind} `{label}` to drop",
                 dropped.head,
-                help=f"did you mean `{near}`?" if near else "`drop key NAME` removes a key or a mixture's row",
+                help=f"did you mean `{near}`?"
+                if near
+                else "`drop key NAME` removes a key or a mixture's row",
             )
         )
 
@@ -304,7 +319,13 @@ def _override(sections: list[Section], path: tree.Path, value: tree.Value, found
     if len(matches) > 1:
         kinds = " or ".join(f"`{s.kind.text}.{path}`" for s in matches)
         found.append(
-            error("R010", "ambiguous-path", f"`{first}` names more than one block", path.span, help=f"write {kinds}")
+            error(
+                "R010",
+                "ambiguous-path",
+                f"`{first}` names more than one block",
+                path.span,
+                help=f"write {kinds}",
+            )
         )
     elif not matches or not rest:
         help = f"did you mean `{near}`?" if near else "a path is `stage.sft.optim.lr`: kind, label, key"

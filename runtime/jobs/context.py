@@ -67,7 +67,9 @@ class Context:
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise JobError(f"job {job_id} left no result", help="run it first: smolc run does so by itself") from error
+            raise JobError(
+                f"job {job_id} left no result", help="run it first: smolc run does so by itself"
+            ) from error
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Write `result.json`. Where a job made a model, `model` is one of {"out": "<job>/model"} (below `out/`),

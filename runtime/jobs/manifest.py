@@ -16,7 +16,8 @@ from smolc.runtime.jobs.prepare import PrepareJob
 from smolc.runtime.jobs.train import TrainJob
 
 AnyJob = Annotated[
-    ModelJob | PrepareJob | TrainJob | PickJob | EvaluateJob | GateJob | ReportJob, Field(discriminator="kind")
+    ModelJob | PrepareJob | TrainJob | PickJob | EvaluateJob | GateJob | ReportJob,
+    Field(discriminator="kind"),
 ]
 
 

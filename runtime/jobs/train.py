@@ -63,7 +63,8 @@ class KtoLoss(Strict):
 
 
 class Batch(Strict):
-    """global_sequences = micro x accumulation x data_parallel, whatever the cluster. For preference methods a sequence is a pair."""
+    """global_sequences = micro x accumulation x data_parallel, whatever the cluster. For preference methods a
+    sequence is a pair."""
 
     global_sequences: int
     micro: int

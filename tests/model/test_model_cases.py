@@ -47,7 +47,11 @@ def test_case(text: str, expected: list[str], tmp_path: Path) -> None:
         elif line:
             code, place, words = line.split(" ", 2)
             current = next(
-                (d for d in remaining if d.span and (d.code, _place(d.span)) == (code, place) and words in d.message),
+                (
+                    d
+                    for d in remaining
+                    if d.span and (d.code, _place(d.span)) == (code, place) and words in d.message
+                ),
                 None,
             )
             assert current is not None, f"no `{line}` in:\n{shown}"

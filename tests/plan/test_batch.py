@@ -26,14 +26,18 @@ def test_the_sizes_that_are_offered_can_be_divided(batch: int, devices: int) -> 
     try:
         split(batch, devices, None, 8)
     except Indivisible as error:
-        offered = [int(word.removesuffix("seq")) for word in error.help.split(";")[0].split() if word.endswith("seq")]
+        offered = [
+            int(word.removesuffix("seq")) for word in error.help.split(";")[0].split() if word.endswith("seq")
+        ]
         assert offered and all(split(size, devices, None, 8) for size in offered)
         fewer = int(error.help.split("run on ")[1].split()[0])
         assert split(batch, fewer, None, 8)
 
 
 def test_a_micro_batch_that_does_not_divide_names_the_nearest_that_do() -> None:
-    with pytest.raises(Indivisible, match="32 sequences per device cannot be divided into micro batches of 5") as caught:
+    with pytest.raises(
+        Indivisible, match="32 sequences per device cannot be divided into micro batches of 5"
+    ) as caught:
         split(64, 2, 5, 8)
     assert caught.value.help == "the nearest that fit: 4 and 8"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from compiling import SMALL, compiled, job, planned
 
-GRID = '  sweep { optim.lr = [1e-5, 1e-4]; pick = min(eval_loss) }\n}\nstage dpo {'
+GRID = "  sweep { optim.lr = [1e-5, 1e-4]; pick = min(eval_loss) }\n}\nstage dpo {"
 
 
 def with_grid(text: str = SMALL) -> str:
@@ -22,7 +22,12 @@ def test_the_jobs_stand_in_running_order(tmp_path: Path) -> None:
 
 def test_a_grid_is_a_job_for_each_run_and_one_that_picks(tmp_path: Path) -> None:
     made = planned(tmp_path, with_grid())
-    assert [j.id for j in made.jobs if j.stage == "sft"] == ["sft-data", "sft-lr-1e-5", "sft-lr-1e-4", "sft-best"]
+    assert [j.id for j in made.jobs if j.stage == "sft"] == [
+        "sft-data",
+        "sft-lr-1e-5",
+        "sft-lr-1e-4",
+        "sft-best",
+    ]
     assert job(made, "dpo").body["init"] == "sft-best"
     assert [job(made, f"sft-lr-{lr}").body["optimizer"]["lr"] for lr in ("1e-5", "1e-4")] == [1e-5, 1e-4]
     picked = job(made, "sft-best").body["candidates"]
@@ -42,11 +47,13 @@ def test_a_grid_that_is_picked_by_a_task_is_measured_first(tmp_path: Path) -> No
         ("sft.optim.lr=3e-5", {"sft", "dpo", "final", "report"}),
         ("dpo.optim.lr=3e-7", {"dpo", "final", "report"}),
         ("sft.packing=none(length=512)", {"sft-data", "sft", "dpo", "final", "report"}),
-        ("recipe.about=\"other\"", set()),
+        ('recipe.about="other"', set()),
         ("final.batch=3", {"final", "report"}),
     ],
 )
-def test_a_change_changes_the_hashes_of_what_follows_from_it(tmp_path: Path, override: str, changed: set[str]) -> None:
+def test_a_change_changes_the_hashes_of_what_follows_from_it(
+    tmp_path: Path, override: str, changed: set[str]
+) -> None:
     before = {j.id: j.hash for j in planned(tmp_path).jobs}
     after = {j.id: j.hash for j in planned(tmp_path, SMALL, override).jobs}
     assert {id for id in before if before[id] != after[id]} == changed
@@ -83,7 +90,10 @@ def test_a_grid_reports_an_indivisible_batch_once(tmp_path: Path) -> None:
 
 
 def test_a_stage_may_have_its_own_cluster(tmp_path: Path) -> None:
-    text = SMALL.replace("  data = pairs", "  data = pairs\n  on = two") + "cluster two { gpus = 2 }\ncluster one { gpus = 1 }\n"
+    text = (
+        SMALL.replace("  data = pairs", "  data = pairs\n  on = two")
+        + "cluster two { gpus = 2 }\ncluster one { gpus = 1 }\n"
+    )
     made = planned(tmp_path, text, "recipe.on=one")
     assert job(made, "sft").body["batch"]["data_parallel"] == 1
     assert job(made, "dpo").body["batch"]["data_parallel"] == 2
@@ -100,9 +110,9 @@ def test_defaults_depend_on_method_and_adapter(tmp_path: Path) -> None:
 
 
 def test_a_large_model_is_sharded_and_a_small_one_is_not(tmp_path: Path) -> None:
-    large = SMALL.replace("scratch = llama(layers = 1, hidden = 16, heads = 2)", 'hub = "some/Model-8B"').replace(
-        "  tokenizer = bytes\n", ""
-    )
+    large = SMALL.replace(
+        "scratch = llama(layers = 1, hidden = 16, heads = 2)", 'hub = "some/Model-8B"'
+    ).replace("  tokenizer = bytes\n", "")
     assert job(planned(tmp_path, large, on="8xh100"), "sft").body["parallel"]["type"] == "fsdp2"
     assert job(planned(tmp_path, SMALL, on="8xh100"), "sft").body["parallel"]["type"] == "ddp"
 
@@ -136,7 +146,10 @@ def test_a_missing_template_is_an_error_at_its_place(tmp_path: Path) -> None:
 
 
 def test_a_grid_over_masks_prepares_data_for_each(tmp_path: Path) -> None:
-    text = SMALL.replace("}\nstage dpo {", "  sweep { method.loss_on = [assistant, all]; pick = min(eval_loss) }\n}\nstage dpo {")
+    text = SMALL.replace(
+        "}\nstage dpo {",
+        "  sweep { method.loss_on = [assistant, all]; pick = min(eval_loss) }\n}\nstage dpo {",
+    )
     made = planned(tmp_path, text)
     assert job(made, "sft-loss-on-assistant").body["data"] == "sft-data"
     assert job(made, "sft-loss-on-all").body["data"] == "sft-loss-on-all-data"

@@ -48,7 +48,9 @@ def test_deepspeed_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
 def test_every_script_is_valid_shell(tmp_path: Path, on: str) -> None:
     for name, text in files(planned(tmp_path, SMALL, on=on), "..", "case.recipe").items():
         if name.endswith(".sh"):
-            assert subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True).returncode == 0, name
+            assert (
+                subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True).returncode == 0
+            ), name
             assert text.endswith("\n") and not text.endswith("\n\n"), name
 
 
@@ -67,7 +69,9 @@ def test_recipe_text_cannot_run_in_a_generated_script(tmp_path: Path, words: str
     fake.chmod(0o755)
     environment = {"PATH": "/usr/bin:/bin", "SMOLC_PYTHON": str(fake), "HOME": str(tmp_path)}
     for script in folder.rglob("*.sh"):
-        done = subprocess.run(["bash", str(script)], cwd=folder, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", str(script)], cwd=folder, env=environment, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
     assert not list(tmp_path.rglob("*PWNED*"))
     for path in folder.rglob("*.yaml"):
