@@ -18,9 +18,9 @@ job base "$@"          # start model: a llama from scratch
 
 # Stage sft
 job sft-data "$@"      # sft: mix, render, mask and pack practice
-job sft-lr-3e-4 "$@"   # sft: sft from base, optim.lr = 3e-4
-job sft-lr-1e-3 "$@"   # sft: sft from base, optim.lr = 1e-3
-job sft-lr-3e-3 "$@"   # sft: sft from base, optim.lr = 3e-3
+job sft-lr-5e-4 "$@"   # sft: sft from base, optim.lr = 5e-4
+job sft-lr-2e-3 "$@"   # sft: sft from base, optim.lr = 2e-3
+job sft-lr-8e-3 "$@"   # sft: sft from base, optim.lr = 8e-3
 job sft-best "$@"      # sft: the run with the smallest eval_loss
 
 # Stage dpo

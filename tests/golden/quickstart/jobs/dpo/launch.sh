@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # dpo: dpo from sft.best
-# 16 sequences of up to 128 tokens a step = 16 a device x 1 accumulated x 1 device; ddp, fp32
+# 16 sequences of up to 64 tokens a step = 16 a device x 1 accumulated x 1 device; ddp, fp32
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

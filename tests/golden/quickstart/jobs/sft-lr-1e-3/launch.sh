@@ -1,9 +1,0 @@
-#!/usr/bin/env bash
-# sft: sft from base, optim.lr = 1e-3
-# 16 sequences of up to 128 tokens a step = 16 a device x 1 accumulated x 1 device; ddp, fp32
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-
-exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
-  --config_file jobs/sft-lr-1e-3/accelerate.yaml \
-  --module smolc.runtime jobs/sft-lr-1e-3/job.yaml
