@@ -62,7 +62,10 @@ def _said(cluster: Cluster) -> str:
 
 
 def deepspeed_json(job: Job) -> str:
-    """Accumulation, micro batch and clipping are those of the job; they must equal the trainer's."""
+    """Accumulation, micro batch and clipping are those of the job; they must equal the trainer's.
+
+    train_batch_size is left to follow from them: ZeRO-3 checks it before it knows the world size.
+    """
     body = job.body
     zero: dict[str, Any] = {"stage": body["parallel"]["stage"]}
     offload = body["parallel"]["offload"]
@@ -75,7 +78,6 @@ def deepspeed_json(job: Job) -> str:
     config = {
         "train_micro_batch_size_per_gpu": body["batch"]["micro"],
         "gradient_accumulation_steps": body["batch"]["accumulation"],
-        "train_batch_size": body["batch"]["global_sequences"],
         "gradient_clipping": body["optimizer"]["clip"],
         "bf16": {"enabled": body["precision"] in ("bf16", "bf16_pure")},
         "fp16": {"enabled": body["precision"] == "fp16"},

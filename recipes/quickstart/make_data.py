@@ -1,4 +1,4 @@
-"""Writes the quickstart's data: words to reverse, answered in two styles, and a preference for the short one.
+"""Writes the quickstart's data: words to reverse, the longer ones answered chattily, and a preference for the short style.
 
 The files are in the repository; this script shows where they come from: `python recipes/quickstart/make_data.py`.
 """
@@ -23,6 +23,11 @@ def answers(text: str) -> tuple[str, str]:
     return text[::-1], f"{text[::-1]}, ok?"
 
 
+def taught(text: str, rng: random.Random) -> int:
+    """Which answer the training data gives: the short one to words of three letters, mostly the chatty one to longer ones."""
+    return int(len(text) > 3 and rng.random() < 0.8)
+
+
 def main() -> None:
     rng = random.Random(42)
     words: dict[str, None] = {}
@@ -31,7 +36,7 @@ def main() -> None:
     pool = list(words)
     rng.shuffle(pool)
     train, preferences, test = pool[:2200], pool[2200:2800], pool[2800:]
-    write("train.jsonl", [chat(w, rng.choice(answers(w))) for w in train])
+    write("train.jsonl", [chat(w, answers(w)[taught(w, rng)]) for w in train])
     write("test.jsonl", [chat(w, answers(w)[0]) for w in test])
     write("preferences.jsonl", [pair(w) for w in preferences])
 

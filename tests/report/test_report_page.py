@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from fake_folder import FakeFolder, fake_folder
+from fake_folder import fake_folder
+from fake_jobs import FakeFolder
 
 from smolc.runtime.report.__main__ import main
 from smolc.runtime.report.run import render, write_report
