@@ -32,7 +32,7 @@ from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
-from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.lint.rule import Finding, Rule, not_checked
 from smolc.compiler.model.methods import Cpt
 from smolc.compiler.plan.templates import model_of
 
@@ -44,7 +44,11 @@ def check(context: Context) -> Iterator[Finding]:
     for stage in context.recipe.stages.values():
         name = model_of(stage, context.recipe)
         files = context.tokenizer(name)
-        if files is None or files.pad is None or name in seen:
+        if files is None:
+            reason = f"the tokenizer of model `{name}` is not on this machine"
+            yield not_checked(name, reason, context.recipe.models[name].span)
+            continue
+        if files.pad is None or name in seen:
             continue
         end = None if isinstance(stage.method, Cpt) else context.template(stage).end
         if files.pad not in (files.eos, end):
