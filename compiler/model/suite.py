@@ -18,6 +18,9 @@ class Entry(NamedTuple):
     about: str
 
 
+LANGUAGES = {"fr": "French", "de": "German", "es": "Spanish", "it": "Italian", "pt": "Portuguese"}
+"""SmolLM3's, beside English."""
+
 SUITE: dict[str, Entry] = {
     "gsm8k": Entry("gsm8k_cot_zeroshot", "exact_match", 1319, 4, "Grade-school maths, 1,319 test problems."),
     "gsm_plus": Entry(
@@ -34,10 +37,15 @@ SUITE: dict[str, Entry] = {
         "gpqa_diamond_cot_zeroshot", "exact_match", 198, 8, "Graduate science questions, 198 problems."
     ),
     "mmlu_pro": Entry("mmlu_pro", "exact_match", 12032, 1, "Knowledge and reasoning, ten choices."),
-    "global_mmlu": Entry("global_mmlu_full", "acc", 589764, 1, "MMLU in many languages."),
+    **{
+        f"global_mmlu_{language}": Entry(
+            f"global_mmlu_full_{language}", "acc", 14042, 1, f"MMLU in another language: {name}."
+        )
+        for language, name in LANGUAGES.items()
+    },
     "humaneval": Entry(
         "humaneval_instruct", "pass@1", 164, 16, "Python functions from docstrings, 164 problems."
     ),
     "mbpp": Entry("mbpp_instruct", "pass_at_1", 500, 4, "Small Python programs, 500 problems."),
-    "ruler": Entry("ruler", "acc", 6500, 1, "Long context: needles, aggregation, tracking."),
+    "ruler": Entry("ruler", "4096", 6500, 1, "Long context: needles, aggregation, tracking."),
 }

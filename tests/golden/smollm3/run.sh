@@ -29,7 +29,7 @@ job apo-data "$@"      # apo: mix, render, mask and pack taste
 job apo "$@"           # apo: dpo from sft
 
 # Eval final
-job final "$@"         # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu, ruler of base, sft, apo
+job final "$@"         # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, ruler of base, sft, apo
 job final-expect "$@"  # final: what must hold
 
 # What came of it
