@@ -24,7 +24,7 @@ def answers(text: str) -> tuple[str, str]:
 
 
 def taught(text: str, rng: random.Random) -> int:
-    """Which answer the training data gives: the short one to words of three letters, mostly the chatty one to longer ones."""
+    """Which answer the training data gives: to words of three letters the short one, to others mostly the chatty."""
     return int(len(text) > 3 and rng.random() < 0.8)
 
 
