@@ -101,7 +101,7 @@ def _read(folder: Path | None) -> TokenizerFiles | None:
 
 def _text(path: Path) -> str | None:
     try:
-        if path.stat().st_size > LARGEST:
+        if not path.is_file() or path.stat().st_size > LARGEST:
             return None
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError):

@@ -75,6 +75,15 @@ def _model(name: str, model: Model) -> Iterator[Diagnostic]:
             span,
         )
         return
+    for key in ("hub", "path"):
+        if getattr(model, key) is not None and not getattr(model, key).strip():
+            yield _error(
+                "C002",
+                "one-source",
+                f"`{key}` of model `{name}` is empty",
+                model.span_of(key),
+                "name the model",
+            )
     if model.gguf is not None and model.path is None:
         yield _error(
             "C003", "gguf-without-path", "`gguf` is a file inside `path`", model.span_of("gguf"), "add `path`"
@@ -106,8 +115,8 @@ def _shape(model: Model) -> Iterator[Diagnostic]:
     shape = model.scratch
     assert shape is not None
     if shape.hidden % shape.heads:
-        near = [h for h in range(1, shape.hidden + 1) if shape.hidden % h == 0]
-        fits = min(near, key=lambda h: abs(h - shape.heads))
+        near = (h for away in range(10_000) for h in (shape.heads - away, shape.heads + away))
+        fits = next((h for h in near if 0 < h <= shape.hidden and shape.hidden % h == 0), 1)
         message = f"hidden = {shape.hidden} cannot be divided among {shape.heads} heads"
         yield _error(
             "C006", "shape", message, shape.span_of("heads"), f"the nearest that fits is `heads = {fits}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ def text_of(template: Template, resolved: Resolved) -> tuple[str | None, Diagnos
         return None, None
     path = located(resolved, template.file, template.span_of("file"))
     try:
-        if path.stat().st_size > LARGEST:
+        about = path.stat()
+        # Opening a pipe would wait for whoever writes to it; a device may never end.
+        if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
+            raise ValueError("it is not a regular file")
+        if about.st_size > LARGEST:
             raise ValueError("it is larger than 1 MiB")
         return path.read_bytes().decode("utf-8").replace("\r\n", "\n"), None
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -16,11 +17,12 @@ class FolderRefused(Exception):
 
 def write(folder: Path, made: dict[str, str]) -> None:
     """Write all files beside the folder first, then move them in; the manifest last. Raises FolderRefused."""
-    if folder.exists() and not folder.is_dir():
-        raise FolderRefused(f"{folder} is a file, not a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "manifest.json").is_file():
-        raise FolderRefused(f"{folder} holds files that smolc build did not write; name another with --out")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise FolderRefused(f"{folder} is a file, not a folder")
+        if folder.is_dir() and any(folder.iterdir()) and not _ours(folder / "manifest.json"):
+            message = f"{folder} holds files that smolc build did not write; name another with --out"
+            raise FolderRefused(message)
         folder.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=".build-", dir=folder))
     except OSError as error:
@@ -42,6 +44,17 @@ def write(folder: Path, made: dict[str, str]) -> None:
         raise FolderRefused(f"cannot write {folder}: {error.strerror}") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _ours(manifest: Path) -> bool:
+    """Other programs have a `manifest.json` too, and `templates/` beside it that must not go."""
+    if not manifest.is_file():
+        return False
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"smolc", "hash", "jobs"} <= content.keys()
 
 
 def _one(folder: Path, name: str, text: str) -> None:

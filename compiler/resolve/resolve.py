@@ -328,7 +328,9 @@ def _override(sections: list[Section], path: tree.Path, value: tree.Value, found
             )
         )
     elif not matches or not rest:
-        help = f"did you mean `{near}`?" if near else "a path is `stage.sft.optim.lr`: kind, label, key"
+        help = "a path is `stage.sft.optim.lr`: kind, label, key"
+        if near and not matches:
+            help = f"did you mean `{near}`?"
         message = f"there is no {wanted}" if not matches else f"`{path}` names a block, not a key in it"
         found.append(error("R011", "unknown-path", message, path.span, help=help))
     else:

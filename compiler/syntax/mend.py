@@ -21,7 +21,7 @@ from smolc.compiler.syntax.case import (
 )
 from smolc.compiler.syntax.habits import HABITS
 from smolc.compiler.syntax.lex import Token
-from smolc.compiler.syntax.units import is_unit
+from smolc.compiler.syntax.units import is_unit, unit_meant
 
 _WORDS = {
     "EQUAL": "`=`", "OPERATOR": "a comparison (`>=`, `==`, ...)", "DOT": "`.`", "COMMA": "`,`", "LPAR": "`(`",
@@ -157,7 +157,7 @@ def _missing_between(case: Case) -> Mended | None:
         return None
     if case.before == "NUMBER" and case.kind == "NAME" and is_unit(str(case.token)):
         span = case.span(case.at - 1).to(case.span())
-        joined = f"{case.tokens[case.at - 1]}{case.token}"
+        joined = f"{case.tokens[case.at - 1]}{unit_meant(str(case.token))}"
         found = error("S019", "space-in-number", "no space before a unit", span, f"write `{joined}`", joined)
         number = Token("NUMBER", joined, span.start, span.end)
         return Mended(found, [*case.tokens[: case.at - 1], number, *case.tokens[case.at + 1 :]])

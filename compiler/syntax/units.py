@@ -63,6 +63,11 @@ def is_unit(word: str) -> bool:
     return word in UNITS or word in SCALES or word in _ALIASES or _split(word) is not None
 
 
+def unit_meant(word: str) -> str:
+    """The unit for a misspelt form that is recognised (`steps`); other words as they are."""
+    return _ALIASES.get(word, word)
+
+
 def read_number(text: str) -> tuple[int | float, str | None] | Problem:
     """Value and unit of a number as written (without sign)."""
     match = _NUMBER.match(text)

@@ -62,13 +62,23 @@ class BrokenFolder(Exception):
 _job: TypeAdapter[Any] = TypeAdapter(AnyJob)
 
 
+def _said(error: Exception) -> str:
+    """One line: for a field that does not fit, which one and why."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())
+    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
+    where = ".".join(map(str, first["loc"]))
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}"
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Raises BrokenFolder."""
     path = folder / "manifest.json"
     try:
         return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
-        raise BrokenFolder(f"{path}: not a manifest that smolc build wrote: {error}") from error
+        raise BrokenFolder(f"{path}: not a manifest that smolc build wrote: {_said(error)}") from error
 
 
 def read_job(folder: Path, job_id: str) -> Any:
@@ -77,4 +87,4 @@ def read_job(folder: Path, job_id: str) -> Any:
     try:
         return _job.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValueError, ValidationError) as error:
-        raise BrokenFolder(f"{path}: not a job that smolc build wrote: {error}") from error
+        raise BrokenFolder(f"{path}: not a job that smolc build wrote: {_said(error)}") from error

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
+
 FINISH = """
 import sys, pathlib
 from smolc.runtime.jobs.done import write_done, sha256_of
@@ -307,3 +309,13 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_broken_job_or_manifest_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "jobs" / "base").mkdir(parents=True)
+    (tmp_path / "jobs" / "base" / "job.yaml").write_text("kind: report\nid: base\nzzz: 1\n")
+    (tmp_path / "manifest.json").write_text('{"jobs": 5}')
+    for read in (lambda: read_job(tmp_path, "base"), lambda: read_manifest(tmp_path)):
+        with pytest.raises(BrokenFolder) as caught:
+            read()
+        assert "\n" not in str(caught.value) and "pydantic" not in str(caught.value)

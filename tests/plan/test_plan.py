@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,13 @@ def test_a_missing_template_is_an_error_at_its_place(tmp_path: Path) -> None:
     assert made is None
     assert [d.name for d in found] == ["unreadable-template"]
     assert found[0].span is not None and found[0].span.text == '"none.jinja"'
+
+
+def test_a_template_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jinja")
+    made, found = compiled(tmp_path, SMALL.replace("builtin = chatml", 'file = "pipe.jinja"'))
+    assert made is None
+    assert "not a regular file" in found[0].message
 
 
 def test_a_grid_over_masks_prepares_data_for_each(tmp_path: Path) -> None:

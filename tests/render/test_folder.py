@@ -105,6 +105,31 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in folder.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("manifest", ['{"name": "an extension", "version": "1"}', "[]", "not JSON", ""])
+def test_a_manifest_of_another_program_is_not_ours(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "site" / "templates").mkdir(parents=True)
+    (tmp_path / "site" / "templates" / "page.html").write_text("precious")
+    (tmp_path / "site" / "manifest.json").write_text(manifest)
+    with pytest.raises(FolderRefused, match="did not write"):
+        write(tmp_path / "site", files(planned(tmp_path), "..", "case.recipe"))
+    assert (tmp_path / "site" / "templates" / "page.html").read_text() == "precious"
+
+
+def test_a_folder_with_too_long_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FolderRefused, match="cannot write"):
+        write(tmp_path / ("x" * 300), files(planned(tmp_path), "..", "case.recipe"))
+
+
+def test_hidden_characters_are_escaped(tmp_path: Path) -> None:
+    text = SMALL.replace(
+        "stage sft {", 'template turned { builtin = chatml; end_of_turn = "a\\u{202e}b" }\nstage sft {', 1
+    )
+    made = files(planned(tmp_path, text, "sft.template=turned"), "..", "case.recipe")
+    job = made["jobs/sft-data/job.yaml"]
+    assert "\u202e" not in job and "\\u202E" in job
+    assert yaml.safe_load(job)["template"]["end_of_turn"] == "a\u202eb"
+
+
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     folder, outside = tmp_path / "out", tmp_path / "outside"
     write(folder, files(planned(tmp_path), "..", "case.recipe"))

@@ -98,7 +98,7 @@ def test_overrides(tmp_path: Path, override: str, where: tuple[str, str, str | N
         ("stage.sfr.optim.lr=1e-3", "unknown-path", "did you mean `stage.sft`?"),
         ("sft.optim.lrr=1e-3", "unknown-key", "did you mean `lr`?"),
         ("sft.bacth=4seq", "unknown-key", "did you mean `batch`?"),
-        ("sft=3", "unknown-path", None),
+        ("sft=3", "unknown-path", "a path is `stage.sft.optim.lr`: kind, label, key"),
         ("sft.batch", "bad-override", None),
         ("chat.builtin=chatml", "", None),
         ("sft.optim.lr=50", "out-of-range", None),

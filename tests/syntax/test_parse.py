@@ -303,3 +303,8 @@ def test_no_code_has_two_names() -> None:
     assert {code: found for code, found in names.items() if len(found) > 1} == {}
     every = [name for found in names.values() for name in found]
     assert len(every) == len(set(every))
+
+
+def test_a_space_before_a_misspelt_unit_is_told_the_unit() -> None:
+    _, found = parse(Source("x", "length = 240 steps\n"))
+    assert [d.help for d in found] == ["write `240step`"]
