@@ -43,6 +43,7 @@ def check_values(recipe: Recipe) -> list[Diagnostic]:
         found.extend(_dataset(name, dataset))
     for name, mixture in recipe.mixtures.items():
         found.extend(_mixture(name, mixture))
+        found.extend(_splits(mixture, recipe))
     for name, template in recipe.templates.items():
         found.extend(_template(name, template))
     for name, stage in recipe.stages.items():
@@ -174,6 +175,19 @@ def _mixture(name: str, mixture: Mixture) -> Iterator[Diagnostic]:
                 row.span,
             )
         seen[key] = row.span
+
+
+def _splits(mixture: Mixture, recipe: Recipe) -> Iterator[Diagnostic]:
+    for row in mixture.rows:
+        if row.split is not None and recipe.datasets[row.dataset.name].path is not None:
+            message = f"`{row.dataset.name}` is local and has no split `{row.split}`"
+            yield _error(
+                "C022",
+                "local-split",
+                message,
+                row.span,
+                f"write `{row.dataset.name} = ...` outside of `from`",
+            )
 
 
 def _template(name: str, template: Template) -> Iterator[Diagnostic]:

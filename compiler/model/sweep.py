@@ -45,6 +45,14 @@ def _points(
     name: str, sweep: Sweep, found: list[Diagnostic]
 ) -> list[tuple[tuple[tree.Path, tree.Value], ...]]:
     axes = [[(axis.path, value) for value in axis.values] for axis in sweep.axes]
+    for axis in axes:
+        said: dict[object, tree.Value] = {}
+        for _, value in axis:
+            same = said.setdefault(getattr(value, "value", value.span.text), value)
+            if same is not value and sweep.mode == "grid":
+                message = f"{value.span.text} stands twice in this list"
+                first = (Label(same.span, "first here"),)
+                found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, value.span, first))
     if not axes:
         message = f"the sweep of stage `{name}` varies nothing"
         help = "add a line such as `optim.lr = [1e-5, 3e-5]`"

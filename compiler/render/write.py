@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 OURS = ("jobs", "templates")
@@ -17,6 +20,33 @@ class FolderRefused(Exception):
 
 def write(folder: Path, made: dict[str, str]) -> None:
     """Write all files beside the folder first, then move them in; the manifest last. Raises FolderRefused."""
+    with _at_rest(folder):
+        _write(folder, made)
+
+
+@contextmanager
+def _at_rest(folder: Path) -> Iterator[None]:
+    """A run holds `out/.lock`: its jobs must not be replaced under it. None is started meanwhile."""
+    lock = folder / "out" / ".lock"
+    if not os.path.isfile(lock):  # noqa: PTH113  Path.is_file raises where a name is too long
+        yield
+        return
+    import fcntl
+
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = (
+                f"a run is at work in {folder}: wait for it or stop it, or name another folder with --out"
+            )
+            raise FolderRefused(message) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def _write(folder: Path, made: dict[str, str]) -> None:
     try:
         if folder.exists() and not folder.is_dir():
             raise FolderRefused(f"{folder} is a file, not a folder")

@@ -102,6 +102,7 @@ def _at(problem: Diagnostic, span: Span | None) -> Diagnostic:
 
 def _merge_file(file: tree.File, sections: list[Section], found: list[Diagnostic]) -> None:
     seen: dict[tuple[str, str | None], Section] = {}
+    inherited = {_key(section) for section in sections}
     for item in file.items:
         if isinstance(item, tree.Drop):
             _drop(item, sections, found)
@@ -111,9 +112,7 @@ def _merge_file(file: tree.File, sections: list[Section], found: list[Diagnostic
             if not _known(item, found):
                 continue
             section = _section(item, found)
-            key = (section.kind.text, section.label.text if section.label else None)
-            if section.kind.text == "recipe":
-                key = ("recipe", None)
+            key = _key(section)
             if key in seen:
                 found.append(
                     error(
@@ -126,7 +125,16 @@ def _merge_file(file: tree.File, sections: list[Section], found: list[Diagnostic
                 )
                 continue
             seen[key] = section
-            _merge_into(sections, section, found)
+            if key in inherited:
+                _merge_into(sections, section, found)
+            else:
+                sections.append(_without_drops(section, section, found))
+
+
+def _key(section: Section) -> tuple[str, str | None]:
+    """What two declarations of the same block share; there is one recipe, whatever it is called."""
+    kind = section.kind.text
+    return kind, None if kind == "recipe" or section.label is None else section.label.text
 
 
 def _known(block: tree.Block, found: list[Diagnostic]) -> bool:

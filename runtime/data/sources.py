@@ -67,7 +67,7 @@ def _jsonl(name: str, path: Path, problems: Problems) -> Iterator[Row]:
             if line.isspace():
                 continue
             try:
-                data = json.loads(line.decode())
+                data = json.loads(line.decode(), object_pairs_hook=_object)
             except UnicodeDecodeError as error:
                 problems.add(place(name, "line", number), _not_utf8(error))
                 continue
@@ -82,6 +82,15 @@ def _jsonl(name: str, path: Path, problems: Problems) -> Iterator[Row]:
                 )
             else:
                 yield Row(name, "line", number, data)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a name that stands twice in it is an error, where json keeps the last. Raises ValueError."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands twice in an object")
+    return made
 
 
 def _not_json(error: Exception, line: bytes) -> str:
@@ -107,7 +116,7 @@ def _json(name: str, path: Path, problems: Problems) -> Iterator[Row]:
     raw = path.read_bytes()
     _reject_mark(name, raw)
     try:
-        records = json.loads(raw.decode())
+        records = json.loads(raw.decode(), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise JobError(f"{name}:{line}: not UTF-8: byte 0x{raw[error.start]:02x}") from error
@@ -139,6 +148,8 @@ def _csv(name: str, path: Path, problems: Problems) -> Iterator[Row]:
         number = 1
         try:
             header = next(reader, [])
+            if twice := sorted({column for column in header if header.count(column) > 1}):
+                raise JobError(f"{name}:1: column {twice[0]!r} stands twice in the header", help="rename one")
             number = reader.line_num + 1
             for values in reader:
                 if values and len(values) != len(header):

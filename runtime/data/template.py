@@ -27,6 +27,7 @@ from smolc.runtime.jobs.prepare import PrepareJob, TemplateSpec
 
 SHIPPED = "chat/chatml.jinja, chat/llama3.jinja, chat/qwen3.jinja, chat/smollm2.jinja, chat/smollm3.jinja"
 SECONDS = 20.0  # for one conversation; a real template takes well under a millisecond
+MEMORY = 2 << 30  # bytes
 LONGEST = 1 << 26  # characters that `*` may build
 REASONING = ("reasoning_content", "thinking", "reasoning")
 
@@ -86,13 +87,14 @@ class ChatTemplate:
         values.update(messages=[_aliased(m) for m in messages], tools=tools, documents=None)
         values["add_generation_prompt"] = prompt
         try:
-            with _time_limit(), self._compiled.environment.activate_tracker(blocks, spans):
+            tracker = self._compiled.environment.activate_tracker(blocks, spans)
+            with _time_limit(), _memory_limit(), tracker:
                 for block in self._compiled.generate(values):
                     blocks.append(block)
         except _TooLong:
             raise RenderError(f"{self.name}: did not end within {SECONDS:.0f} seconds") from None
         except MemoryError:
-            raise RenderError(f"{self.name}: needs more memory than there is") from None
+            raise RenderError(f"{self.name}: needs more memory than a template may have") from None
         except Exception as error:  # a template can raise whatever Python's operators do
             line = _line_of(error)
             kind = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
@@ -200,3 +202,23 @@ def _time_limit() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _memory_limit() -> Iterator[None]:
+    """Lets a template allocate MEMORY more than is in use, where the system can say and set that (Linux)."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (ImportError, OSError, ValueError):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = pages * resource.getpagesize() + MEMORY
+    known = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([wanted, *known]), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from typing import Any
 
@@ -138,6 +140,22 @@ def test_a_hostile_template_is_an_error_at_once(text: str) -> None:
     with pytest.raises(RenderError, match=HOSTILE[text]):
         ChatTemplate("bad.jinja", text, {}).render(PLAIN)
     assert time.monotonic() - start < 2
+
+
+GREEDY = (
+    "{% set n = namespace(s='x') %}{% for _ in range(40) %}{% set n.s = n.s ~ n.s %}{% endfor %}{{ n.s }}",
+    "{{ 'x'|center(30000000000) }}",
+    "{{ '{:>30000000000}'.format('x') }}",
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+@pytest.mark.parametrize("text", GREEDY)
+def test_a_template_cannot_take_all_memory(text: str) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(RenderError, match="more memory than a template may have"):
+        ChatTemplate("bad.jinja", text, {}).render(PLAIN)
+    assert resource.getrlimit(resource.RLIMIT_AS) == limits
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def line_of(*messages: Any) -> bytes:
     [
         (b"{oops}\n", "not JSON"),
         (b"\x00\n", "not JSON"),
+        (b'{"messages": [], "messages": 1}\n', "'messages' stands twice in an object"),
         (b"[1, 2]\n", "expected a JSON object, found list [1, 2]"),
         (b'"text"\n', "expected a JSON object, found text 'text'"),
         (b"null\n", "expected a JSON object, found null"),
@@ -118,6 +119,12 @@ def test_json_files(project: Project) -> None:
 
 
 QUESTIONS = {"type": "prompt_completion", "prompt": "question", "completion": "answer"}
+
+
+def test_a_csv_column_that_stands_twice(project: Project) -> None:
+    project.write("rows.csv", b"prompt,answer,answer\na,b,c\n")
+    message = fails(project, source("rows.csv"))
+    assert "rows.csv:1: column 'answer' stands twice in the header" in message
 
 
 def test_csv_files(project: Project) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 from pathlib import Path
@@ -140,6 +141,20 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(FolderRefused, match="link"):
         write(folder, files(planned(tmp_path), "..", "case.recipe"))
     assert [p.name for p in outside.iterdir()] == ["kept"]
+
+
+def test_a_folder_in_which_a_run_is_at_work_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    write(folder, files(planned(tmp_path), "..", "case.recipe"))
+    before = (folder / "jobs" / "sft" / "job.yaml").read_bytes()
+    (folder / "out").mkdir()
+    with (folder / "out" / ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(FolderRefused, match="a run is at work"):
+            write(folder, files(planned(tmp_path, SMALL, "sft.batch=8seq"), "..", "case.recipe"))
+    assert (folder / "jobs" / "sft" / "job.yaml").read_bytes() == before
+    write(folder, files(planned(tmp_path, SMALL, "sft.batch=8seq"), "..", "case.recipe"))
+    assert (folder / "jobs" / "sft" / "job.yaml").read_bytes() != before
 
 
 def test_no_name_leaves_the_folder(tmp_path: Path) -> None:
