@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from smolc.compiler.resolve import Resolved
 
 
-FOLLOWS = frozenset({"missing-key", "unknown-name", "no-recipe", "one-source", "empty-mixture", "no-tasks"})
+FOLLOWS = frozenset(
+    {
+        "bad-sweep",
+        "empty-mixture",
+        "missing-key",
+        "no-files",
+        "no-recipe",
+        "no-tasks",
+        "one-source",
+        "unknown-name",
+    }
+)
 """What a statement that could not be read brings about: saying so would be a second report of one mistake."""
 
 

@@ -116,8 +116,10 @@ def _number(
         if above is not None and number <= above:
             limits.append(f"more than {above:g}")
         if limits or not math.isfinite(number):
+            # Most descriptions name their limits already.
+            limit = "" if any(c.isdigit() for c in doc.wants) else f", {' and '.join(limits) or 'finite'}"
             raise wrong(
-                f"{value.text} is out of range: expected {doc.wants}, {' and '.join(limits) or 'finite'}",
+                f"{value.text} is out of range: expected {doc.wants}" + limit,
                 value.span,
                 help=f"for example `{doc.example}`",
                 name="out-of-range",
