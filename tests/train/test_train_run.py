@@ -278,6 +278,18 @@ def test_a_loss_that_blows_up_stops_the_run(train: Callable[..., Path]) -> None:
     assert "learning rate" in str(caught.value.help)
 
 
+def test_a_run_of_a_grid_that_diverges_has_lost_and_the_others_go_on(train: Callable[..., Path]) -> None:
+    said = {"optimizer": TRAIN["optimizer"] | {"lr": 1e30, "clip": 0.0}, "log_every": 10, **steps(40)}
+    folder = train(go=False, schedule=TRAIN["schedule"] | {"warmup": 0}, **said)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    picks = {"id": "sft-best", "kind": "pick", "title": "", "stage": None, "needs": ["sft"], "hash": "0"}
+    manifest["jobs"].append(picks)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    run.run(context_of(folder, "sft"))
+    assert result(folder)["diverged"] is True
+    assert "became" in result(folder)["why"]
+
+
 def test_unknown_target_modules(train: Callable[..., Path]) -> None:
     with pytest.raises(JobError, match="nothing_of_the_kind"):
         train(adapter=LORA | {"targets": ["nothing_of_the_kind"]})
