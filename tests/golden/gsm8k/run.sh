@@ -5,6 +5,7 @@
 #   ./run.sh              run what is not done yet, and end in report.html
 #   ./run.sh --dry-run    say what would run
 #
+# One job after another, up to the first that fails; `smolc run` starts independent ones together and goes on with them.
 # It needs smolc's runtime (pip install 'smolc[train]'), not its compiler.
 set -euo pipefail
 cd "$(dirname "$0")"

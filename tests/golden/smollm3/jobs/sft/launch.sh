@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# Run this script on each of the 8 nodes. Slurm sets these three; elsewhere set them by hand.
+# Run this script on each of the 8 nodes (srun does). Outside of Slurm set NODE_RANK; MASTER_ADDR everywhere.
 rank="${SLURM_NODEID:-${NODE_RANK:?which of the 8 nodes this is, from 0}}"
 address="${MASTER_ADDR:?the address of node 0}"
 port="${MASTER_PORT:-29500}"
