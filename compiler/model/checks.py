@@ -18,7 +18,7 @@ from smolc.compiler.model.data import (
     Unpaired,
 )
 from smolc.compiler.model.evaluation import Eval, Greedy, OwnTask, SuiteTask
-from smolc.compiler.model.methods import BestFit, Cpt, Dpo, Kto, Orpo, Qlora, Sft, Wrapped, Zero
+from smolc.compiler.model.methods import Cpt, Dpo, Kto, Orpo, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
@@ -222,8 +222,7 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "C020", "training-on-test", Severity.ERROR, message, stage.span_of("data"), labels
             )
-    packed = isinstance(stage.packing, (BestFit, Wrapped))
-    if packed and not isinstance(method, (Cpt, Sft)):
+    if stage.packed and not isinstance(method, (Cpt, Sft)):
         message = f"{method.word} cannot train packed rows: a pair is compared answer by answer"
         yield _error(
             "C012",

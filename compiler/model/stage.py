@@ -131,3 +131,8 @@ class Stage(Noun):
     )
     keep: Natural = Field(default=2, description="How many checkpoints are kept.")
     sweep: Sweep | None = None
+
+    @property
+    def packed(self) -> bool:
+        """Whether a row holds more than one document, so that all rows are of one length."""
+        return not isinstance(self.packing, NoPacking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity
 from smolc.compiler.model.arrange import arrange
@@ -58,31 +59,17 @@ def _points(
         help = "add a line such as `optim.lr = [1e-5, 3e-5]`"
         found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.span, help=help))
         return []
-    if sweep.mode == "zip":
-        lengths = {len(a) for a in axes}
-        if len(lengths) > 1:
-            labels = tuple(Label(a.span, f"{len(a.values)} values") for a in sweep.axes[1:] if a.span)
-            message = "lists that are zipped must be equally long"
-            found.append(
-                Diagnostic(
-                    "V011", "bad-sweep", Severity.ERROR, message, sweep.axes[0].span or sweep.span, labels
-                )
-            )
-            return []
-        points = list(zip(*axes, strict=True))
-    else:
-        count = 1
-        for axis in axes:
-            count *= len(axis)
-        if count > sweep.at_most:
-            message = f"this sweep is {count:,} runs; {sweep.at_most} are allowed"
-            help = f"if that is meant, say `at_most = {count}`"
-            found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.span, help=help))
-            return []
-        points = list(product(*axes))
-    if len(points) > sweep.at_most:
-        message = f"this sweep is {len(points):,} runs; {sweep.at_most} are allowed"
-        help = f"if that is meant, say `at_most = {len(points)}`"
+    if sweep.mode == "zip" and len({len(a) for a in axes}) > 1:
+        labels = tuple(Label(a.span, f"{len(a.values)} values") for a in sweep.axes[1:] if a.span)
+        message = "lists that are zipped must be equally long"
+        place = sweep.axes[0].span or sweep.span
+        found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, place, labels))
+        return []
+    # Counted before they are made: a product of long lists would not fit into memory.
+    count = len(axes[0]) if sweep.mode == "zip" else prod(len(a) for a in axes)
+    if count > sweep.at_most:
+        message = f"this sweep is {count:,} runs; {sweep.at_most} are allowed"
+        help = f"if that is meant, say `at_most = {count}`"
         found.append(Diagnostic("V011", "bad-sweep", Severity.ERROR, message, sweep.span, help=help))
         return []
-    return points
+    return list(zip(*axes, strict=True) if sweep.mode == "zip" else product(*axes))

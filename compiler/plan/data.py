@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smolc.compiler.model.data import All, Dataset, Mixture, Row, Share, Take
-from smolc.compiler.model.methods import BestFit, Cpt, Sft
+from smolc.compiler.model.methods import Cpt, Sft
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import BytesTokenizer, HubTokenizer, Model, OwnTokenizer
@@ -135,7 +135,3 @@ def _holdout(holdout: Quantity | None) -> dict[str, Any] | None:
         return None
     whole = holdout.unit == "seq"
     return {"fraction": None if whole else holdout.value, "rows": int(holdout.value) if whole else None}
-
-
-def is_packed(stage: Stage) -> bool:
-    return isinstance(stage.packing, BestFit) or stage.packing.word == "wrapped"

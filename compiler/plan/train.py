@@ -20,7 +20,6 @@ from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.model.types import Quantity
 from smolc.compiler.plan import batch, defaults
-from smolc.compiler.plan.data import is_packed
 from smolc.compiler.plan.types import Cluster
 
 SAVE_EVERY = Quantity(0.2, "%")
@@ -75,7 +74,7 @@ def train_body(
 def _batch(stage: Stage, cluster: Cluster, found: list[Diagnostic]) -> batch.Split | None:
     micro = None if stage.micro_batch == "auto" else stage.micro_batch
     try:
-        count = batch.sequences(defaults.batch(stage), stage.packing.length, is_packed(stage))
+        count = batch.sequences(defaults.batch(stage), stage.packing.length, stage.packed)
         return batch.split(count, cluster.world_size, micro, defaults.largest_micro_batch(stage, cluster))
     except batch.Indivisible as error:
         span = stage.span_of("batch" if micro is None else "micro_batch")

@@ -48,7 +48,6 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Edit, Severity
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.plan.data import is_packed
 from smolc.compiler.plan.defaults import batch
 
 RULE = Rule("B301", "packing-without-token-batch", Severity.WARNING)
@@ -61,7 +60,7 @@ def check(context: Context) -> Iterator[Finding]:
         for stage in context.runs(name):
             size, given = batch(stage), stage.batch is not None
             span = first(stage.span_of("batch") if given else stage.packing.span, declared.span)
-            if not is_packed(stage) or size.unit != "seq" or span in seen:
+            if not stage.packed or size.unit != "seq" or span in seen:
                 continue
             seen.add(span)
             tokens = int(size.value) * stage.packing.length
