@@ -61,7 +61,7 @@ def compile_recipe(path: str, overrides: tuple[str, ...] = (), on: str | None = 
     found.extend(more)
     from smolc.compiler.lint import lint
 
-    found.extend(lint(recipe, resolved))
+    found.extend(lint(recipe, resolved, made))
     return Compiled(resolved, recipe, made, found)
 
 

@@ -11,10 +11,18 @@ import click
 import smolc
 
 COMMANDS = {
-    "build": "compile a recipe into a folder of jobs",
+    "init": "start a recipe, from a few questions or flags",
+    "fmt": "put recipes into the one canonical form",
     "lint": "review recipes",
-    "run": "build and run a recipe, and end in a report",
     "explain": "what a rule checks, why, and what to write instead",
+    "plan": "what would run: jobs, batches, tokens and steps",
+    "show": "the whole recipe, flattened, and where each value comes from",
+    "diff": "what changed between two recipes, and what follows from it",
+    "lock": "pin what a recipe reads: revisions, files, templates, packages",
+    "build": "compile a recipe into a folder of jobs",
+    "run": "build and run a recipe, and end in a report",
+    "lsp": "the language server, for editors",
+    "completion": "completion of commands and options for your shell",
 }
 
 

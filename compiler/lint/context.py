@@ -11,6 +11,7 @@ from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan import templates
 from smolc.compiler.plan.defaults import END_OF_TURN
+from smolc.compiler.plan.types import Plan
 from smolc.compiler.resolve import Resolved
 
 
@@ -33,10 +34,14 @@ class ChatTemplate:
 
 @dataclass
 class Context:
-    """A recipe under review. Nothing in it is downloaded or run."""
+    """A recipe under review. Nothing in it is downloaded or run.
+
+    plan: every job with all its values decided, on the cluster of `--on`; None where it could not be made.
+    """
 
     recipe: Recipe
     resolved: Resolved
+    plan: Plan | None = None
     _tokenizers: dict[str, TokenizerFiles | None] = field(default_factory=dict)
 
     def runs(self, stage: str) -> Iterator[Stage]:

@@ -9,14 +9,15 @@ from smolc.compiler.lint.files import missing_files
 from smolc.compiler.lint.rule import Loaded
 from smolc.compiler.lint.suppress import apply
 from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.plan.types import Plan
 from smolc.compiler.resolve import Resolved
 
 CRASHED = "A009"
 
 
-def lint(recipe: Recipe, resolved: Resolved) -> list[Diagnostic]:
+def lint(recipe: Recipe, resolved: Resolved, plan: Plan | None = None) -> list[Diagnostic]:
     """All findings that are not suppressed, and what is wrong with suppressions."""
-    context = Context(recipe, resolved)
+    context = Context(recipe, resolved, plan)
     rules = all_rules()
     found: list[Diagnostic] = []
     unchecked: set[str] = set()

@@ -13,6 +13,7 @@ from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.lint import lint, rules
 from smolc.compiler.lint.discover import all_rules
 from smolc.compiler.model.build import build
+from smolc.compiler.plan import plan
 from smolc.compiler.resolve import resolve
 
 RULES = Path(rules.__path__[0])
@@ -32,7 +33,9 @@ def review(recipe: Path) -> list[Diagnostic]:
     assert not has_errors(found), found
     made, found = build(resolved)
     assert made is not None, found
-    return lint(made, resolved)
+    planned, found = plan(made, resolved)
+    assert planned is not None, found
+    return lint(made, resolved, planned)
 
 
 def as_line(d: Diagnostic, own: str) -> str:

@@ -1,0 +1,1 @@
+"""The language server: diagnostics, hover, completion, definitions, rename and formatting for editors."""

@@ -1,0 +1,1 @@
+"""How a stage is spread over devices, and what fits on one."""

@@ -1,0 +1,1 @@
+"""`smolc.lock`: what a recipe read, pinned by content."""
