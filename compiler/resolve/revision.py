@@ -1,0 +1,134 @@
+"""A recipe as it was at a revision of the git repository that it lies in."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from smolc.compiler.syntax import parse, read_source, tree
+
+SMALL = 4 * 2**20
+"""Files beyond this size are neither recipes nor templates."""
+
+
+class NoRevision(Exception):
+    """The revision, or the recipe in it, is not there. The message is for the user."""
+
+
+@contextmanager
+def at_revision(path: Path, ref: str) -> Iterator[Path]:
+    """A folder with `path` as it was at `ref`, its parents and its chat templates; gives the recipe's path in it.
+
+    Data files are not copied, since nothing but a run reads them. Raises NoRevision. Nothing of the working tree or
+    of git's state is touched.
+    """
+    folder = path.resolve().parent
+    top = Path(_git(folder, "rev-parse", "--show-toplevel", wrong=f"{path} is in no git repository").strip())
+    missing = f"there is no revision `{ref}` in the repository of {path}"
+    commit = _git(
+        top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", wrong=missing
+    ).strip()
+    with tempfile.TemporaryDirectory(prefix="smolc-revision-") as made:
+        copy = _Copy(top, commit, Path(made).resolve())
+        name = PurePosixPath(path.resolve().relative_to(top.resolve()).as_posix())
+        if not copy.take(name):
+            raise NoRevision(f"there is no {path} at `{ref}`")
+        copy.follow(name)
+        yield copy.to / name
+
+
+def exists_at(path: Path, ref: str) -> bool:
+    """Whether `path` was there at `ref`. Raises NoRevision where there is no such revision."""
+    try:
+        with at_revision(path, ref):
+            return True
+    except NoRevision as error:
+        if "at `" in str(error):
+            return False
+        raise
+
+
+class _Copy:
+    """What has been taken out of one commit so far."""
+
+    def __init__(self, top: Path, commit: str, to: Path) -> None:
+        self.top, self.commit, self.to = top, commit, to
+
+    def take(self, name: PurePosixPath) -> bool:
+        """Write one file of the commit below `to`; False if the commit has no such file, or a huge one."""
+        if name.is_absolute() or ".." in name.parts:
+            return False
+        if (self.to / name).exists():
+            return True
+        object = f"{self.commit}:{name}"
+        size = self._run("cat-file", "-s", object)
+        kind = self._run("cat-file", "-t", object)
+        if size is None or kind != b"blob\n" or int(size) > SMALL:
+            return False
+        content = self._run("cat-file", "blob", object)
+        if content is None:
+            return False
+        (self.to / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.to / name).write_bytes(content)
+        return True
+
+    def follow(self, name: PurePosixPath) -> None:
+        """Take what the recipe `name` reads when it is compiled: parents, and files of templates."""
+        waiting = [name]
+        while waiting:
+            here = waiting.pop()
+            source, _ = read_source(self.to / here, str(here))
+            if source is None:
+                continue
+            file, _ = parse(source)
+            if file.extends is not None and file.extends.value.endswith(".recipe"):
+                parent = _joined(here, file.extends.value)
+                if parent is not None and not (self.to / parent).exists() and self.take(parent):
+                    waiting.append(parent)
+            for template in _template_files(file):
+                there = _joined(here, template)
+                if there is not None:
+                    self.take(there)
+
+    def _run(self, *arguments: str) -> bytes | None:
+        done = subprocess.run(
+            ["git", "-C", str(self.top), *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL
+        )
+        return done.stdout if done.returncode == 0 else None
+
+
+def _git(folder: Path, *arguments: str, wrong: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise NoRevision(f"git cannot be run: {error.strerror}") from error
+    if done.returncode != 0:
+        raise NoRevision(wrong)
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _joined(recipe: PurePosixPath, written: str) -> PurePosixPath | None:
+    """`written` in `recipe`, from the top of the repository; None if it leaves it."""
+    parts: list[str] = []
+    for part in (recipe.parent / written).parts:
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    joined = PurePosixPath(*parts)
+    return None if joined.is_absolute() or not parts else joined
+
+
+def _template_files(file: tree.File) -> Iterator[str]:
+    for block in file.items:
+        if isinstance(block, tree.Block) and block.kind.text == "template":
+            for item in block.items:
+                if isinstance(item, tree.Assign) and str(item.path) == "file" and isinstance(item.value, tree.Text):
+                    yield item.value.value
