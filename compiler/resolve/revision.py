@@ -15,14 +15,18 @@ SMALL = 4 * 2**20
 
 
 class NoRevision(Exception):
-    """The revision, or the recipe in it, is not there. The message is for the user."""
+    """There is no such revision, or no repository. The message is for the user."""
+
+
+class NotThere(NoRevision):
+    """The revision is there, and the recipe was not yet."""
 
 
 @contextmanager
 def at_revision(path: Path, ref: str) -> Iterator[Path]:
     """A folder with `path` as it was at `ref`, its parents and its chat templates; gives the recipe's path in it.
 
-    Data files are not copied, since nothing but a run reads them. Raises NoRevision. Nothing of the working tree or
+    Data files are not copied, since nothing but a run reads them. Raises NoRevision, and NotThere if the recipe is younger. Nothing of the working tree or
     of git's state is touched.
     """
     folder = path.resolve().parent
@@ -35,20 +39,9 @@ def at_revision(path: Path, ref: str) -> Iterator[Path]:
         copy = _Copy(top, commit, Path(made).resolve())
         name = PurePosixPath(path.resolve().relative_to(top.resolve()).as_posix())
         if not copy.take(name):
-            raise NoRevision(f"there is no {path} at `{ref}`")
+            raise NotThere(f"there is no {path} at `{ref}`")
         copy.follow(name)
         yield copy.to / name
-
-
-def exists_at(path: Path, ref: str) -> bool:
-    """Whether `path` was there at `ref`. Raises NoRevision where there is no such revision."""
-    try:
-        with at_revision(path, ref):
-            return True
-    except NoRevision as error:
-        if "at `" in str(error):
-            return False
-        raise
 
 
 class _Copy:
@@ -95,7 +88,10 @@ class _Copy:
 
     def _run(self, *arguments: str) -> bytes | None:
         done = subprocess.run(
-            ["git", "-C", str(self.top), *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL
+            ["git", "-C", str(self.top), *arguments],
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         return done.stdout if done.returncode == 0 else None
 
@@ -130,5 +126,9 @@ def _template_files(file: tree.File) -> Iterator[str]:
     for block in file.items:
         if isinstance(block, tree.Block) and block.kind.text == "template":
             for item in block.items:
-                if isinstance(item, tree.Assign) and str(item.path) == "file" and isinstance(item.value, tree.Text):
+                if (
+                    isinstance(item, tree.Assign)
+                    and str(item.path) == "file"
+                    and isinstance(item.value, tree.Text)
+                ):
                     yield item.value.value
