@@ -26,8 +26,8 @@ class NotThere(NoRevision):
 def at_revision(path: Path, ref: str) -> Iterator[Path]:
     """A folder with `path` as it was at `ref`, its parents and its chat templates; gives the recipe's path in it.
 
-    Data files are not copied, since nothing but a run reads them. Raises NoRevision, and NotThere if the recipe is younger. Nothing of the working tree or
-    of git's state is touched.
+    Data files are not copied, since nothing but a run reads them. Nothing of the working tree or of git's state
+    is touched. Raises NoRevision, and NotThere if the recipe is younger.
     """
     folder = path.resolve().parent
     top = Path(_git(folder, "rev-parse", "--show-toplevel", wrong=f"{path} is in no git repository").strip())
