@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Source, Span
@@ -10,7 +10,7 @@ from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.resolve.override import RAW, put
 from smolc.compiler.resolve.resolved import KINDS, Field, Resolved, Section
-from smolc.compiler.syntax import parse, read_source, tree
+from smolc.compiler.syntax import parse, read_source, source_of, tree
 
 MOST_PARENTS = 16
 EDITION = 1
@@ -21,14 +21,19 @@ def error(code: str, name: str, message: str, span: Span | None, **more: object)
 
 
 def resolve(
-    path: Path, overrides: Sequence[str] = (), *, shown: str | None = None
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    shown: str | None = None,
+    texts: Mapping[Path, str] | None = None,
 ) -> tuple[Resolved | None, list[Diagnostic]]:
     """Read `path` and its parents and fold them into one. `overrides` are `path=value` texts, as given to `--set`.
 
+    texts: content that stands for that of files (by resolved path): what an editor has not saved, what a fix would write.
     None only if the file itself cannot be read.
     """
     found: list[Diagnostic] = []
-    chain = _chain(path, shown or str(path), found)
+    chain = _chain(path, shown or str(path), texts or {}, found)
     if not chain:
         return None, found
     sections: list[Section] = []
@@ -57,12 +62,15 @@ def resolve(
     return resolved, found
 
 
-def _chain(path: Path, shown: str, found: list[Diagnostic]) -> list[tuple[tree.File, Path]]:
+def _chain(
+    path: Path, shown: str, texts: Mapping[Path, str], found: list[Diagnostic]
+) -> list[tuple[tree.File, Path]]:
     """The file and its parents, child first. Stops at a cycle or an unreadable parent, which is reported."""
     chain: list[tuple[tree.File, Path]] = []
     asked: Span | None = None
     while True:
-        source, problems = read_source(path, shown)
+        given = _given(path, texts)
+        source, problems = read_source(path, shown) if given is None else source_of(given, shown)
         if source is None:
             found.extend(_at(p, asked) for p in problems)
             return chain
@@ -91,6 +99,13 @@ def _chain(path: Path, shown: str, found: list[Diagnostic]) -> list[tuple[tree.F
             )
             return chain
         shown = str(Path(shown).parent / parent)
+
+
+def _given(path: Path, texts: Mapping[Path, str]) -> str | None:
+    try:
+        return texts.get(path.resolve()) if texts else None
+    except (OSError, ValueError):  # no such path can be: reading it says so
+        return None
 
 
 def _at(problem: Diagnostic, span: Span | None) -> Diagnostic:

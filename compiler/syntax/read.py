@@ -53,6 +53,11 @@ def _decode(data: bytes, shown: str) -> tuple[Source | None, list[Diagnostic]]:
         return None, [
             _problem("F004", "not-utf8", message, "save the file as UTF-8", Span(readable, end, end))
         ]
+    return source_of(text, shown)
+
+
+def source_of(text: str, shown: str) -> tuple[Source | None, list[Diagnostic]]:
+    """The source of a text that is at hand: what an editor holds and has not saved."""
     source = Source(shown, _normal(text))
     found = check_characters(source)
     return (None if found else source), found
