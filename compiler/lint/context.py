@@ -62,9 +62,10 @@ class Context:
         end = None
         if declared is not None:
             end = declared.end_of_turn or END_OF_TURN.get(declared.builtin or "")
-            if declared.builtin is not None or declared.file is not None:
+            source = next((k for k in ("file", "text", "builtin") if declared.given(k)), None)
+            if source is not None:
                 text = templates.text_of(declared, self.resolved)[0]
-                span = declared.span_of("file" if declared.file else "builtin")
+                span = declared.span_of(source)
                 return ChatTemplate(f"template `{name}`", text, text is not None, end, span, own=False)
         files = self.tokenizer(templates.model_of(stage, self.recipe))
         span = declared.span if declared is not None else stage.span_of("template")

@@ -191,9 +191,10 @@ def _splits(mixture: Mixture, recipe: Recipe) -> Iterator[Diagnostic]:
 
 
 def _template(name: str, template: Template) -> Iterator[Diagnostic]:
-    if template.file is not None and template.builtin is not None:
-        message = f"template `{name}` has both `file` and `builtin`"
-        yield _error("C002", "one-source", message, template.span_of("builtin"), "keep one of them")
+    given = [k for k in ("file", "text", "builtin") if getattr(template, k) is not None]
+    if len(given) > 1:
+        message = f"template `{name}` has {' and '.join(f'`{k}`' for k in given)}"
+        yield _error("C002", "one-source", message, template.span_of(given[-1]), "keep one of them")
 
 
 def datasets_of(stage: Stage, recipe: Recipe) -> list[str]:

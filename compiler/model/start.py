@@ -107,9 +107,12 @@ class Tags(Variant):
 
 
 class Template(Noun):
-    """A chat template: a file, one that smolc ships (`builtin`), or the tokenizer's own if neither is given."""
+    """A chat template: a file, its text, one that smolc ships (`builtin`), or the tokenizer's own if none is given."""
 
     file: Str | None = Field(default=None, description="Jinja file, relative to the recipe.")
+    text: Str | None = Field(
+        default=None, description="The Jinja text itself, where a recipe has to stand alone."
+    )
     builtin: Annotated[str, choice(*SHIPPED)] | None = Field(
         default=None, description="One of the templates that smolc ships; all mark what is generated."
     )

@@ -23,8 +23,8 @@ def text_of(template: Template, resolved: Resolved) -> tuple[str | None, Diagnos
     """The template's text (None if the tokenizer's own is used), or why it cannot be read."""
     if template.builtin is not None:
         return (SHIPPED / f"{template.builtin}.jinja").read_text(encoding="utf-8"), None
-    if template.file is None:
-        return None, None
+    if template.text is not None or template.file is None:
+        return template.text, None
     path = located(resolved, template.file, template.span_of("file"))
     try:
         about = path.stat()
