@@ -20,6 +20,8 @@ NESTED = {
 }
 """Blocks that may stand inside a block."""
 
+FROM = "Splits of one dataset from the hub, each a row of the mixture."
+
 
 def arrange(section: Section, found: list[Diagnostic]) -> Args:
     """One top-level section. Blocks that may not stand in it are reported here; keys are pydantic's to check."""

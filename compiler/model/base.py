@@ -114,6 +114,16 @@ def _missing(data: Args, key: str, description: str | None) -> Diagnostic:
     )
 
 
+class Line(Noun):
+    """A line of a block whose key is the author's own.
+
+    `form` is what it looks like, `example` one that can be copied.
+    """
+
+    form: ClassVar[str]
+    example: ClassVar[str]
+
+
 class Variant(Noun):
     """A typed constructor such as `adamw(lr = 2e-5)`.
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from smolc.compiler.model.base import Noun, Variant
+from smolc.compiler.model.base import Line, Noun, Variant
 from smolc.compiler.model.start import Strings
 from smolc.compiler.model.types import Epochs, Fraction, Portion, Str, ToDataset, Tokens, choice
 from smolc.compiler.model.variants import OneOf
@@ -73,9 +73,11 @@ class PlainText(Variant):
 Format = Messages | PromptCompletion | Alpaca | Preference | Unpaired | PlainText
 
 
-class Condition(Noun):
-    """One line of `where { ... }`."""
+class Condition(Line):
+    """One line of `where { ... }`: what a column must hold for a row to be read."""
 
+    form: ClassVar[str] = "COLUMN OPERATOR VALUE"
+    example: ClassVar[str] = "score >= 3"
     column: str
     operator: Literal["==", "!=", "<", "<=", ">", ">="]
     value: str | int | float | bool
@@ -128,9 +130,11 @@ class Share(Variant):
     )
 
 
-class Row(Noun):
-    """One line of a mixture: a dataset (or one split of it) and its weight."""
+class Row(Line):
+    """One line of a mixture: a dataset (or one split of it, in `from`) and its weight."""
 
+    form: ClassVar[str] = "DATASET = WEIGHT"
+    example: ClassVar[str] = "chats = all"
     dataset: ToDataset
     split: str | None
     weight: Annotated[All | Take | Share, OneOf(All, Take, Share)]

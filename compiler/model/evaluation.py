@@ -6,14 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, create_model
 
-from smolc.compiler.model.base import Noun, Variant
+from smolc.compiler.model.base import Line, Noun, Variant
 from smolc.compiler.model.suite import SUITE
 from smolc.compiler.model.types import (
     Count,
     Doc,
-    Fraction,
     Kind,
     NonNegative,
+    Ratio,
     Rows,
     Str,
     ToDataset,
@@ -58,7 +58,7 @@ class Sample(Variant):
 
     word: ClassVar[str] = "sample"
     temperature: NonNegative = 0.6
-    top_p: Fraction = 0.95
+    top_p: Ratio = 0.95
     max_new: Tokens = Field(default=32768, description="Longest answer in tokens.")
 
 
@@ -93,9 +93,11 @@ class OwnTask(Noun):
     )
 
 
-class Check(Noun):
-    """One line of `expect { ... }`."""
+class Check(Line):
+    """One line of `expect { ... }`: a score against a number, or against sums of scores and numbers."""
 
+    form: ClassVar[str] = "MODEL.TASK OPERATOR SCORE"
+    example: ClassVar[str] = "sft.words >= base.words + 5%"
     left: tree.Path
     operator: str
     right: tuple[tuple[int, tree.Value], ...]

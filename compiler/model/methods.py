@@ -21,6 +21,7 @@ from smolc.compiler.model.types import (
     Positive,
     Quantity,
     Rate,
+    Ratio,
     Str,
     Tokens,
     ToModel,
@@ -157,8 +158,8 @@ class Adamw(_Optimizer):
     """AdamW."""
 
     word: ClassVar[str] = "adamw"
-    beta1: Fraction = 0.9
-    beta2: Fraction = 0.999
+    beta1: Ratio = 0.9
+    beta2: Ratio = 0.999
     eps: Positive = 1e-8
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from smolc.compiler.model.base import Noun, Variant
+from smolc.compiler.model.base import Line, Noun, Variant
 from smolc.compiler.model.methods import (
     Adamw,
     Adapter,
@@ -55,9 +55,11 @@ class Maximum(Variant):
     metric: MetricName
 
 
-class Axis(Noun):
+class Axis(Line):
     """One line of a sweep: a path in the stage, and the values it takes."""
 
+    form: ClassVar[str] = "PATH = [VALUE, ...]"
+    example: ClassVar[str] = "optim.lr = [1e-5, 3e-5]"
     path: tree.Path
     values: tuple[tree.Value, ...]
 

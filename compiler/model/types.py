@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import GetCoreSchemaHandler
@@ -18,10 +18,17 @@ from smolc.compiler.syntax import tree
 
 @dataclass(frozen=True)
 class Doc:
-    """What the language reference and the error messages say of a type."""
+    """What the language reference and the error messages say of a type.
+
+    units: as they are written, "" where a number may have none. limits: the numbers that are accepted, in words.
+    choices: the words that are.
+    """
 
     wants: str
     example: str
+    units: tuple[str, ...] = ()
+    limits: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,8 @@ def _number(
     quantity: bool = False,
 ) -> Kind:
     """Numbers in `units`; [low, high] inclusive, `above` exclusive. A `%` is accepted where listed."""
+    written = tuple({None: "", "B": "GiB"}.get(unit, unit or "") for unit in units)
+    doc = replace(doc, units=written, limits=_limits(whole, low, high, above))
 
     def check(value: Any) -> Any:
         if not isinstance(value, tree.Number):
@@ -130,6 +139,15 @@ def _number(
     return Kind(check, doc)
 
 
+def _limits(whole: bool, low: float | None, high: float | None, above: float | None) -> str:
+    if low is not None and high is not None:
+        ends = [f"{low:g} to {high:g}"]
+    else:
+        named = (("above", above), ("at least", low), ("at most", high))
+        ends = [f"{word} {number:g}" for word, number in named if number is not None]
+    return ", ".join(["whole"] * whole + ends)
+
+
 def _text(value: Any) -> Any:
     if isinstance(value, tree.Text):
         if "\0" in value.value:
@@ -150,7 +168,7 @@ def _bool(value: Any) -> Any:
 
 def choice(*words: str) -> Kind:
     """A bare word out of a fixed set."""
-    doc = Doc("one of " + ", ".join(words), words[0])
+    doc = Doc(("one of " if len(words) > 1 else "") + ", ".join(words), words[0], choices=words)
 
     def check(value: Any) -> Any:
         if isinstance(value, str):
@@ -199,12 +217,16 @@ def _link(value: Any) -> Link:
     raise mismatch(value, Doc("the name of something declared", "sft"))
 
 
+NAMES = {"model": "base", "dataset": "chats", "mixture": "practice", "template": "chat", "cluster": "node"}
+"""What blocks are called in examples."""
+
+
 class To:
     """Metadata of an `Annotated` type: a reference to a block of one of `kinds`; noted, and looked up at the end."""
 
     def __init__(self, *kinds: str) -> None:
         self.kinds = kinds
-        self.doc = Doc(f"the name of a {' or '.join(kinds)}", "sft")
+        self.doc = Doc(f"the name of a {' or '.join(kinds)}", NAMES[kinds[0]])
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_before_validator_function(self._read, handler(source))
@@ -239,6 +261,7 @@ ZeroStage = Annotated[int, _number(Doc("a ZeRO stage: 1, 2 or 3", "3"), (None,),
 Positive = Annotated[float, _number(Doc("a number above 0", "0.1"), (None,), above=0)]
 NonNegative = Annotated[float, _number(Doc("a number of at least 0", "0.1"), (None,), low=0)]
 Fraction = Annotated[float, _number(Doc("a fraction between 0% and 100%", "10%"), (None, "%"), low=0, high=1)]
+Ratio = Annotated[float, _number(Doc("a number between 0 and 1", "0.9"), (None, "%"), low=0, high=1)]
 Rate = Annotated[
     float, _number(Doc("a learning rate above 0 and at most 1", "2e-5"), (None,), above=0, high=1)
 ]
