@@ -43,6 +43,7 @@ class Context:
     resolved: Resolved
     plan: Plan | None = None
     _tokenizers: dict[str, TokenizerFiles | None] = field(default_factory=dict)
+    _texts: dict[str, str | None] = field(default_factory=dict)
 
     def runs(self, stage: str) -> Iterator[Stage]:
         """The stage as it is trained: each point of its grid, or itself."""
@@ -55,6 +56,12 @@ class Context:
             self._tokenizers[model] = tokenizer_files(self.recipe.models[model], self.resolved)
         return self._tokenizers[model]
 
+    def template_text(self, name: str) -> str | None:
+        """The text of a declared template; None if it is the tokenizer's own or cannot be read."""
+        if name not in self._texts:
+            self._texts[name] = templates.text_of(self.recipe.templates[name], self.resolved)[0]
+        return self._texts[name]
+
     def template(self, stage: Stage) -> ChatTemplate:
         """The chat template that a stage trains with."""
         name = templates.template_of(stage, self.recipe)
@@ -64,7 +71,8 @@ class Context:
             end = declared.end_of_turn or END_OF_TURN.get(declared.builtin or "")
             source = next((k for k in ("file", "text", "builtin") if declared.given(k)), None)
             if source is not None:
-                text = templates.text_of(declared, self.resolved)[0]
+                assert name is not None
+                text = self.template_text(name)
                 span = declared.span_of(source)
                 return ChatTemplate(f"template `{name}`", text, text is not None, end, span, own=False)
         files = self.tokenizer(templates.model_of(stage, self.recipe))

@@ -1,0 +1,65 @@
+"""The chat templates that a recipe's stages train with, as text; nothing is rendered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from smolc.compiler.lint.context import ChatTemplate, Context
+from smolc.compiler.model.methods import Cpt
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.start import Template
+from smolc.compiler.plan.templates import model_of, template_of
+
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Used:
+    """A template whose text is known, and the first stage that trains with it.
+
+    declared: its block in the recipe, if it has one. text: without comments. model: label of the start model.
+    """
+
+    stage: str
+    template: ChatTemplate
+    declared: Template | None
+    text: str
+    model: str
+
+
+def used(context: Context) -> Iterator[Used]:
+    """Each template that a stage renders conversations with, where its text is known here; each once."""
+    seen = set()
+    for name, stage in context.recipe.stages.items():
+        if isinstance(stage.method, Cpt):
+            continue
+        one = template_for(name, stage, context)
+        key = (template_of(stage, context.recipe), one.model if one and one.template.own else None)
+        if one is not None and key not in seen:
+            seen.add(key)
+            yield one
+
+
+def template_for(name: str, stage: Stage, context: Context) -> Used | None:
+    """The template of one stage; None where its text is not known here."""
+    template = context.template(stage)
+    if template.text is None:
+        return None
+    declared = declared_for(stage, context.recipe)
+    return Used(name, template, declared, bare(template.text), model_of(stage, context.recipe))
+
+
+def declared_for(stage: Stage, recipe: Recipe) -> Template | None:
+    """The `template` block of a stage, or of the stage that it starts from."""
+    name = template_of(stage, recipe)
+    return recipe.templates[name] if name is not None else None
+
+
+@lru_cache(maxsize=64)
+def bare(text: str) -> str:
+    """A template's text without its comments."""
+    return _COMMENT.sub("", text)
