@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smolc.compiler.diagnostics import Diagnostic
+from smolc.compiler.diagnostics import Diagnostic, Source
 from smolc.compiler.diagnostics.types import has_errors
 
 if TYPE_CHECKING:
+    from smolc.compiler.lint.settings import Settings
     from smolc.compiler.model.recipe import Recipe
     from smolc.compiler.plan.types import Plan
     from smolc.compiler.resolve import Resolved
@@ -40,12 +42,32 @@ class Compiled:
     plan: Plan | None
     found: list[Diagnostic]
 
+    @property
+    def source(self) -> Source | None:
+        return self.resolved.source if self.resolved else None
 
-def compile_recipe(path: str, overrides: tuple[str, ...] = (), on: str | None = None) -> Compiled:
-    """Text to plan, with lint's findings; everything that is wrong is in `found`."""
+    @property
+    def hash(self) -> str | None:
+        return self.plan.hash if self.plan else None
+
+
+def compile_recipe(
+    path: str,
+    overrides: tuple[str, ...] = (),
+    on: str | None = None,
+    *,
+    shown: str | None = None,
+    texts: Mapping[Path, str] | None = None,
+    settings: Settings | None = None,
+) -> Compiled:
+    """Text to plan, with lint's findings; everything that is wrong is in `found`.
+
+    shown: the file's name in messages. texts: content that stands for that of files (by resolved path). settings: which
+    rules run; those of the nearest pyproject.toml unless given. Raises Refused where that cannot be understood.
+    """
     from smolc.compiler.resolve import resolve
 
-    resolved, found = resolve(Path(path), overrides, shown=path)
+    resolved, found = resolve(Path(path), overrides, shown=shown or path, texts=texts)
     if resolved is None:
         return Compiled(None, None, None, found)
     from smolc.compiler.model.build import build
@@ -60,8 +82,9 @@ def compile_recipe(path: str, overrides: tuple[str, ...] = (), on: str | None = 
     made, more = plan(recipe, resolved, on)
     found.extend(more)
     from smolc.compiler.lint import lint
+    from smolc.compiler.lint.settings import settings_for
 
-    found.extend(lint(recipe, resolved, made))
+    found.extend(lint(recipe, resolved, made, settings or settings_for(Path(path))))
     return Compiled(resolved, recipe, made, found)
 
 

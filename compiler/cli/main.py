@@ -69,6 +69,11 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("SMOLC_DEBUG"):
             raise
+        from smolc.compiler.diagnostics.types import Refused
+
+        if isinstance(error, Refused):
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
         said = str(error).splitlines()[0] if str(error) else ""
         print(f"internal error: {type(error).__name__}: {said}", file=sys.stderr)
         print("This is a mistake in smolc, not in your recipe. SMOLC_DEBUG=1 shows where.", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from smolc.compiler.diagnostics.secrets import covered
 from smolc.compiler.diagnostics.source import Span
 
 
@@ -18,6 +19,10 @@ class Severity(IntEnum):
     @property
     def word(self) -> str:
         return self.name.lower()
+
+
+class Refused(Exception):
+    """Something besides the recipe that the user has to mend; the message tells them. Ends a command with exit code 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class Diagnostic:
     """One finding.
 
     `code` is a letter and three digits, `name` the same in words. `message` says what is wrong, the excerpt
-    says where, `notes` say why and `help` says what to write instead.
+    says where, `notes` say why and `help` says what to write instead. What they quote of a recipe has its
+    secrets covered; `edits` have not.
     """
 
     code: str
@@ -54,6 +60,12 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: str | None = None
     edits: tuple[Edit, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Messages land in logs that others read."""
+        object.__setattr__(self, "message", covered(self.message))
+        object.__setattr__(self, "notes", tuple(map(covered, self.notes)))
+        object.__setattr__(self, "help", covered(self.help) if self.help else self.help)
 
 
 def has_errors(diagnostics: list[Diagnostic]) -> bool:

@@ -7,6 +7,7 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.discover import all_rules
 from smolc.compiler.lint.files import missing_files
 from smolc.compiler.lint.rule import Loaded
+from smolc.compiler.lint.settings import Settings
 from smolc.compiler.lint.suppress import apply
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.plan.types import Plan
@@ -15,13 +16,19 @@ from smolc.compiler.resolve import Resolved
 CRASHED = "A009"
 
 
-def lint(recipe: Recipe, resolved: Resolved, plan: Plan | None = None) -> list[Diagnostic]:
-    """All findings that are not suppressed, and what is wrong with suppressions."""
+def lint(
+    recipe: Recipe, resolved: Resolved, plan: Plan | None = None, settings: Settings | None = None
+) -> list[Diagnostic]:
+    """All findings that are not suppressed, and what is wrong with suppressions. All rules run unless settings say less."""
     context = Context(recipe, resolved, plan)
     rules = all_rules()
+    settings = settings or Settings()
     found: list[Diagnostic] = []
     unchecked: set[str] = set()
     for rule in rules:
+        if not settings.wants(rule.rule):
+            unchecked.add(rule.rule.name)
+            continue
         more, skipped = run(rule, context)
         found.extend(more)
         if skipped:

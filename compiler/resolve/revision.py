@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from smolc.compiler.diagnostics.types import Refused
 from smolc.compiler.syntax import parse, read_source, tree
 
 SMALL = 4 * 2**20
 """Files beyond this size are neither recipes nor templates."""
 
 
-class NoRevision(Exception):
-    """There is no such revision, or no repository. The message is for the user."""
+class NoRevision(Refused):
+    """There is no such revision, or no repository."""
 
 
 class NotThere(NoRevision):
