@@ -1,0 +1,189 @@
+"""Which item a comment belongs to, and which lines `# lint:` comments speak of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from smolc.compiler.diagnostics import Source, Span
+from smolc.compiler.syntax.tree import (
+    Argument,
+    Assign,
+    Block,
+    Call,
+    Comment,
+    Compare,
+    File,
+    Item,
+    List,
+    Number,
+    Text,
+    Value,
+)
+
+Node = File | Item | Argument | Value
+Address = tuple[int, ...]
+
+_LINT = re.compile(r"#\s*lint\s*:")
+_LINE_ENDS_BEHIND = re.compile(r"[ \t,]*(?:\n|\Z)")
+
+
+@dataclass
+class Comments:
+    """Every comment of a file at its item; keys are `id`s of nodes.
+
+    above: on lines of their own before an item (or inside it where no comment can stay, which is moved up).
+    beside: behind an item, on its last line. opener: behind the `{`, `(` or `[` of a container.
+    inside: on lines of their own behind a container's last item.
+    placed: (text, where, address of the node) in the order of the text.
+    """
+
+    above: dict[int, list[Comment]] = field(default_factory=dict)
+    beside: dict[int, Comment] = field(default_factory=dict)
+    opener: dict[int, Comment] = field(default_factory=dict)
+    inside: dict[int, list[Comment]] = field(default_factory=dict)
+    placed: list[tuple[str, str, Address]] = field(default_factory=list)
+
+
+def attach(file: File) -> Comments:
+    """All comments of a file without mistakes."""
+    attacher = _Attacher(file)
+    attacher.container(file, top(file), 0, len(file.source.text), ())
+    attacher.all.placed = [place for _, place in sorted(attacher.placed, key=lambda p: p[0])]
+    return attacher.all
+
+
+def top(file: File) -> list[Item | Number | Text]:
+    """What stands at the top: the edition (a number), `extends` (a text) and the items."""
+    return [*(node for node in (file.edition, file.extends) if node is not None), *file.items]
+
+
+def brace(block: Block) -> int:
+    """Offset of a block's `{`."""
+    return block.head.source.text.index("{", block.head.end)
+
+
+def bracket(value: Call | List) -> int:
+    """Offset of the `(` or `[`."""
+    if isinstance(value, List):
+        return value.span.start
+    text, at = value.span.source.text, value.name.span.end
+    while text[at] != "(":
+        at = text.index("\n", at) if text[at] == "#" else at + 1
+    return at
+
+
+def items_of(value: Call | List) -> tuple[Argument, ...] | tuple[Value, ...]:
+    return value.items if isinstance(value, List) else value.arguments
+
+
+def spoken_lines(comments: tuple[Comment, ...]) -> frozenset[int]:
+    """Lines that a `# lint:` comment speaks of: its own or, where it stands alone, the next with something on it."""
+    return frozenset(spoken_line(c) for c in comments if is_lint(c))
+
+
+def is_lint(comment: Comment) -> bool:
+    return _LINT.match(comment.text) is not None
+
+
+def spoken_line(comment: Comment) -> int:
+    source, line = comment.span.source, comment.span.line
+    return _next_line(source, line) if comment.own_line else line
+
+
+def _next_line(source: Source, line: int) -> int:
+    last = source.text.count("\n") + 1
+    for number in range(line + 1, last + 1):
+        text = source.line(number).strip()
+        if text and not text.startswith("#"):
+            return number
+    return line
+
+
+class _Attacher:
+    def __init__(self, file: File) -> None:
+        self.text = file.source.text
+        self.comments = file.comments
+        self.at = 0
+        self.all = Comments()
+        self.placed: list[tuple[int, tuple[str, str, Address]]] = []
+
+    def container(
+        self,
+        owner: Node,
+        items: tuple[Item, ...] | tuple[Argument, ...] | tuple[Value, ...] | list[Item | Number | Text],
+        begin: int,
+        end: int,
+        address: Address,
+    ) -> None:
+        """What lies in [begin, end), which is behind the opening and before the closing mark."""
+        first = items[0].span.start if items else end
+        if begin and (comment := self._on_line_of(begin, first)) is not None:
+            self.all.opener[id(owner)] = comment
+            self._place([comment], "opener", address)
+        for number, item in enumerate(items):
+            here = (*address, number)
+            following = items[number + 1].span.start if number + 1 < len(items) else end
+            above = self._before(item.span.start)
+            inner = self._item(item, here)
+            beside = self._on_line_of(item.span.end, following)
+            if beside is None and inner and self._may_follow(inner[-1], item.span):
+                beside = inner.pop()
+            if above or inner:
+                self.all.above[id(item)] = above + inner
+                self._place(above + inner, "above", here)
+            if beside is not None:
+                self.all.beside[id(item)] = beside
+                self._place([beside], "beside", here)
+        inside = self._before(end)
+        if inside:
+            self.all.inside[id(owner)] = inside
+            self._place(inside, "inside", address)
+
+    def _item(self, item: Node, address: Address) -> list[Comment]:
+        """Attaches what is in the containers of an item; returns the comments at places where none can stay."""
+        match item:
+            case Block():
+                close = item.close.start if item.close is not None else item.span.end
+                self.container(item, item.items, brace(item) + 1, close, address)
+            case Assign() | Argument():
+                return self._item(item.value, address)
+            case Compare():
+                for number, (_, value) in enumerate(item.right):
+                    self._item(value, (*address, number))
+            case Call() | List():
+                opening = bracket(item)
+                inner = self._before(opening)
+                self.container(item, items_of(item), opening + 1, item.span.end - 1, address)
+                return inner
+            case Text() | Number() if self.at == len(self.comments):
+                return []
+            case _:
+                return self._before(item.span.end) if not isinstance(item, File) else []
+        return []
+
+    def _may_follow(self, comment: Comment, item: Span) -> bool:
+        """Whether no other comment of the item comes after this one, and nothing after the item on its line."""
+        last = self.comments[self.at - 1]
+        return last is comment and _LINE_ENDS_BEHIND.match(self.text, item.end) is not None
+
+    def _before(self, offset: int) -> list[Comment]:
+        """The next comments, as far as they begin before `offset`."""
+        first = self.at
+        while self.at < len(self.comments) and self.comments[self.at].span.start < offset:
+            self.at += 1
+        return list(self.comments[first : self.at])
+
+    def _on_line_of(self, place: int, before: int) -> Comment | None:
+        """The next comment, if it begins before `before` and on the line of `place`."""
+        if self.at == len(self.comments):
+            return None
+        comment = self.comments[self.at]
+        start = comment.span.start
+        if not place <= start < before or "\n" in self.text[place:start]:
+            return None
+        self.at += 1
+        return comment
+
+    def _place(self, comments: list[Comment], where: str, address: Address) -> None:
+        self.placed += [(c.span.start, (c.text, where, address)) for c in comments]

@@ -1,0 +1,308 @@
+"""A tree and its comments to text in the canonical form (docs/decisions/0009-one-form.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from smolc.compiler.diagnostics import Span
+from smolc.compiler.format.comments import (
+    Comments,
+    Node,
+    attach,
+    brace,
+    bracket,
+    items_of,
+    spoken_lines,
+    top,
+)
+from smolc.compiler.format.lines import INDENT, WIDTH, Lines, columns
+from smolc.compiler.format.value import flat, flat_argument, flat_sum, written
+from smolc.compiler.syntax.tree import (
+    Argument,
+    Assign,
+    Block,
+    Call,
+    Comment,
+    Compare,
+    Drop,
+    File,
+    Item,
+    List,
+    Number,
+    Text,
+    Value,
+)
+
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+Statement = Item | Number | Text
+
+
+def print_file(file: File, comments: Comments | None = None) -> str:
+    """The canonical text of a file without mistakes; `comments` are those of `attach(file)`."""
+    return _Printer(file, comments or attach(file)).run()
+
+
+class _Printer:
+    """`pinned` are the lines that `# lint:` comments speak of: what is on one stays together, and nothing joins it."""
+
+    def __init__(self, file: File, comments: Comments) -> None:
+        self.file = file
+        self.source = file.source
+        self.text = file.source.text
+        self.comments = comments
+        self.pinned = spoken_lines(file.comments)
+        self.out = Lines()
+        self.broken: dict[int, bool] = {}
+
+    def run(self) -> str:
+        self._statements(self.file, top(self.file), 0, 0)
+        return self.out.text()
+
+    # --- statements
+
+    def _statements(self, owner: Node, items: Sequence[Statement], begin: int, depth: int) -> None:
+        """`begin` is the offset behind the opening brace."""
+        before = self._opener(owner, begin)
+        previous: Statement | None = None
+        for item in items:
+            gaps = self._gaps(item, before, first=previous is None)
+            above = self.comments.above.get(id(item), [])
+            if not above and (previous is not None or depth) and self._stays(before, item.span.start):
+                self.out.add("; " if previous is not None else " ")
+            else:
+                if not depth and previous is not None and self._stands_apart(previous, item):
+                    gaps[0] = gaps[0] or not any(gaps)
+                self._own_lines(above, gaps, depth)
+                self.out.new(depth, gaps[-1])
+            self._statement(item, depth)
+            before = self._beside(item)
+            previous = item
+        self._inside(owner, before, depth, first=not items)
+
+    def _stands_apart(self, previous: Statement, item: Statement) -> bool:
+        """At the top, a block of several lines has an empty line around it."""
+        return any(isinstance(node, Block) and not self._is_one_line(node, 0) for node in (previous, item))
+
+    def _statement(self, item: Statement, depth: int) -> None:
+        match item:
+            case Number():
+                self.out.add(f"smolc {written(item)}")
+            case Text():
+                self.out.add(f"extends {written(item)}")
+            case Block():
+                self._block(item, depth)
+            case Assign():
+                self.out.key(_path(item))
+                self.out.add("= ")
+                self._value(item.value, depth, 0)
+            case Compare():
+                self.out.key(_path(item))
+                self.out.add(f"{item.operator} ")
+                for number, (sign, value) in enumerate(item.right):
+                    if number:
+                        self.out.add(" + " if sign > 0 else " - ")
+                    self._value(value, depth, 0)
+            case _:
+                self.out.add(_flat_item(item))
+
+    def _block(self, block: Block, depth: int) -> None:
+        if self._is_one_line(block, depth):
+            self.out.add(_flat_item(block))
+            return
+        self.out.add(f"{_head(block)} {{")
+        self._statements(block, block.items, brace(block) + 1, depth + 1)
+        assert block.close is not None
+        if self._ends_before(block, block.items[-1:], block.close.start):
+            self.out.add(" }")
+        else:
+            self.out.new(depth)
+            self.out.add("}")
+
+    def _is_one_line(self, block: Block, depth: int) -> bool:
+        """Whether a block stays on the line that it was written on; one of nothing always takes one line."""
+        if "\n" in block.span.text:
+            return not block.items and not self._has_comments(block)
+        if self._is_pinned(block.span):
+            return True
+        if any(self._is_broken(value) for value in _values(block)):
+            return False
+        return len(INDENT) * depth + columns(_flat_item(block)) <= WIDTH
+
+    # --- values
+
+    def _value(self, value: Value, depth: int, room: int) -> None:
+        """`room`: columns that what follows on the line needs."""
+        one_line = flat(value, written)
+        if not isinstance(value, (Call, List)) or self._is_flat(value, one_line, room):
+            self.out.add(one_line)
+            return
+        items = items_of(value)
+        self.out.add(f"{written(value.name)}(" if isinstance(value, Call) else "[")
+        before = self._opener(value, bracket(value) + 1)
+        close = value.span.end - 1
+        for number, item in enumerate(items):
+            gaps = self._gaps(item, before, first=not number)
+            above = self.comments.above.get(id(item), [])
+            if not above and self._stays(before, item.span.start):
+                self.out.add(" " if number else "")
+            else:
+                self._own_lines(above, gaps, depth + 1)
+                self.out.new(depth + 1, gaps[-1])
+            if isinstance(item, Argument):
+                if item.name is not None:
+                    self.out.key(written(item.name))
+                    self.out.add("= ")
+                self._value(item.value, depth + 1, 1)
+            else:
+                self._value(item, depth + 1, 1)
+            if number + 1 < len(items) or not self._ends_before(value, items[-1:], close):
+                self.out.add(",")
+            before = self._beside(item)
+        self._inside(value, before, depth + 1, first=not items)
+        if not self._ends_before(value, items[-1:], close):
+            self.out.new(depth)
+        self.out.add(")" if isinstance(value, Call) else "]")
+
+    def _is_flat(self, value: Call | List, one_line: str, room: int) -> bool:
+        if self._is_broken(value):
+            return False
+        if not items_of(value) or ("\n" not in value.span.text and self._is_pinned(value.span)):
+            return True
+        return self.out.column + columns(one_line) + room <= WIDTH
+
+    def _is_broken(self, value: Value) -> bool:
+        """Whether a value takes several lines however short it is."""
+        if not isinstance(value, (Call, List)):
+            return False
+        found = self.broken.get(id(value))
+        if found is None:
+            found = self.broken[id(value)] = self._must_break(value)
+        return found
+
+    def _must_break(self, value: Call | List) -> bool:
+        if self._has_comments(value):
+            return True
+        if self._is_pinned(value.span):
+            return "\n" in value.span.text
+        items = items_of(value)
+        if not items:
+            return False
+        inner = [item.value if isinstance(item, Argument) else item for item in items]
+        if any(self._is_broken(v) or (isinstance(v, Text) and "\n" in v.span.text) for v in inner):
+            return True
+        # A comma behind the last item says that the items are to stand one below the other.
+        return "," in self.text[items[-1].span.end : value.span.end - 1]
+
+    def _has_comments(self, owner: Block | Call | List) -> bool:
+        known = self.comments
+        if id(owner) in known.opener or id(owner) in known.inside:
+            return True
+        items = owner.items if isinstance(owner, Block) else items_of(owner)
+        return any(id(item) in known.above or id(item) in known.beside for item in items)
+
+    # --- what stands around an item
+
+    def _opener(self, owner: Node, begin: int) -> int:
+        """Writes the comment behind an opening mark; returns where what was written ends in the source."""
+        comment = self.comments.opener.get(id(owner))
+        if comment is None:
+            return begin
+        self.out.comment(comment.text)
+        return comment.span.end
+
+    def _beside(self, item: Node) -> int:
+        comment = self.comments.beside.get(id(item))
+        end = _span(item).end
+        if comment is None:
+            return end
+        self.out.comment(comment.text)
+        return max(end, comment.span.end)
+
+    def _inside(self, owner: Node, before: int, depth: int, first: bool) -> None:
+        for comment in self.comments.inside.get(id(owner), []):
+            self.out.new(depth, not first and self._has_blank(before, comment.span.start))
+            self.out.comment(comment.text)
+            before, first = comment.span.end, False
+
+    def _own_lines(self, comments: list[Comment], gaps: list[bool], depth: int) -> None:
+        for comment, blank in zip(comments, gaps, strict=False):
+            self.out.new(depth, blank)
+            self.out.comment(comment.text)
+
+    def _gaps(self, item: Node, before: int, first: bool) -> list[bool]:
+        """Whether an empty line comes before each of the comments above an item, and before the item itself."""
+        gaps: list[bool] = []
+        start = _span(item).start
+        for comment in self.comments.above.get(id(item), []):
+            place = min(comment.span.start, start)  # one that stood inside the item moves up to its start
+            gaps.append(self._has_blank(before, place))
+            before = max(before, min(comment.span.end, start))
+        gaps.append(self._has_blank(before, start))
+        if first:
+            gaps[0] = False
+        return gaps
+
+    def _has_blank(self, begin: int, end: int) -> bool:
+        return _BLANK_LINE.search(self.text, begin, end) is not None
+
+    # --- lines that `# lint:` comments speak of
+
+    def _stays(self, before: int, start: int) -> bool:
+        """Whether what begins at `start` is kept on the line of what ended at `before`."""
+        return (
+            bool(self.pinned)
+            and "\n" not in self.text[before:start]
+            and not self.out.last.comment
+            and self.source.position(start)[0] in self.pinned
+        )
+
+    def _ends_before(self, owner: Block | Call | List, last: Sequence[Node], close: int) -> bool:
+        """Whether the closing mark is kept on the line of the last item."""
+        if not last or id(owner) in self.comments.inside or id(last[0]) in self.comments.beside:
+            return False
+        return self._stays(_span(last[0]).end, close)
+
+    def _is_pinned(self, span: Span) -> bool:
+        if not self.pinned:
+            return False
+        lines = range(span.line, self.source.position(span.end)[0] + 1)
+        return not self.pinned.isdisjoint(lines)
+
+
+def _span(node: Node) -> Span:
+    assert not isinstance(node, File)
+    return node.span
+
+
+def _path(item: Assign | Compare) -> str:
+    path = item.path if isinstance(item, Assign) else item.left
+    return ".".join(map(written, path.parts))
+
+
+def _head(block: Block) -> str:
+    return " ".join(written(name) for name in (block.kind, block.label) if name is not None)
+
+
+def _flat_item(item: Item) -> str:
+    match item:
+        case Assign():
+            return f"{_path(item)} = {flat(item.value, written)}"
+        case Compare():
+            return f"{_path(item)} {item.operator} {flat_sum(item, written)}"
+        case Drop():
+            return f"drop {written(item.kind)} {written(item.label)}"
+        case Block():
+            inner = "; ".join(map(_flat_item, item.items))
+            return f"{_head(item)} {{ {inner} }}" if inner else f"{_head(item)} {{}}"
+
+
+def _values(block: Block) -> Iterator[Value]:
+    for item in block.items:
+        match item:
+            case Assign():
+                yield item.value
+            case Compare():
+                yield from (value for _, value in item.right)
+            case Block():
+                yield from _values(item)
