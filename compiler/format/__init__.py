@@ -9,8 +9,17 @@ from smolc.compiler.format.layout import print_file
 from smolc.compiler.format.value import print_section, print_value
 from smolc.compiler.syntax import parse
 from smolc.compiler.syntax.read import source_of
+from smolc.compiler.syntax.tree import File
 
-__all__ = ["HasMistakes", "NotFaithful", "canonical", "formatted", "print_section", "print_value"]
+__all__ = [
+    "HasMistakes",
+    "NotFaithful",
+    "canonical",
+    "format_source",
+    "formatted",
+    "print_section",
+    "print_value",
+]
 
 
 class HasMistakes(ValueError):
@@ -30,12 +39,12 @@ def formatted(text: str, name: str = "recipe") -> str:
 
     Raises HasMistakes for a text that is not a recipe, and NotFaithful where the check fails.
     """
-    source, found = source_of(text, name)
-    if source is None:
-        raise HasMistakes(found)
-    file, found = parse(source)
-    if found:
-        raise HasMistakes(found)
+    return format_source(_source(text, name))
+
+
+def format_source(source: Source) -> str:
+    """As `formatted`, for a text that was read already."""
+    file = _file(source)
     comments = attach(file)
     made = print_file(file, comments)
     # The same text is the same recipe.
@@ -46,10 +55,18 @@ def formatted(text: str, name: str = "recipe") -> str:
 
 def canonical(text: str) -> str:
     """As `formatted`, unchecked: for a text that the compiler made itself. Raises HasMistakes."""
-    source, found = source_of(text, "recipe")
+    return print_file(_file(_source(text, "recipe")))
+
+
+def _source(text: str, name: str) -> Source:
+    source, found = source_of(text, name)
     if source is None:
         raise HasMistakes(found)
+    return source
+
+
+def _file(source: Source) -> File:
     file, found = parse(source)
     if found:
         raise HasMistakes(found)
-    return print_file(file)
+    return file

@@ -17,6 +17,12 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Diagnostic]
 
     A byte-order mark and CRLF line ends are taken out, so that offsets count what is left.
     """
+    data, found = read_bytes(path, shown)
+    return (None, found) if data is None else decode(data, shown)
+
+
+def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
+    """What is in a recipe file; of one that is too large, so much that `decode` says so."""
     try:
         if path.is_dir():
             return None, [_problem("F003", "is-a-directory", f"`{shown}` is a folder, not a recipe")]
@@ -30,6 +36,11 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Diagnostic]
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", None) or str(failure)
         return None, [_problem("F002", "not-readable", f"`{shown}` cannot be read: {reason}")]
+    return data, []
+
+
+def decode(data: bytes, shown: str) -> tuple[Source | None, list[Diagnostic]]:
+    """The source of a file's bytes."""
     if len(data) > LARGEST:
         message = f"`{shown}` is larger than {LARGEST // 2**20} MiB"
         return None, [
@@ -37,10 +48,6 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Diagnostic]
                 "F006", "too-large", message, "a recipe is text that people review; data stands elsewhere"
             )
         ]
-    return _decode(data, shown)
-
-
-def _decode(data: bytes, shown: str) -> tuple[Source | None, list[Diagnostic]]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as failure:
