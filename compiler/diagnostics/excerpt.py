@@ -53,11 +53,11 @@ def excerpt(marks: list[Mark], width: int, main: str, paint: Paint) -> list[str]
     before = None
     for number in numbers:
         if before is not None and number == before + 2:
-            out.append(_source_line(source, number - 1, width, paint, _Window(source.line(number - 1), [])))
+            out.append(_source_line(source, number - 1, width, paint, _Window(source.shown(number - 1), [])))
         elif before is not None and number > before + 2:
             out.append(paint("1;34", "..."))
         before = number
-        line = source.line(number)
+        line = source.shown(number)
         here = [(mark, *_columns(mark, number, len(line))) for mark in marks if number in mark.lines]
         window = _Window(line, [(start, end) for _, start, end in here])
         out.append(_source_line(source, number, width, paint, window))

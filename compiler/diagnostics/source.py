@@ -6,6 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from smolc.compiler.diagnostics.secrets import Secret, covered, find_secrets
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -33,6 +35,19 @@ class Source:
         start = self._line_starts[number - 1]
         end = self._line_starts[number] if number < len(self._line_starts) else len(self.text)
         return self.text[start:end].rstrip("\r\n")
+
+    @cached_property
+    def secrets(self) -> list[Secret]:
+        """What looks like a token, a key or a password."""
+        return find_secrets(self.text)
+
+    def shown(self, number: int) -> str:
+        """A line as it may be printed: as long as it is, with secrets covered."""
+        return self._covered.line(number)
+
+    @cached_property
+    def _covered(self) -> Source:
+        return Source(self.name, covered(self.text, self.secrets)) if self.secrets else self
 
 
 @dataclass(frozen=True, slots=True)

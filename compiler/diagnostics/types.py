@@ -32,6 +32,9 @@ class Label:
     span: Span
     text: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", covered(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:

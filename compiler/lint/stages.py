@@ -1,0 +1,34 @@
+"""What rules ask about stages: which runs have a method, and what a stage goes back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smolc.compiler.lint.context import Context
+from smolc.compiler.model.base import Variant
+from smolc.compiler.model.methods import Dpo, Kto, Sft
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
+
+REFERENCED = (Dpo, Kto)
+"""Methods that compare with a reference model."""
+
+
+def runs_of(context: Context, *methods: type[Variant]) -> Iterator[tuple[str, Stage]]:
+    """Name and run, for each run of each stage that trains by one of `methods`."""
+    for name in context.recipe.stages:
+        for run in context.runs(name):
+            if isinstance(run.method, methods):
+                yield name, run
+
+
+def before(stage: Stage, recipe: Recipe) -> Iterator[Stage]:
+    """The stages that a stage goes back to, the nearest first."""
+    while stage.init.name in recipe.stages:
+        stage = recipe.stages[stage.init.name]
+        yield stage
+
+
+def after_sft(stage: Stage, recipe: Recipe) -> bool:
+    """Whether an earlier stage of the recipe was supervised fine-tuning."""
+    return any(isinstance(earlier.method, Sft) for earlier in before(stage, recipe))

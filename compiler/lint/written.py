@@ -1,0 +1,47 @@
+"""What a recipe says in its files: their texts, and the paths in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smolc.compiler.diagnostics import Source, Span
+from smolc.compiler.lint.context import Context
+from smolc.compiler.model.start import PathTokenizer
+from smolc.compiler.syntax import tree
+
+
+def sources(context: Context) -> list[Source]:
+    """The recipe's text and its parents', each once."""
+    found = {context.resolved.source: None}
+    found.update((section.head.source, None) for section in context.resolved.sections)
+    found.update((comment.span.source, None) for comment in context.resolved.comments)
+    return list(found)
+
+
+def local_paths(context: Context) -> Iterator[tuple[str, str, Span | None]]:
+    """Each path of a file or folder in the recipe: whose it is, as written, and where."""
+    recipe = context.recipe
+    for name, model in recipe.models.items():
+        if model.path is not None:
+            yield f"model `{name}`", model.path, model.span_of("path")
+        if isinstance(model.tokenizer, PathTokenizer):
+            yield (
+                f"the tokenizer of model `{name}`",
+                model.tokenizer.folder,
+                model.tokenizer.span_of("folder"),
+            )
+    for name, template in recipe.templates.items():
+        if template.file is not None:
+            yield f"template `{name}`", template.file, template.span_of("file")
+    for name, dataset in recipe.datasets.items():
+        if dataset.path is None:
+            continue
+        section = context.resolved.find("dataset", name)
+        field = section.fields.get("path") if section else None
+        if field is not None and isinstance(field.value, tree.List):
+            for item in field.value.items:
+                if isinstance(item, tree.Text):
+                    yield f"dataset `{name}`", item.value, item.span
+        else:
+            for path in dataset.path:
+                yield f"dataset `{name}`", path, dataset.span_of("path")
