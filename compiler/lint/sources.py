@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from smolc.compiler.diagnostics import Span
 from smolc.compiler.lint.context import Context
-from smolc.compiler.model.data import Dataset, Row
+from smolc.compiler.model.data import Dataset, Mixture, Row
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.paths import located
@@ -44,10 +44,15 @@ class Source:
 def sources(stage: Stage, recipe: Recipe) -> Iterator[Source]:
     """The sources of one run of a stage, in the order of its mixture."""
     mixture = recipe.mixtures.get(stage.data.name)
-    if mixture is None:
+    if mixture is not None:
+        yield from mixed(mixture, recipe)
+    else:
         dataset = recipe.datasets[stage.data.name]
         yield Source(stage.data.name, dataset, dataset.split, None, stage.data.span)
-        return
+
+
+def mixed(mixture: Mixture, recipe: Recipe) -> Iterator[Source]:
+    """The rows of a mixture."""
     for row in mixture.rows:
         dataset = recipe.datasets[row.dataset.name]
         yield Source(row.dataset.name, dataset, row.split or dataset.split, row, row.span)
