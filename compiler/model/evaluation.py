@@ -1,7 +1,5 @@
 """`eval`: which models are measured, on what, and what must hold."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, create_model
@@ -37,7 +35,7 @@ class After(Variant):
 
     word: ClassVar[str] = "after"
     positional: ClassVar[tuple[str, ...]] = ("marker",)
-    marker: Str
+    marker: Str = Field(description="The last one in the answer counts.", examples=['"####"'])
 
 
 class LastNumber(Variant):
@@ -57,8 +55,10 @@ class Sample(Variant):
     """Sampling; the playbook decodes at 0.6 and 0.95."""
 
     word: ClassVar[str] = "sample"
-    temperature: NonNegative = 0.6
-    top_p: Ratio = 0.95
+    temperature: NonNegative = Field(default=0.6, description="0 is greedy.", examples=["0.8"])
+    top_p: Ratio = Field(
+        default=0.95, description="Only the likeliest tokens that add up to this are drawn.", examples=["0.9"]
+    )
     max_new: Tokens = Field(default=32768, description="Longest answer in tokens.")
 
 
@@ -85,7 +85,7 @@ class OwnTask(Noun):
     data: ToDataset = Field(description="A dataset; the last answer of each row is the reference.")
     rows: Rows | None = Field(default=None, description="Only the first so many rows.")
     extract: Annotated[Whole | After | LastNumber, OneOf(Whole, After, LastNumber)] = Field(
-        default=Whole(), description="What of an answer is compared."
+        default=Whole.unwritten(), description="What of an answer is compared."
     )
     avg: Count = Field(default=1, description="Answers sampled per problem; the mean over them is reported.")
     max_new: Tokens | None = Field(
@@ -107,7 +107,9 @@ class Check(Line):
 class Eval(Noun):
     """Models side by side on the same tasks."""
 
-    of: Annotated[tuple[ToModel, ...], Kind(listed, Doc("names of models and stages", "[base, sft]"))]
+    of: Annotated[tuple[ToModel, ...], Kind(listed, Doc("names of models and stages", "[base, sft]"))] = (
+        Field(description="The models and stages that are measured, side by side.")
+    )
     role: Annotated[Literal["validation", "test"], choice("validation", "test")] = Field(
         default="validation",
         description="What is used to pick anything is `validation`; `test` is measured once, at the end.",
@@ -115,9 +117,11 @@ class Eval(Noun):
     tasks: Annotated[
         tuple[Annotated[SuiteTask, OneOf(*SUITE_VARIANTS.values())], ...],
         Kind(listed, Doc("names of tasks", "[ifeval, gsm8k]")),
-    ] = ()
+    ] = Field(default=(), description="Tasks of the suite.")
     task: dict[str, OwnTask] = Field(default_factory=dict, description="Tasks on the recipe's own rows.")
-    decode: Annotated[Greedy | Sample, OneOf(Greedy, Sample)] = Greedy()
+    decode: Annotated[Greedy | Sample, OneOf(Greedy, Sample)] = Field(
+        default=Greedy.unwritten(), description="How answers are generated."
+    )
     strip: Annotated[Literal["thinking", "nothing"], choice("thinking", "nothing")] = Field(
         default="thinking",
         description="Reasoning is taken out of what is scored, where the template has tags for it.",

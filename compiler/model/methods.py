@@ -4,8 +4,6 @@ Defaults follow the Smol Training Playbook and, for adapters, "LoRA Without Regr
 it is None here and decided in `plan/defaults.py`.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -56,7 +54,9 @@ class Sft(Variant):
         default="assistant",
         description="Which tokens are trained. Masking user turns: IFEval +4.5 in the playbook.",
     )
-    neftune: Positive | None = Field(default=None, description="NEFTune's noise, added to the embeddings.")
+    neftune: Positive | None = Field(
+        default=None, description="NEFTune's noise, added to the embeddings.", examples=["5"]
+    )
 
 
 class Dpo(Variant):
@@ -66,12 +66,16 @@ class Dpo(Variant):
     loss: Annotated[
         tuple[Annotated[str, choice(*DPO_LOSSES)], ...],
         Kind(listed, Doc("one loss or a list of losses", "apo_zero")),
-    ] = ("sigmoid",)
+    ] = Field(default=("sigmoid",), description="TRL's name of the loss, or of those that are mixed.")
     weights: (
         Annotated[tuple[Positive, ...], Kind(listed, Doc("one weight for each loss", "[1.0, 0.2]"))] | None
-    ) = Field(default=None, description="Weights, one for each loss.")
-    beta: Positive = Field(default=0.1, description="Higher stays closer to the reference; scan 0.01 to 0.5.")
-    label_smoothing: Fraction = 0.0
+    ) = Field(default=None, description="Weights, one for each loss; all 1 unless given.")
+    beta: Positive = Field(
+        default=0.1, description="Higher stays closer to the reference; scan 0.01 to 0.5.", examples=["0.05"]
+    )
+    label_smoothing: Fraction = Field(
+        default=0.0, description="Part of the labels that is taken to be wrong.", examples=["1%"]
+    )
     reference: ToModel | None = Field(
         default=None, description="The reference model; what `init` names unless given."
     )
@@ -81,16 +85,22 @@ class Orpo(Variant):
     """Odds-ratio preference optimisation: no reference model, works from a base model too."""
 
     word: ClassVar[str] = "orpo"
-    beta: Positive = Field(default=0.1, description="Weight of the odds-ratio term (lambda in the paper).")
+    beta: Positive = Field(
+        default=0.1, description="Weight of the odds-ratio term (lambda in the paper).", examples=["0.3"]
+    )
 
 
 class Kto(Variant):
     """Kahneman-Tversky optimisation on unpaired answers."""
 
     word: ClassVar[str] = "kto"
-    beta: Positive = 0.1
-    desirable_weight: Positive = 1.0
-    undesirable_weight: Positive = 1.0
+    beta: Positive = Field(default=0.1, description="Higher stays closer to the reference.", examples=["0.2"])
+    desirable_weight: Positive = Field(
+        default=1.0, description="Weight of good answers' loss.", examples=["1.5"]
+    )
+    undesirable_weight: Positive = Field(
+        default=1.0, description="Weight of bad answers' loss.", examples=["1.5"]
+    )
     reference: ToModel | None = Field(
         default=None, description="The reference model; what `init` names unless given."
     )
@@ -106,16 +116,16 @@ class Lora(Variant):
     """Low-rank adapters on all linear layers, as "LoRA Without Regret" advises."""
 
     word: ClassVar[str] = "lora"
-    rank: Count = 256
-    alpha: Positive = 32.0
-    dropout: Fraction = 0.0
+    rank: Count = Field(default=256, description="Rank of the adapters.", examples=["64"])
+    alpha: Positive = Field(default=32.0, description="Scale of the adapters.", examples=["16"])
+    dropout: Fraction = Field(default=0.0, description="On the adapters' input.", examples=["5%"])
     targets: (
         Annotated[tuple[Str, ...], Kind(listed, Doc("names of linear layers", '["q_proj", "v_proj"]'))] | None
     ) = Field(default=None, description="Layers that get an adapter; all linear ones unless given.")
     scaling: Annotated[Literal["rank", "rsqrt"], choice("rank", "rsqrt")] = Field(
-        default="rank", description="alpha / rank, or rank-stabilised alpha / sqrt(rank)."
+        default="rank", description="`alpha / rank`, or rank-stabilised `alpha / sqrt(rank)`."
     )
-    dora: Flag = False
+    dora: Flag = Field(default=False, description="Weight-decomposed adapters (DoRA).")
 
 
 class Qlora(Lora):
@@ -150,17 +160,17 @@ class _Optimizer(Variant):
         default=None,
         description="Peak learning rate. Unless given: 1e-5 for cpt and sft, 1e-6 for preferences; ten times that for LoRA.",
     )
-    weight_decay: NonNegative = 0.0
-    clip: Positive = Field(default=1.0, description="Gradients are clipped to this norm.")
+    weight_decay: NonNegative = Field(default=0.0, description="Decoupled weight decay.", examples=["0.01"])
+    clip: Positive = Field(default=1.0, description="Gradients are clipped to this norm.", examples=["0.2"])
 
 
 class Adamw(_Optimizer):
     """AdamW."""
 
     word: ClassVar[str] = "adamw"
-    beta1: Ratio = 0.9
-    beta2: Ratio = 0.999
-    eps: Positive = 1e-8
+    beta1: Ratio = Field(default=0.9, description="Decay of the gradient's mean.", examples=["0.95"])
+    beta2: Ratio = Field(default=0.999, description="Decay of its square's mean.", examples=["0.98"])
+    eps: Positive = Field(default=1e-8, description="Added to the denominator.", examples=["1e-6"])
 
 
 class Adamw8bit(Adamw):
@@ -189,7 +199,7 @@ class Cosine(_Schedule):
     """Half a cosine from the peak down to `floor` of it."""
 
     word: ClassVar[str] = "cosine"
-    floor: Fraction = Field(default=0.1, description="Where it ends, as a part of the peak.")
+    floor: Fraction = Field(default=0.1, description="Where it ends, as a part of the peak.", examples=["0%"])
 
 
 class Linear(_Schedule):
@@ -238,8 +248,10 @@ class Zero(Variant):
 
     word: ClassVar[str] = "zero"
     positional: ClassVar[tuple[str, ...]] = ("stage",)
-    stage: ZeroStage
-    offload: Annotated[Literal["none", "optimizer", "all"], choice("none", "optimizer", "all")] = "none"
+    stage: ZeroStage = Field(description="What is sharded.")
+    offload: Annotated[Literal["none", "optimizer", "all"], choice("none", "optimizer", "all")] = Field(
+        default="none", description="What is kept in the host's memory."
+    )
 
 
 Method = Annotated[Cpt | Sft | Dpo | Orpo | Kto, OneOf(Cpt, Sft, Dpo, Orpo, Kto)]

@@ -1,6 +1,6 @@
 """The whole recipe, and `cluster`: where it runs."""
 
-from __future__ import annotations
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,40 +9,20 @@ from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model, Template
-from smolc.compiler.model.types import Count, Natural, Size, Str, ToCluster
+from smolc.compiler.model.types import Count, Made, Natural, Size, Str, ToCluster
 
 
 class Cluster(Noun):
     """Hardware. The recipe's mathematics does not depend on it."""
 
-    nodes: Count = 1
-    gpus: Natural = Field(default=0, description="Per node; 0 means the CPU.")
-    gpu: Str = Field(default="h100", description="Model name of the GPU.")
-    memory: Size = Field(default=80 * 2**30, description="Of one GPU.")
+    nodes: Count = Field(default=1, description="Machines.", examples=["2"])
+    gpus: Natural = Field(default=0, description="Per node; 0 means the CPU.", examples=["8"])
+    gpu: Str = Field(default="h100", description="Model name of the GPU.", examples=['"h200"'])
+    memory: Size = Field(default=80 * 2**30, description="Of one GPU.", examples=["141GiB"])
     processes: Count = Field(default=1, description="Per node, where there are no GPUs.")
     parallel_jobs: Count = Field(
         default=1, description="Independent jobs (the runs of a grid) at the same time."
     )
-
-
-class Recipe(Noun):
-    """A recipe as a whole. `name` is the label of its `recipe` block."""
-
-    name: str
-    about: Str = ""
-    seed: Natural = 42
-    license: Str = ""
-    on: ToCluster | None = Field(
-        default=None, description="Cluster that it runs on unless `--on` says otherwise."
-    )
-    models: dict[str, Model]
-    datasets: dict[str, Dataset]
-    mixtures: dict[str, Mixture]
-    templates: dict[str, Template]
-    stages: dict[str, Stage]
-    evals: dict[str, Eval]
-    clusters: dict[str, Cluster]
-    runs: dict[str, tuple[Run, ...]] = Field(default_factory=dict)
 
 
 class Run(Noun):
@@ -51,7 +31,34 @@ class Run(Noun):
 
     written: dict[str, str]
     values: dict[str, str | int | float | bool]
-    stage: Stage
+    stage: Annotated[Stage, Made()]
 
 
-Recipe.model_rebuild()
+class Recipe(Noun):
+    """A recipe as a whole. `name` is the label of its `recipe` block."""
+
+    name: str
+    about: Str = Field(
+        default="", description="What the recipe is for; it heads the report.", examples=['"SFT on maths."']
+    )
+    seed: Natural = Field(
+        default=42,
+        description="Of sampling, shuffling and weights; the same seed, the same run.",
+        examples=["1"],
+    )
+    license: Str = Field(
+        default="",
+        description="License of the recipe, as an SPDX id; for its readers.",
+        examples=['"apache-2.0"'],
+    )
+    on: ToCluster | None = Field(
+        default=None, description="Cluster that it runs on unless `--on` says otherwise."
+    )
+    models: Annotated[dict[str, Model], Made()]
+    datasets: Annotated[dict[str, Dataset], Made()]
+    mixtures: Annotated[dict[str, Mixture], Made()]
+    templates: Annotated[dict[str, Template], Made()]
+    stages: Annotated[dict[str, Stage], Made()]
+    evals: Annotated[dict[str, Eval], Made()]
+    clusters: Annotated[dict[str, Cluster], Made()]
+    runs: Annotated[dict[str, tuple[Run, ...]], Made()] = Field(default_factory=dict)

@@ -1,7 +1,5 @@
 """`stage`: one training run, or a grid of them."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -44,7 +42,7 @@ class Minimum(Variant):
 
     word: ClassVar[str] = "min"
     positional: ClassVar[tuple[str, ...]] = ("metric",)
-    metric: MetricName
+    metric: MetricName = Field(description="`eval_loss`, a task, or `TASK_loss` of an own task.")
 
 
 class Maximum(Variant):
@@ -52,7 +50,7 @@ class Maximum(Variant):
 
     word: ClassVar[str] = "max"
     positional: ClassVar[tuple[str, ...]] = ("metric",)
-    metric: MetricName
+    metric: MetricName = Field(description="`eval_loss`, or a task of an eval.")
 
 
 class Axis(Line):
@@ -71,7 +69,9 @@ class Sweep(Noun):
     pick: Annotated[Minimum | Maximum, OneOf(Minimum, Maximum)] = Field(
         description="What decides: `min(eval_loss)`, or `max(TASK)` of an eval with `role = validation`."
     )
-    mode: Annotated[Literal["grid", "zip"], choice("grid", "zip")] = "grid"
+    mode: Annotated[Literal["grid", "zip"], choice("grid", "zip")] = Field(
+        default="grid", description="All combinations, or the lists in step."
+    )
     at_most: Count = Field(
         default=32, description="A larger number of runs is an error, so that none is by accident."
     )
@@ -83,13 +83,17 @@ class Stage(Noun):
     init: ToModel = Field(
         description="A model, or an earlier stage (`sft` or `sft.best`: its grid's winner)."
     )
-    method: Method = Field(description="cpt, sft, dpo, orpo or kto.")
+    method: Method = Field(
+        description="What is learnt from the data, and how.", examples=["sft(loss_on = assistant)"]
+    )
     data: ToData = Field(description="A mixture or a dataset.")
     template: ToTemplate | None = Field(
         default=None, description="The chat template; the init stage's unless given."
     )
-    adapter: Adapter = Full()
-    packing: Packing = NoPacking()
+    adapter: Adapter = Field(
+        default=Full.unwritten(), description="Whether all weights are trained, or a few new ones."
+    )
+    packing: Packing = Field(default=NoPacking.unwritten(), description="How conversations are put into rows.")
     overlong: Annotated[Literal["error", "drop", "truncate"], choice("error", "drop", "truncate")] = Field(
         default="error",
         description="What happens to rows longer than the packing's `length`; counted in the report.",
@@ -106,21 +110,26 @@ class Stage(Noun):
     length: Length = Field(
         default=Quantity(1, "epoch"), description="How long it trains: epochs, steps or tokens."
     )
-    optim: Optimizer = Adamw()
-    schedule: Schedule = Cosine()
+    optim: Optimizer = Field(default=Adamw.unwritten(), description="The optimiser, with its peak learning rate.")
+    schedule: Schedule = Field(default=Cosine.unwritten(), description="How the learning rate moves.")
     precision: Annotated[
         Literal["bf16", "bf16_pure", "fp16", "fp32"], choice("bf16", "bf16_pure", "fp16", "fp32")
     ] = Field(
         default="bf16",
         description="`bf16` keeps fp32 master weights; `bf16_pure` does not, and loses small updates.",
     )
-    parallel: Parallel = AutoParallel()
-    kernels: Annotated[Literal["auto", "liger", "none"], choice("auto", "liger", "none")] = "auto"
+    parallel: Parallel = Field(default=AutoParallel.unwritten(), description="How the devices share the work.")
+    kernels: Annotated[Literal["auto", "liger", "none"], choice("auto", "liger", "none")] = Field(
+        default="auto",
+        description="Fused kernels; `auto` takes Liger's where they are installed and there is a GPU.",
+    )
     checkpointing: Annotated[Literal["auto", "true", "false"], choice("auto", "true", "false")] = Field(
         default="auto",
         description="Recompute activations in the backward pass: less memory, about a third slower.",
     )
-    log_every: Steps = 10
+    log_every: Steps = Field(
+        default=10, description="How often the loss is written down.", examples=["1step"]
+    )
     evaluate_every: Interval | None = Field(
         default=None, description="How often the validation loss is measured."
     )
@@ -131,7 +140,7 @@ class Stage(Noun):
         default=None,
         description="Cluster of this stage, where it is not the recipe's; `--on` overrides both.",
     )
-    keep: Natural = Field(default=2, description="How many checkpoints are kept.")
+    keep: Natural = Field(default=2, description="How many checkpoints are kept.", examples=["1"])
     sweep: Sweep | None = None
 
     @property

@@ -1,7 +1,5 @@
 """`model`: where training starts from. `template`: how a conversation becomes text."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -20,9 +18,9 @@ class Llama(Variant):
     """Random weights of a Llama-shaped decoder, for experiments that start from nothing."""
 
     word: ClassVar[str] = "llama"
-    layers: Count
-    hidden: Count
-    heads: Count
+    layers: Count = Field(description="Decoder layers.")
+    hidden: Count = Field(description="Width of the residual stream.", examples=["128"])
+    heads: Count = Field(description="Attention heads; they divide `hidden`.")
     kv_heads: Count | None = Field(
         default=None, description="Key-value heads; as many as `heads` unless given."
     )
@@ -41,7 +39,11 @@ class BytesTokenizer(Variant):
 
     word: ClassVar[str] = "bytes"
     positional: ClassVar[tuple[str, ...]] = ("special",)
-    special: Strings = ("<pad>", "<|im_start|>", "<|im_end|>")
+    special: Strings = Field(
+        default=("<pad>", "<|im_start|>", "<|im_end|>"),
+        description="Special tokens; the first with `pad` in its name pads.",
+        examples=['["<pad>", "<|user|>", "<|end|>"]'],
+    )
 
 
 class HubTokenizer(Variant):
@@ -49,8 +51,10 @@ class HubTokenizer(Variant):
 
     word: ClassVar[str] = "hub"
     positional: ClassVar[tuple[str, ...]] = ("id",)
-    id: Str
-    revision: Str | None = None
+    id: Str = Field(description="Hub id.", examples=['"HuggingFaceTB/SmolLM2-135M"'])
+    revision: Str | None = Field(
+        default=None, description="Commit, tag or branch; `main` unless given.", examples=['"v1.0"']
+    )
 
 
 class PathTokenizer(Variant):
@@ -58,7 +62,7 @@ class PathTokenizer(Variant):
 
     word: ClassVar[str] = "path"
     positional: ClassVar[tuple[str, ...]] = ("folder",)
-    folder: Str
+    folder: Str = Field(description="Holds `tokenizer.json`.", examples=['"models/tokenizer"'])
 
 
 Tokenizer = Annotated[
@@ -70,20 +74,32 @@ Tokenizer = Annotated[
 class Model(Noun):
     """A start model: from the hub, from a folder, or from scratch. Exactly one of `hub`, `path`, `scratch`."""
 
-    hub: Str | None = Field(default=None, description="Hub id.")
+    hub: Str | None = Field(default=None, description="Hub id.", examples=['"HuggingFaceTB/SmolLM2-135M"'])
     revision: Str | None = Field(
-        default=None, description="Commit, tag or branch on the hub; a commit is reproducible."
+        default=None,
+        description="Commit, tag or branch on the hub; a commit is reproducible.",
+        examples=['"v1.0"'],
     )
     path: Str | None = Field(
-        default=None, description="Folder in transformers' format, relative to the recipe."
+        default=None,
+        description="Folder in transformers' format, relative to the recipe.",
+        examples=['"models/smol"'],
     )
     gguf: Str | None = Field(
-        default=None, description="GGUF file inside `path`; its weights are dequantised."
+        default=None,
+        description="GGUF file inside `path`; its weights are dequantised.",
+        examples=['"smol-q4.gguf"'],
     )
     scratch: Annotated[Llama, OneOf(Llama)] | None = Field(
-        default=None, description="Random weights of this shape."
+        default=None,
+        description="Random weights of this shape.",
+        examples=["llama(layers = 3, hidden = 128, heads = 4)"],
     )
-    tokenizer: Tokenizer = OwnTokenizer()
+    tokenizer: Tokenizer = Field(
+        default=OwnTokenizer.unwritten(),
+        description="Where the tokenizer comes from.",
+        examples=['hub("HuggingFaceTB/SmolLM2-135M")'],
+    )
     dtype: Annotated[Literal["bf16", "fp16", "fp32"], choice("bf16", "fp16", "fp32")] = Field(
         default="bf16", description="Number format that the weights are kept in on disk."
     )
@@ -102,24 +118,32 @@ class Tags(Variant):
 
     word: ClassVar[str] = "tags"
     positional: ClassVar[tuple[str, ...]] = ("open", "close")
-    open: Str
-    close: Str
+    open: Str = Field(description="Opens a thought.", examples=['"<think>"'])
+    close: Str = Field(description="Closes it.", examples=['"</think>"'])
 
 
 class Template(Noun):
     """A chat template: a file, its text, one that smolc ships (`builtin`), or the tokenizer's own if none is given."""
 
-    file: Str | None = Field(default=None, description="Jinja file, relative to the recipe.")
+    file: Str | None = Field(
+        default=None, description="Jinja file, relative to the recipe.", examples=['"chat.jinja"']
+    )
     text: Str | None = Field(
-        default=None, description="The Jinja text itself, where a recipe has to stand alone."
+        default=None,
+        description="The Jinja text itself, where a recipe has to stand alone.",
+        examples=['"{% for turn in messages %}{{ turn.content }}{% endfor %}"'],
     )
     builtin: Annotated[str, choice(*SHIPPED)] | None = Field(
         default=None, description="One of the templates that smolc ships; all mark what is generated."
     )
     end_of_turn: Str | None = Field(
-        default=None, description="Token that ends an assistant turn; it must be trained."
+        default=None,
+        description="Token that ends an assistant turn; it must be trained. Known for those that smolc ships.",
+        examples=['"<|im_end|>"'],
     )
-    thinking: Annotated[Tags, OneOf(Tags)] | None = Field(default=None, description="Tags around reasoning.")
+    thinking: Annotated[Tags, OneOf(Tags)] | None = Field(
+        default=None, description="Tags around reasoning.", examples=['tags("<think>", "</think>")']
+    )
     enable_thinking: Flag | None = Field(
         default=None, description="Passed to the template where it knows the switch."
     )

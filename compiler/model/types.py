@@ -42,6 +42,13 @@ class Kind:
         return core_schema.no_info_before_validator_function(self.check, handler(source))
 
 
+class Made:
+    """Metadata of an `Annotated` type: blocks that have been read already. Their schemas are not built a second time."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.any_schema()
+
+
 class Quantity(NamedTuple):
     """A number with its unit: `128seq`, `4epoch`, `500step`, `2Mtok`. Fractions (`5%`) have the unit `%` and lie in 0..1."""
 
@@ -242,7 +249,7 @@ def _whole(wants: str, example: str, low: int = 1, units: Sequence[str | None] =
 
 
 Str = Annotated[str, Kind(_text, Doc("a string", '"..."'))]
-Flag = Annotated[bool, Kind(_bool, Doc("true or false", "true"))]
+Flag = Annotated[bool, Kind(_bool, Doc("true or false", "true", choices=("true", "false")))]
 MetricName = Annotated[Link, Kind(_link, Doc("eval_loss or the name of a task", "eval_loss"))]
 ToModel = Annotated[Link, To("model", "stage")]
 ToData = Annotated[Link, To("mixture", "dataset")]
@@ -253,7 +260,7 @@ ToCluster = Annotated[Link, To("cluster")]
 Count = Annotated[int, _whole("a whole number of at least 1", "4")]
 Natural = Annotated[int, _whole("a whole number of at least 0", "0", low=0)]
 Steps = Annotated[int, _whole("a number of steps", "10step", units=(None, "step"))]
-Tokens = Annotated[int, _whole("a number of tokens", "4Ki", units=(None, "tok"))]
+Tokens = Annotated[int, _whole("a number of tokens", "8Ki", units=(None, "tok"))]
 Rows = Annotated[int, _whole("a number of rows", "200seq", units=(None, "seq"))]
 
 ZeroStage = Annotated[int, _number(Doc("a ZeRO stage: 1, 2 or 3", "3"), (None,), whole=True, low=1, high=3)]
@@ -295,7 +302,7 @@ Interval = Annotated[
 ]
 Warmup = Annotated[
     Quantity,
-    _number(Doc("a part of the run or a number of steps", "3%"), ("step", "%"), low=0, quantity=True),
+    _number(Doc("a part of the run or a number of steps", "5%"), ("step", "%"), low=0, quantity=True),
 ]
 Portion = Annotated[
     Quantity, _number(Doc("a part, or a number of rows", "50%"), ("%", "seq"), above=0, quantity=True)
