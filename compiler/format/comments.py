@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from smolc.compiler.diagnostics import Source, Span
+from smolc.compiler.diagnostics import Source
 from smolc.compiler.syntax.tree import (
     Argument,
     Assign,
@@ -25,21 +25,21 @@ Node = File | Item | Argument | Value
 Address = tuple[int, ...]
 
 _LINT = re.compile(r"#\s*lint\s*:")
-_LINE_ENDS_BEHIND = re.compile(r"[ \t,]*(?:\n|\Z)")
 
 
 @dataclass
 class Comments:
     """Every comment of a file at its item; keys are `id`s of nodes.
 
-    above: on lines of their own before an item (or inside it where no comment can stay, which is moved up).
-    beside: behind an item, on its last line. opener: behind the `{`, `(` or `[` of a container.
-    inside: on lines of their own behind a container's last item.
+    above: on lines of their own before an item. beside: behind an item, on its last line.
+    within: between the words of an item, before its bracket (`lr = # here`, which only brackets allow).
+    opener: behind the `{`, `(` or `[` of a container. inside: on lines of their own behind a container's last item.
     placed: (text, where, address of the node) in the order of the text.
     """
 
     above: dict[int, list[Comment]] = field(default_factory=dict)
     beside: dict[int, Comment] = field(default_factory=dict)
+    within: dict[int, list[Comment]] = field(default_factory=dict)
     opener: dict[int, Comment] = field(default_factory=dict)
     inside: dict[int, list[Comment]] = field(default_factory=dict)
     placed: list[tuple[str, str, Address]] = field(default_factory=list)
@@ -124,24 +124,21 @@ class _Attacher:
         for number, item in enumerate(items):
             here = (*address, number)
             following = items[number + 1].span.start if number + 1 < len(items) else end
-            above = self._before(item.span.start)
-            inner = self._item(item, here)
-            beside = self._on_line_of(item.span.end, following)
-            if beside is None and inner and self._may_follow(inner[-1], item.span):
-                beside = inner.pop()
-            if above or inner:
-                self.all.above[id(item)] = above + inner
-                self._place(above + inner, "above", here)
-            if beside is not None:
+            if above := self._before(item.span.start):
+                self.all.above[id(item)] = above
+                self._place(above, "above", here)
+            if within := self._item(item, here):
+                self.all.within[id(item)] = within
+                self._place(within, "within", here)
+            if (beside := self._on_line_of(item.span.end, following)) is not None:
                 self.all.beside[id(item)] = beside
                 self._place([beside], "beside", here)
-        inside = self._before(end)
-        if inside:
+        if inside := self._before(end):
             self.all.inside[id(owner)] = inside
             self._place(inside, "inside", address)
 
     def _item(self, item: Node, address: Address) -> list[Comment]:
-        """Attaches what is in the containers of an item; returns the comments at places where none can stay."""
+        """Attaches what is in the containers of an item; returns what stands before them, between its words."""
         match item:
             case Block():
                 close = item.close.start if item.close is not None else item.span.end
@@ -153,19 +150,13 @@ class _Attacher:
                     self._item(value, (*address, number))
             case Call() | List():
                 opening = bracket(item)
-                inner = self._before(opening)
+                within = self._before(opening)
                 self.container(item, items_of(item), opening + 1, item.span.end - 1, address)
-                return inner
-            case Text() | Number() if self.at == len(self.comments):
-                return []
+                return within
             case _:
-                return self._before(item.span.end) if not isinstance(item, File) else []
+                assert not isinstance(item, File)
+                return self._before(item.span.end)
         return []
-
-    def _may_follow(self, comment: Comment, item: Span) -> bool:
-        """Whether no other comment of the item comes after this one, and nothing after the item on its line."""
-        last = self.comments[self.at - 1]
-        return last is comment and _LINE_ENDS_BEHIND.match(self.text, item.end) is not None
 
     def _before(self, offset: int) -> list[Comment]:
         """The next comments, as far as they begin before `offset`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from smolc.compiler.diagnostics import Span
+from smolc.compiler.diagnostics import Source, Span
 from smolc.compiler.format.comments import (
     Comments,
     Node,
@@ -17,7 +17,8 @@ from smolc.compiler.format.comments import (
     top,
 )
 from smolc.compiler.format.lines import INDENT, WIDTH, Lines, columns
-from smolc.compiler.format.value import flat, flat_argument, flat_sum, written
+from smolc.compiler.format.value import flat, flat_sum, written
+from smolc.compiler.syntax.lex import lex
 from smolc.compiler.syntax.tree import (
     Argument,
     Assign,
@@ -131,14 +132,17 @@ class _Printer:
 
     # --- values
 
-    def _value(self, value: Value, depth: int, room: int) -> None:
-        """`room`: columns that what follows on the line needs."""
+    def _value(self, value: Value, depth: int, room: int, begun: bool = False) -> None:
+        """`room`: columns that what follows on the line needs. `begun`: the opening bracket is written already."""
         one_line = flat(value, written)
+        opening = f"{written(value.name)}(" if isinstance(value, Call) else "["
+        if begun:
+            one_line, opening = one_line[len(opening) :], ""
         if not isinstance(value, (Call, List)) or self._is_flat(value, one_line, room):
             self.out.add(one_line)
             return
         items = items_of(value)
-        self.out.add(f"{written(value.name)}(" if isinstance(value, Call) else "[")
+        self.out.add(opening)
         before = self._opener(value, bracket(value) + 1)
         close = value.span.end - 1
         for number, item in enumerate(items):
@@ -149,13 +153,7 @@ class _Printer:
             else:
                 self._own_lines(above, gaps, depth + 1)
                 self.out.new(depth + 1, gaps[-1])
-            if isinstance(item, Argument):
-                if item.name is not None:
-                    self.out.key(written(item.name))
-                    self.out.add("= ")
-                self._value(item.value, depth + 1, 1)
-            else:
-                self._value(item, depth + 1, 1)
+            self._element(item, depth + 1)
             if number + 1 < len(items) or not self._ends_before(value, items[-1:], close):
                 self.out.add(",")
             before = self._beside(item)
@@ -163,6 +161,36 @@ class _Printer:
         if not self._ends_before(value, items[-1:], close):
             self.out.new(depth)
         self.out.add(")" if isinstance(value, Call) else "]")
+
+    def _element(self, item: Argument | Value, depth: int) -> None:
+        """An argument or an item of a list."""
+        value = item.value if isinstance(item, Argument) else item
+        if id(item) in self.comments.within:
+            is_open = isinstance(value, (Call, List))
+            self._words(
+                Span(self.source, item.span.start, bracket(value) + 1 if is_open else item.span.end), depth
+            )
+            if is_open:
+                self._value(value, depth + 1, 1, begun=True)
+            return
+        if isinstance(item, Argument) and item.name is not None:
+            self.out.key(written(item.name))
+            self.out.add("= ")
+        self._value(value, depth, 1)
+
+    def _words(self, words: Span, depth: int) -> None:
+        """What has comments between its words, as it stands; the lines after the first are indented."""
+        tokens, comments = lex(Source(self.source.name, words.text))
+        pieces = [*((t.start, t, None) for t in tokens if t.type != "NEWLINE")]
+        pieces += [(c.span.start, c.text, c) for c in comments]
+        for _, text, comment in sorted(pieces, key=lambda piece: piece[0]):
+            line = self.out.last
+            if line.comment or (comment is not None and comment.own_line and line.text):
+                self.out.new(depth + 1)
+            if comment is not None:
+                self.out.comment(text)
+            else:
+                self.out.add(_spaced(text, self.out.last.text))
 
     def _is_flat(self, value: Call | List, one_line: str, room: int) -> bool:
         if self._is_broken(value):
@@ -199,7 +227,7 @@ class _Printer:
         if id(owner) in known.opener or id(owner) in known.inside:
             return True
         items = owner.items if isinstance(owner, Block) else items_of(owner)
-        return any(id(item) in known.above or id(item) in known.beside for item in items)
+        return any(id(i) in where for where in (known.above, known.within, known.beside) for i in items)
 
     # --- what stands around an item
 
@@ -213,11 +241,10 @@ class _Printer:
 
     def _beside(self, item: Node) -> int:
         comment = self.comments.beside.get(id(item))
-        end = _span(item).end
         if comment is None:
-            return end
+            return _span(item).end
         self.out.comment(comment.text)
-        return max(end, comment.span.end)
+        return comment.span.end
 
     def _inside(self, owner: Node, before: int, depth: int, first: bool) -> None:
         for comment in self.comments.inside.get(id(owner), []):
@@ -235,9 +262,8 @@ class _Printer:
         gaps: list[bool] = []
         start = _span(item).start
         for comment in self.comments.above.get(id(item), []):
-            place = min(comment.span.start, start)  # one that stood inside the item moves up to its start
-            gaps.append(self._has_blank(before, place))
-            before = max(before, min(comment.span.end, start))
+            gaps.append(self._has_blank(before, comment.span.start))
+            before = comment.span.end
         gaps.append(self._has_blank(before, start))
         if first:
             gaps[0] = False
@@ -273,6 +299,11 @@ class _Printer:
 def _span(node: Node) -> Span:
     assert not isinstance(node, File)
     return node.span
+
+
+def _spaced(word: str, before: str) -> str:
+    """A word of an argument with the space before it."""
+    return f" {word}" if before and (word == "=" or before.endswith("=")) else word
 
 
 def _path(item: Assign | Compare) -> str:
