@@ -34,16 +34,11 @@ class Origin:
 
     @property
     def place(self) -> str:
-        """`file:line`, `--set`, or `default`."""
-        return place(self.span)
+        return where(self.span)
 
 
-def place(self) -> str:
+def where(span: Span) -> str:
     """`file:line`, `--set`, or `default`."""
-    return place(self.span)
-
-
-def place(span: Span) -> str:
     if span.source.name in ("--set", DEFAULT):
         return span.source.name
     return f"{os.path.normpath(span.source.name)}:{span.line}"
