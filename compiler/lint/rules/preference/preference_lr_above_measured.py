@@ -1,0 +1,63 @@
+"""A preference stage above all learning rates that were any good
+
+## What it does
+
+Looks for `dpo` and `kto` stages that no SFT stage of the recipe comes before (with one, P501 compares the two)
+and that learn at more than 5e-6; with an adapter, 5e-5. Models from scratch and SGD are left alone.
+
+## Why is this bad?
+
+The Smol Training Playbook scanned the rate from an SFT model at 46.4 (mean of its evals): 49.6 at 1e-7, 47.9 at
+5e-7, 45.4 at 1e-6, 41.5 at 5e-6 and 36.9 at 1e-5. A rate that is carried over from an SFT recipe, such as 2e-5,
+is beyond all of them: the loss looks fine, and the model is worse than before.
+
+Source: Smol Training Playbook, post-training chapter.
+
+## Wrong
+
+```
+model chat { hub = "some/Model-Instruct" }
+stage dpo { init = chat ; method = dpo ; data = pairs ; optim = adamw(lr = 2e-5) }
+```
+
+## Right
+
+```
+model chat { hub = "some/Model-Instruct" }
+stage dpo { init = chat ; method = dpo ; data = pairs ; optim = adamw(lr = 5e-7) }
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smolc.compiler.diagnostics import Severity
+from smolc.compiler.lint.context import Context
+from smolc.compiler.lint.rule import Finding, Rule, rate
+from smolc.compiler.lint.stages import REFERENCED, after_sft, runs_of
+from smolc.compiler.model.methods import Lora, Sgd
+from smolc.compiler.plan.templates import model_of
+
+RULE = Rule("P515", "preference-lr-above-measured", Severity.WARNING)
+HIGHEST = 5e-6
+
+
+def check(context: Context) -> Iterator[Finding]:
+    recipe, seen = context.recipe, set()
+    for name, run in runs_of(context, *REFERENCED):
+        most = HIGHEST * (10 if isinstance(run.adapter, Lora) else 1)
+        lr, span = run.optim.lr, run.optim.span_of("lr")
+        if lr is None or lr <= most * (1 + 1e-9) or isinstance(run.optim, Sgd) or span in seen:
+            continue
+        if after_sft(run, recipe) or recipe.models[model_of(run, recipe)].scratch is not None:
+            continue
+        seen.add(span)
+        yield Finding(
+            f"stage `{name}` learns preferences at {rate(lr)}, above what helped where it was measured",
+            span,
+            notes=(
+                "the playbook's evals, 46.4 before: 49.6 at 1e-7, 45.4 at 1e-6, 41.5 at 5e-6, 36.9 at 1e-5",
+            ),
+            help=f"start with `lr = {rate(most / 10)}`, and scan around it",
+        )
