@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smolc.compiler.diagnostics import Diagnostic, Severity, Span
 from smolc.compiler.diagnostics.suggest import closest
+from smolc.compiler.format.value import print_compare
 from smolc.compiler.model.base import Args, Origin
 from smolc.compiler.model.types import Link
 from smolc.compiler.resolve import Section
@@ -82,7 +83,7 @@ def _stray_checks(section: Section, found: list[Diagnostic]) -> None:
     for check in section.checks:
         help = "write `key = value`" if check.operator == "==" else "comparisons stand in `expect` or `where`"
         found.append(
-            _wrong("R006", "misplaced", f"a comparison cannot stand in {section.name}", check.span, help)
+            _wrong("R006", "misplaced-comparison", f"a comparison cannot stand in {section.name}", check.span, help)
         )
 
 
@@ -178,7 +179,7 @@ def _eval(section: Section, args: Args, found: list[Diagnostic]) -> None:
             Args(
                 Origin(c.span),
                 "check",
-                {"left": c.left, "operator": c.operator, "right": c.right, "text": c.span.text},
+                {"left": c.left, "operator": c.operator, "right": c.right, "text": print_compare(c)},
             )
             for c in expect.checks
         )

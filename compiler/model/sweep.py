@@ -6,6 +6,7 @@ from itertools import product
 from math import prod
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity
+from smolc.compiler.format.value import print_value
 from smolc.compiler.model.arrange import arrange
 from smolc.compiler.model.base import Reading
 from smolc.compiler.model.recipe import Run
@@ -36,8 +37,8 @@ def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -
                 reported.add(key)
                 found.append(mistake)
         if made is not None and not reading.found:
-            written = {str(path): value.span.text for path, value in point}
-            values = {str(path): getattr(value, "value", value.span.text) for path, value in point}
+            written = {str(path): print_value(value) for path, value in point}
+            values = {str(path): getattr(value, "value", written[str(path)]) for path, value in point}
             runs.append(Run(written=written, values=values, stage=made))
     return tuple(runs)
 
