@@ -79,8 +79,8 @@ def _model(name: str, model: Model) -> Iterator[Diagnostic]:
     for key in ("hub", "path"):
         if getattr(model, key) is not None and not getattr(model, key).strip():
             yield _error(
-                "C002",
-                "one-source",
+                "C024",
+                "empty-source",
                 f"`{key}` of model `{name}` is empty",
                 model.span_of(key),
                 "name the model",
@@ -92,7 +92,7 @@ def _model(name: str, model: Model) -> Iterator[Diagnostic]:
     if model.revision is not None and model.hub is None:
         yield _error(
             "C004",
-            "revision-without-hub",
+            "hub-only-key",
             "only a model from the hub has a revision",
             model.span_of("revision"),
         )
@@ -101,7 +101,7 @@ def _model(name: str, model: Model) -> Iterator[Diagnostic]:
             help = 'write `tokenizer = bytes`, or name one: `tokenizer = hub("...")`'
             yield _error(
                 "C005",
-                "no-tokenizer",
+                "tokenizer-for-model",
                 f"model `{name}` is made from scratch and has no tokenizer",
                 model.span,
                 help,
@@ -109,7 +109,7 @@ def _model(name: str, model: Model) -> Iterator[Diagnostic]:
         yield from _shape(model)
     elif isinstance(model.tokenizer, BytesTokenizer):
         message = "a byte tokenizer fits only a model made from scratch"
-        yield _error("C005", "no-tokenizer", message, model.span_of("tokenizer"))
+        yield _error("C005", "tokenizer-for-model", message, model.span_of("tokenizer"))
 
 
 def _shape(model: Model) -> Iterator[Diagnostic]:
@@ -139,11 +139,11 @@ def _dataset(name: str, dataset: Dataset) -> Iterator[Diagnostic]:
         for file in dataset.path:
             if not file.endswith(READABLE):
                 message = f"cannot read `{file}`: its name ends in none of {', '.join(READABLE)}"
-                yield _error("C007", "no-files", message, dataset.span_of("path"))
+                yield _error("C023", "unknown-file-type", message, dataset.span_of("path"))
         for key in ("config", "revision", "split"):
             if dataset.given(key):
                 message = f"`{key}` belongs to a dataset from the hub, and this one is local"
-                yield _error("C004", "revision-without-hub", message, dataset.span_of(key))
+                yield _error("C004", "hub-only-key", message, dataset.span_of(key))
 
 
 def _mixture(name: str, mixture: Mixture) -> Iterator[Diagnostic]:
@@ -258,7 +258,9 @@ def _dpo(method: Dpo) -> Iterator[Diagnostic]:
         yield _error("C015", "dpo-weights", message, method.span_of("weights"))
     if "exo_pair" in method.loss and method.label_smoothing == 0:
         message = "exo_pair needs label smoothing above 0"
-        yield _error("C015", "dpo-weights", message, method.span_of("loss"), "add `label_smoothing = 1%`")
+        yield _error(
+            "C025", "exo-without-smoothing", message, method.span_of("loss"), "add `label_smoothing = 1%`"
+        )
 
 
 def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:

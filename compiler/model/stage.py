@@ -93,7 +93,9 @@ class Stage(Noun):
     adapter: Adapter = Field(
         default=Full.unwritten(), description="Whether all weights are trained, or a few new ones."
     )
-    packing: Packing = Field(default=NoPacking.unwritten(), description="How conversations are put into rows.")
+    packing: Packing = Field(
+        default=NoPacking.unwritten(), description="How conversations are put into rows."
+    )
     overlong: Annotated[Literal["error", "drop", "truncate"], choice("error", "drop", "truncate")] = Field(
         default="error",
         description="What happens to rows longer than the packing's `length`; counted in the report.",
@@ -110,7 +112,9 @@ class Stage(Noun):
     length: Length = Field(
         default=Quantity(1, "epoch"), description="How long it trains: epochs, steps or tokens."
     )
-    optim: Optimizer = Field(default=Adamw.unwritten(), description="The optimiser, with its peak learning rate.")
+    optim: Optimizer = Field(
+        default=Adamw.unwritten(), description="The optimiser, with its peak learning rate."
+    )
     schedule: Schedule = Field(default=Cosine.unwritten(), description="How the learning rate moves.")
     precision: Annotated[
         Literal["bf16", "bf16_pure", "fp16", "fp32"], choice("bf16", "bf16_pure", "fp16", "fp32")
@@ -118,7 +122,9 @@ class Stage(Noun):
         default="bf16",
         description="`bf16` keeps fp32 master weights; `bf16_pure` does not, and loses small updates.",
     )
-    parallel: Parallel = Field(default=AutoParallel.unwritten(), description="How the devices share the work.")
+    parallel: Parallel = Field(
+        default=AutoParallel.unwritten(), description="How the devices share the work."
+    )
     kernels: Annotated[Literal["auto", "liger", "none"], choice("auto", "liger", "none")] = Field(
         default="auto",
         description="Fused kernels; `auto` takes Liger's where they are installed and there is a GPU.",
@@ -131,10 +137,10 @@ class Stage(Noun):
         default=10, description="How often the loss is written down.", examples=["1step"]
     )
     evaluate_every: Interval | None = Field(
-        default=None, description="How often the validation loss is measured."
+        default=None, description="How often the validation loss is measured; 20% unless given."
     )
     save_every: Interval | None = Field(
-        default=None, description="How often a checkpoint to resume from is kept."
+        default=None, description="How often a checkpoint to resume from is kept; 20% unless given."
     )
     on: ToCluster | None = Field(
         default=None,

@@ -39,7 +39,7 @@ CODES = {
     "out-of-range": "V004",
     "unknown-word": "V005",
     "unknown-variant": "V006",
-    "duplicate-key": "V009",
+    "duplicate-argument": "V009",
     "unnamed-argument": "V013",
 }
 

@@ -96,7 +96,7 @@ def arguments(call: tree.Call, variant: type[Variant]) -> VariantArgs:
         else:
             key, key_span = argument.name.text, argument.name.span
         if key in values and spans[key].source is key_span.source:
-            raise wrong(f"`{key}` is given twice in `{variant.word}`", key_span, name="duplicate-key")
+            raise wrong(f"`{key}` is given twice in `{variant.word}`", key_span, name="duplicate-argument")
         keys[key], values[key], spans[key] = key_span, argument.value, argument.value.span
     made = VariantArgs(Origin(call.span, keys, spans), f"`{variant.word}`", values)
     made.word = variant.word

@@ -122,7 +122,14 @@ def _merge_file(file: tree.File, sections: list[Section], found: list[Diagnostic
         if isinstance(item, tree.Drop):
             _drop(item, sections, found)
         elif isinstance(item, tree.Compare):
-            found.append(error("R006", "misplaced", "a comparison stands in `expect` or `where`", item.span))
+            found.append(
+                error(
+                    "R006",
+                    "misplaced-comparison",
+                    "a comparison stands in `expect` or `where`",
+                    item.span,
+                )
+            )
         elif isinstance(item, tree.Block):
             if not _known(item, found):
                 continue

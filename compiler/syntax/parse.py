@@ -319,7 +319,7 @@ class _Reader:
         number = builder.value(_Leaf("number", tree.children[1:]))
         if self.started:
             message = "the edition stands once, at the start of the file"
-            builder.found.append(error("S028", "misplaced", message, span, "move it to the first line"))
+            builder.found.append(error("S028", "misplaced-keyword", message, span, "move it to the first line"))
         elif isinstance(number, Number) and builder.whole:
             self.edition = number
 
@@ -332,7 +332,7 @@ class _Reader:
             builder.found.append(error("S029", "second-parent", message, span, help, labels=labels))
         elif self.stack or self.items:
             message, help = "`extends` stands before everything else", "move it up, below the edition"
-            builder.found.append(error("S028", "misplaced", message, span, help))
+            builder.found.append(error("S028", "misplaced-keyword", message, span, help))
         elif isinstance(text, Text):
             self.extends = text
 
