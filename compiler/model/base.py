@@ -52,7 +52,7 @@ class Args(dict[str, Any]):
 class Noun(BaseModel):
     """A block of a recipe, or a typed constructor in it. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     _origin: Origin | None = PrivateAttr(default=None)
 
@@ -132,3 +132,8 @@ class Variant(Noun):
 
     word: ClassVar[str]
     positional: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def unwritten(cls) -> Self:
+        """With all fields at their defaults. Made without validation, whose schema start-up would have to build."""
+        return cls.model_construct()
