@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from smolc.compiler.diagnostics import Source
-from smolc.compiler.format.comments import Comments, attach, is_lint, spoken_line
+from smolc.compiler.format.comments import Comments, attach, spoken_lines
 from smolc.compiler.format.layout import print_file
 from smolc.compiler.format.value import written
 from smolc.compiler.syntax import parse
@@ -52,18 +52,19 @@ def same(a: Any, b: Any) -> bool:
 
 
 def _lint_comments_cover(before: File, after: File) -> bool:
-    if not any(map(is_lint, before.comments)):
-        return True
-    old, new = _spoken_of(before), _spoken_of(after)
-    return len(old) == len(new) and all(map(frozenset.issubset, old, new))
+    old = _spoken_of(before)
+    return not old or all(map(frozenset.issubset, old, _spoken_of(after)))
 
 
 def _spoken_of(file: File) -> list[frozenset[int]]:
     """For each `# lint:` comment, the numbers of the tokens (separators do not count) on the line it speaks of."""
+    spoken = spoken_lines(file)
+    if not spoken:
+        return []
     lines: dict[int, set[int]] = {}
     tokens = [t for t in lex(file.source)[0] if t.type not in _SEPARATORS]
     for number, token in enumerate(tokens):
         first, last = (file.source.position(offset)[0] for offset in (token.start, token.end))
         for line in {first, last}:
             lines.setdefault(line, set()).add(number)
-    return [frozenset(lines.get(spoken_line(c), ())) for c in file.comments if is_lint(c)]
+    return [frozenset(lines.get(line, ())) for line in spoken]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from smolc.compiler.diagnostics import Source
 from smolc.compiler.syntax.tree import (
     Argument,
     Assign,
@@ -77,27 +76,21 @@ def items_of(value: Call | List) -> tuple[Argument, ...] | tuple[Value, ...]:
     return value.items if isinstance(value, List) else value.arguments
 
 
-def spoken_lines(comments: tuple[Comment, ...]) -> frozenset[int]:
-    """Lines that a `# lint:` comment speaks of: its own or, where it stands alone, the next with something on it."""
-    return frozenset(spoken_line(c) for c in comments if is_lint(c))
-
-
-def is_lint(comment: Comment) -> bool:
-    return _LINT.match(comment.text) is not None
-
-
-def spoken_line(comment: Comment) -> int:
-    source, line = comment.span.source, comment.span.line
-    return _next_line(source, line) if comment.own_line else line
-
-
-def _next_line(source: Source, line: int) -> int:
-    last = source.text.count("\n") + 1
-    for number in range(line + 1, last + 1):
-        text = source.line(number).strip()
-        if text and not text.startswith("#"):
-            return number
-    return line
+def spoken_lines(file: File) -> list[int]:
+    """For each `# lint:` comment the line it speaks of: its own or, where it stands alone, the next with more on it."""
+    found = [comment for comment in file.comments if _LINT.match(comment.text)]
+    if not found:
+        return []
+    lines = file.source.text.split("\n")
+    following = list(range(1, len(lines) + 1))
+    for number in range(len(lines) - 1, 0, -1):
+        text = lines[number].strip()
+        following[number - 1] = number + 1 if text and text[0] != "#" else following[number]
+    spoken = []
+    for comment in found:
+        line = comment.span.line
+        spoken.append(following[line - 1] if comment.own_line else line)
+    return spoken
 
 
 class _Attacher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from smolc.compiler.diagnostics import Source, Span
 from smolc.compiler.format.comments import (
@@ -13,12 +13,12 @@ from smolc.compiler.format.comments import (
     brace,
     bracket,
     items_of,
-    spoken_lines,
     top,
 )
-from smolc.compiler.format.lines import INDENT, WIDTH, Lines, columns
-from smolc.compiler.format.value import flat, flat_sum, written
-from smolc.compiler.syntax.lex import lex
+from smolc.compiler.format.lines import WIDTH, Lines, columns
+from smolc.compiler.format.shape import Shape, brackets, flat_item, head, path
+from smolc.compiler.format.value import flat, written
+from smolc.compiler.syntax.lex import Token, lex
 from smolc.compiler.syntax.tree import (
     Argument,
     Assign,
@@ -26,7 +26,6 @@ from smolc.compiler.syntax.tree import (
     Call,
     Comment,
     Compare,
-    Drop,
     File,
     Item,
     List,
@@ -45,16 +44,13 @@ def print_file(file: File, comments: Comments | None = None) -> str:
 
 
 class _Printer:
-    """`pinned` are the lines that `# lint:` comments speak of: what is on one stays together, and nothing joins it."""
-
     def __init__(self, file: File, comments: Comments) -> None:
         self.file = file
         self.source = file.source
         self.text = file.source.text
         self.comments = comments
-        self.pinned = spoken_lines(file.comments)
+        self.shape = Shape(file, comments)
         self.out = Lines()
-        self.broken: dict[int, bool] = {}
 
     def run(self) -> str:
         self._statements(self.file, top(self.file), 0, 0)
@@ -83,7 +79,9 @@ class _Printer:
 
     def _stands_apart(self, previous: Statement, item: Statement) -> bool:
         """At the top, a block of several lines has an empty line around it."""
-        return any(isinstance(node, Block) and not self._is_one_line(node, 0) for node in (previous, item))
+        return any(
+            isinstance(node, Block) and not self.shape.is_one_line(node, 0) for node in (previous, item)
+        )
 
     def _statement(self, item: Statement, depth: int) -> None:
         match item:
@@ -94,24 +92,24 @@ class _Printer:
             case Block():
                 self._block(item, depth)
             case Assign():
-                self.out.key(_path(item))
+                self.out.key(path(item))
                 self.out.add("= ")
                 self._value(item.value, depth, 0)
             case Compare():
-                self.out.key(_path(item))
+                self.out.key(path(item))
                 self.out.add(f"{item.operator} ")
                 for number, (sign, value) in enumerate(item.right):
                     if number:
                         self.out.add(" + " if sign > 0 else " - ")
                     self._value(value, depth, 0)
             case _:
-                self.out.add(_flat_item(item))
+                self.out.add(flat_item(item))
 
     def _block(self, block: Block, depth: int) -> None:
-        if self._is_one_line(block, depth):
-            self.out.add(_flat_item(block))
+        if self.shape.is_one_line(block, depth):
+            self.out.add(flat_item(block))
             return
-        self.out.add(f"{_head(block)} {{")
+        self.out.add(f"{head(block)} {{")
         self._statements(block, block.items, brace(block) + 1, depth + 1)
         assert block.close is not None
         if self._ends_before(block, block.items[-1:], block.close.start):
@@ -119,16 +117,6 @@ class _Printer:
         else:
             self.out.new(depth)
             self.out.add("}")
-
-    def _is_one_line(self, block: Block, depth: int) -> bool:
-        """Whether a block stays on the line that it was written on; one of nothing always takes one line."""
-        if "\n" in block.span.text:
-            return not block.items and not self._has_comments(block)
-        if self._is_pinned(block.span):
-            return True
-        if any(self._is_broken(value) for value in _values(block)):
-            return False
-        return len(INDENT) * depth + columns(_flat_item(block)) <= WIDTH
 
     # --- values
 
@@ -166,11 +154,9 @@ class _Printer:
         """An argument or an item of a list."""
         value = item.value if isinstance(item, Argument) else item
         if id(item) in self.comments.within:
-            is_open = isinstance(value, (Call, List))
-            self._words(
-                Span(self.source, item.span.start, bracket(value) + 1 if is_open else item.span.end), depth
-            )
-            if is_open:
+            end = bracket(value) + 1 if isinstance(value, (Call, List)) else item.span.end
+            self._words(Span(self.source, item.span.start, end), depth)
+            if isinstance(value, (Call, List)):
                 self._value(value, depth + 1, 1, begun=True)
             return
         if isinstance(item, Argument) and item.name is not None:
@@ -181,53 +167,24 @@ class _Printer:
     def _words(self, words: Span, depth: int) -> None:
         """What has comments between its words, as it stands; the lines after the first are indented."""
         tokens, comments = lex(Source(self.source.name, words.text))
-        pieces = [*((t.start, t, None) for t in tokens if t.type != "NEWLINE")]
-        pieces += [(c.span.start, c.text, c) for c in comments]
-        for _, text, comment in sorted(pieces, key=lambda piece: piece[0]):
+        pieces: list[tuple[int, Token | Comment]] = [(t.start, t) for t in tokens if t.type != "NEWLINE"]
+        pieces += [(c.span.start, c) for c in comments]
+        for _, piece in sorted(pieces, key=lambda p: p[0]):
             line = self.out.last
-            if line.comment or (comment is not None and comment.own_line and line.text):
+            if line.comment or (isinstance(piece, Comment) and piece.own_line and line.text):
                 self.out.new(depth + 1)
-            if comment is not None:
-                self.out.comment(text)
+            if isinstance(piece, Comment):
+                self.out.comment(piece.text)
             else:
-                self.out.add(_spaced(text, self.out.last.text))
+                self.out.add(_spaced(piece, self.out.last.text))
 
     def _is_flat(self, value: Call | List, one_line: str, room: int) -> bool:
-        if self._is_broken(value):
+        if self.shape.is_broken(value):
             return False
-        if not items_of(value) or ("\n" not in value.span.text and self._is_pinned(value.span)):
+        inner = brackets(value)
+        if not items_of(value) or ("\n" not in inner.text and self.shape.is_pinned(inner)):
             return True
         return self.out.column + columns(one_line) + room <= WIDTH
-
-    def _is_broken(self, value: Value) -> bool:
-        """Whether a value takes several lines however short it is."""
-        if not isinstance(value, (Call, List)):
-            return False
-        found = self.broken.get(id(value))
-        if found is None:
-            found = self.broken[id(value)] = self._must_break(value)
-        return found
-
-    def _must_break(self, value: Call | List) -> bool:
-        if self._has_comments(value):
-            return True
-        if self._is_pinned(value.span):
-            return "\n" in value.span.text
-        items = items_of(value)
-        if not items:
-            return False
-        inner = [item.value if isinstance(item, Argument) else item for item in items]
-        if any(self._is_broken(v) or (isinstance(v, Text) and "\n" in v.span.text) for v in inner):
-            return True
-        # A comma behind the last item says that the items are to stand one below the other.
-        return "," in self.text[items[-1].span.end : value.span.end - 1]
-
-    def _has_comments(self, owner: Block | Call | List) -> bool:
-        known = self.comments
-        if id(owner) in known.opener or id(owner) in known.inside:
-            return True
-        items = owner.items if isinstance(owner, Block) else items_of(owner)
-        return any(id(i) in where for where in (known.above, known.within, known.beside) for i in items)
 
     # --- what stands around an item
 
@@ -277,10 +234,10 @@ class _Printer:
     def _stays(self, before: int, start: int) -> bool:
         """Whether what begins at `start` is kept on the line of what ended at `before`."""
         return (
-            bool(self.pinned)
+            bool(self.shape.pinned)
             and "\n" not in self.text[before:start]
             and not self.out.last.comment
-            and self.source.position(start)[0] in self.pinned
+            and self.source.position(start)[0] in self.shape.pinned
         )
 
     def _ends_before(self, owner: Block | Call | List, last: Sequence[Node], close: int) -> bool:
@@ -288,12 +245,6 @@ class _Printer:
         if not last or id(owner) in self.comments.inside or id(last[0]) in self.comments.beside:
             return False
         return self._stays(_span(last[0]).end, close)
-
-    def _is_pinned(self, span: Span) -> bool:
-        if not self.pinned:
-            return False
-        lines = range(span.line, self.source.position(span.end)[0] + 1)
-        return not self.pinned.isdisjoint(lines)
 
 
 def _span(node: Node) -> Span:
@@ -304,36 +255,3 @@ def _span(node: Node) -> Span:
 def _spaced(word: str, before: str) -> str:
     """A word of an argument with the space before it."""
     return f" {word}" if before and (word == "=" or before.endswith("=")) else word
-
-
-def _path(item: Assign | Compare) -> str:
-    path = item.path if isinstance(item, Assign) else item.left
-    return ".".join(map(written, path.parts))
-
-
-def _head(block: Block) -> str:
-    return " ".join(written(name) for name in (block.kind, block.label) if name is not None)
-
-
-def _flat_item(item: Item) -> str:
-    match item:
-        case Assign():
-            return f"{_path(item)} = {flat(item.value, written)}"
-        case Compare():
-            return f"{_path(item)} {item.operator} {flat_sum(item, written)}"
-        case Drop():
-            return f"drop {written(item.kind)} {written(item.label)}"
-        case Block():
-            inner = "; ".join(map(_flat_item, item.items))
-            return f"{_head(item)} {{ {inner} }}" if inner else f"{_head(item)} {{}}"
-
-
-def _values(block: Block) -> Iterator[Value]:
-    for item in block.items:
-        match item:
-            case Assign():
-                yield item.value
-            case Compare():
-                yield from (value for _, value in item.right)
-            case Block():
-                yield from _values(item)
