@@ -7,17 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 from smolc.compiler.diagnostics import Source, Span
+from smolc.compiler.format.value import quote
 from smolc.compiler.model.base import Noun, Variant
 from smolc.compiler.model.build import NOUNS
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
-from smolc.compiler.model.start import Llama, Template
+from smolc.compiler.model.start import Model, Template
 from smolc.compiler.plan import defaults, templates
 from smolc.compiler.plan.train import EVALUATE_EVERY, SAVE_EVERY
+from smolc.compiler.reference.readers import readers
+from smolc.compiler.reference.written import written
 from smolc.compiler.resolve import Field, Resolved, Section
 from smolc.compiler.show.origin import DEFAULT
-from smolc.compiler.show.spell import spell
 from smolc.compiler.syntax import tree
 from smolc.compiler.syntax.parse import parse_value
 
@@ -31,24 +33,38 @@ def with_defaults(resolved: Resolved, recipe: Recipe) -> Resolved:
 
 
 def decided(noun: Noun, recipe: Recipe) -> dict[str, Any]:
-    """Values that a noun leaves open (None) and the plan decides."""
+    """What the plan decides where a noun leaves it open, as a recipe would write it; by key, and by argument below that."""
     if isinstance(noun, Stage):
         template = None if isinstance(noun.method, Cpt) else templates.template_of(noun, recipe)
         mixture = recipe.mixtures.get(noun.data.name)
+        measured = mixture is not None and mixture.holdout is not None
+        reference = str(noun.init) if isinstance(noun.method, (Dpo, Kto)) else None
         return {
-            "batch": defaults.batch(noun),
+            "batch": written(defaults.batch(noun), ()),
             "template": template,
-            "evaluate_every": EVALUATE_EVERY if mixture is not None and mixture.holdout else None,
-            "save_every": SAVE_EVERY,
-            "optim": {"lr": defaults.learning_rate(noun)},
-            "method": {"reference": noun.init if isinstance(noun.method, (Dpo, Kto)) else None},
+            "evaluate_every": written(EVALUATE_EVERY, ()) if measured else None,
+            "save_every": written(SAVE_EVERY, ()),
+            "optim": {"lr": written(defaults.learning_rate(noun), ())},
+            "method": {"reference": reference},
         }
-    if isinstance(noun, Template):
-        return {"end_of_turn": defaults.END_OF_TURN.get(noun.builtin or "")}
-    scratch = getattr(noun, "scratch", None)
-    if isinstance(scratch, Llama):
-        return {"scratch": {"kv_heads": scratch.heads, "intermediate": 4 * scratch.hidden}}
+    if isinstance(noun, Template) and noun.builtin is not None:
+        return {"end_of_turn": quote(defaults.END_OF_TURN[noun.builtin])}
+    if isinstance(noun, Model) and noun.scratch is not None:
+        shape = noun.scratch
+        return {"scratch": {"kv_heads": str(shape.heads), "intermediate": str(4 * shape.hidden)}}
     return {}
+
+
+def _agreed(noun: Noun, label: str, recipe: Recipe) -> dict[str, Any]:
+    """What is decided in the same way for all runs of a grid: where it differs, no single value can stand there."""
+    first, *others = [decided(one, recipe) for one in _runs(noun, label, recipe)]
+    return {key: value for key, value in first.items() if all(o.get(key) == value for o in others)}
+
+
+def _runs(noun: Noun, label: str, recipe: Recipe) -> list[Noun]:
+    if not isinstance(noun, Stage):
+        return [noun]
+    return [noun, *(run.stage for run in recipe.runs[label])]
 
 
 def _section(section: Section, recipe: Recipe) -> Section:
@@ -59,7 +75,7 @@ def _section(section: Section, recipe: Recipe) -> Section:
     if kind == "mixture":
         return _mixture(section, noun)
     left_out = ("split",) if kind == "dataset" and noun.path is not None else ()
-    made = _filled(section, noun, decided(noun, recipe), left_out)
+    made = _filled(section, noun, _agreed(noun, label, recipe), left_out)
     made.sections = [_nested(nested, noun) for nested in made.sections]
     return made
 
@@ -100,9 +116,9 @@ def _filled(
             word = tree.Ref(_path(value.word), _path(value.word).span)
             made.fields[key] = Field(_path(key), _with_arguments(word, value, more or {}))
         else:
-            value = more if value is None else value
-            if value is not None and value != "" and not (isinstance(value, (tuple, dict)) and not value):
-                made.fields[key] = Field(_path(key), _read(spell(value, info)))
+            text = more if value is None else written(value, readers(info))
+            if text is not None and text != '""':
+                made.fields[key] = Field(_path(key), _read(text))
     return made
 
 
@@ -116,16 +132,12 @@ def _with_arguments(value: tree.Value, variant: Variant, decided: Mapping[str, A
         value = replace(value, name=_path(variant.word).parts[0])
     more = []
     for key, info in type(variant).model_fields.items():
-        one = getattr(variant, key)
-        one = decided.get(key) if one is None else one
-        if (
-            one is None
-            or one == ""
-            or (key in variant.model_fields_set and getattr(variant, key) is not None)
-        ):
-            continue
-        said = _read(spell(one, info))
-        more.append(tree.Argument(_path(key).parts[0], said, said.span))
+        if not variant.given(key):
+            one = getattr(variant, key)
+            text = decided.get(key) if one is None else written(one, readers(info))
+            if text is not None and text != '""':
+                said = _read(text)
+                more.append(tree.Argument(_path(key).parts[0], said, said.span))
     if not more and not value.arguments:
         return tree.Ref(tree.Path((value.name,), value.name.span), value.span)
     return replace(value, arguments=(*value.arguments, *more))
