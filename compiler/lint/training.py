@@ -1,0 +1,113 @@
+"""What rules about training ask: each run beside the job it became, its GPU, and how long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from smolc.compiler.diagnostics import Edit, Span
+from smolc.compiler.lint.context import Context, first
+from smolc.compiler.lint.rule import Finding
+from smolc.compiler.model.base import Noun
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.start import Model
+from smolc.compiler.plan.cluster import GPUS
+from smolc.compiler.plan.templates import model_of
+from smolc.compiler.plan.types import Cluster
+
+HERE = "local"
+"""The plan's cluster where neither the recipe nor `--on` names one: nothing is known of its devices."""
+
+BEFORE_AMPERE = frozenset({"t4", "v100", "p100", "rtx2080", "rtx2080ti"})
+"""GPUs without bf16 and without FlashAttention 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One run of a stage as it is planned. body: its job.yaml. model: the start model that it goes back to."""
+
+    name: str
+    stage: Stage
+    body: dict[str, Any]
+    model: Model
+    cluster: Cluster
+
+    @property
+    def on_gpus(self) -> bool:
+        """Whether it is known to run on GPUs, and with how much memory."""
+        return self.cluster.device == "cuda"
+
+
+def trainings(context: Context) -> Iterator[Training]:
+    """Every planned training run; none where there is no plan."""
+    if context.plan is None:
+        return
+    recipe = context.recipe
+    places = dict.fromkeys(recipe.runs, 0)
+    for job in context.plan.jobs:
+        if job.kind != "train" or job.stage not in places:
+            continue
+        run = recipe.runs[job.stage][places[job.stage]]
+        places[job.stage] += 1
+        model = recipe.models[model_of(run.stage, recipe)]
+        yield Training(job.stage, run.stage, job.body, model, job.cluster)
+
+
+def gpu_of(cluster: Cluster, recipe: Recipe) -> str | None:
+    """The GPU's name as in `GPUS`, or as the recipe's cluster has it; None for CPUs and where nobody says."""
+    if cluster.device != "cuda":
+        return None
+    declared = recipe.clusters.get(cluster.name)
+    if declared is not None:
+        return declared.gpu.lower()
+    kind = cluster.name
+    while kind not in GPUS and "x" in kind:  # 2x8xrtx4090
+        kind = kind.partition("x")[2]
+    return kind
+
+
+def place_of_gpu(cluster: Cluster, recipe: Recipe) -> Span | None:
+    """Where the recipe names the GPU; None for `--on 8xh100`."""
+    declared = recipe.clusters.get(cluster.name)
+    return declared.span_of("gpu") if declared is not None else None
+
+
+def place(stage: Stage, key: str) -> Span | None:
+    """Where a value of the stage stands, or else the stage."""
+    return first(stage.span_of(key), stage.span)
+
+
+def steps_of(stage: Stage) -> int | None:
+    """Optimiser steps, where the recipe counts in them."""
+    return int(stage.length.value) if stage.length.unit == "step" else None
+
+
+def once(found: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding a place: the runs of a grid share most of their values."""
+    seen: set[object] = set()
+    for finding in found:
+        key = finding.span or finding.message
+        if key not in seen:
+            seen.add(key)
+            yield finding
+
+
+def replace(noun: Noun, key: str, text: str) -> tuple[Edit, ...]:
+    """Another value for `key`, which changes the plan; nothing where the recipe does not write the value."""
+    span = noun.span_of(key)
+    return (Edit(span, text),) if span is not None and noun.given(key) else ()
+
+
+def without_line(span: Span | None) -> tuple[Edit, ...]:
+    """Takes out the line of a value that the plan does not use; nothing if anything else stands on it."""
+    if span is None:
+        return ()
+    text = span.source.text
+    start = text.rfind("\n", 0, span.start) + 1
+    end = text.find("\n", span.end)
+    end = len(text) if end < 0 else end + 1
+    key = text[start : span.start].strip().removesuffix("=").rstrip()
+    alone = key.isidentifier() and not text[span.end : end].strip()
+    return (Edit(Span(span.source, start, end), "", safe=True),) if alone else ()
