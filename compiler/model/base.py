@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import (
@@ -49,6 +50,11 @@ class Args(dict[str, Any]):
         self.what = what
 
 
+@cache
+def _required(noun: type[Noun]) -> tuple[str, ...]:
+    return tuple(key for key, field in noun.model_fields.items() if field.is_required())
+
+
 class Noun(BaseModel):
     """A block of a recipe, or a typed constructor in it. Unknown keys are errors."""
 
@@ -64,16 +70,15 @@ class Noun(BaseModel):
             return handler(data)
         assert isinstance(info.context, Reading)
         found = info.context.found
-        for key in [k for k in data if k not in cls.model_fields]:
+        fields = cls.model_fields
+        for key in [k for k in data if k not in fields]:
             found.append(cls._unknown(data, key))
             del data[key]
         found.extend(
-            _missing(data, key, field.description)
-            for key, field in cls.model_fields.items()
-            if field.is_required() and key not in data
+            _missing(data, key, fields[key].description) for key in _required(cls) if key not in data
         )
         made = handler(data)
-        made._origin = data.origin
+        made.__pydantic_private__ = {"_origin": data.origin}  # as pydantic does it, without its detours
         return made
 
     @classmethod
@@ -93,13 +98,18 @@ class Noun(BaseModel):
 
     def span_of(self, key: str) -> Span | None:
         """Where the value of `key` was written; if it was not, where the whole was."""
-        if self._origin is None:
-            return None
-        return self._origin.values.get(key, self._origin.span)
+        origin = self._where()
+        return origin.values.get(key, origin.span) if origin else None
 
     @property
     def span(self) -> Span | None:
-        return self._origin.span if self._origin else None
+        origin = self._where()
+        return origin.span if origin else None
+
+    def _where(self) -> Origin | None:
+        """`_origin`, without the detour of pydantic's private attributes: rules ask for it thousands of times."""
+        private = self.__pydantic_private__
+        return private["_origin"] if private else None
 
     def given(self, key: str) -> bool:
         """Whether the recipe says `key`, rather than leaving it at its default."""

@@ -24,4 +24,8 @@ def relative(resolved: Resolved, written: str, span: Span | None) -> str:
     """The path as a plan says it: POSIX, relative to the recipe's folder; absolute only if it was written so."""
     if Path(written).is_absolute():
         return written
-    return Path(os.path.relpath(located(resolved, written, span), root_of(resolved))).as_posix()
+    root = root_of(resolved)
+    folder = resolved.folders.get(span.source.name, root) if span else root
+    if folder == root:
+        return Path(os.path.normpath(written)).as_posix()
+    return Path(os.path.relpath(folder / written, root)).as_posix()

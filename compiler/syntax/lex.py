@@ -47,23 +47,23 @@ def _lex_from(source: Source, begin: int, tokens: list[Token], comments: list[Co
     """Lexes from `begin`; returns where it stopped: at the end, or where an unclosed text block was cut."""
     text = source.text
     for match in _pattern().finditer(text, begin):
-        kind = match.lastgroup or "OTHER"
-        if kind == "IGNORED":
-            continue
-        start, end = match.span()
+        kind = match.lastgroup
+        if kind is None:
+            continue  # blanks before the end
+        start, end = match.span(kind)
         if kind == "COMMENT":
-            comment = match[0].rstrip()
+            comment = text[start:end].rstrip()
             own_line = not tokens or tokens[-1].type == "NEWLINE"
             comments.append(Comment(comment, Span(source, start, start + len(comment)), own_line))
-        elif kind == "TRIPLE" and end == len(text) and _CLOSED.fullmatch(match[0]) is None:
+        elif kind == "TRIPLE" and end == len(text) and _CLOSED.fullmatch(text, start) is None:
             found = _AFTER_TEXT.search(text, start) if may_cut else None
             end = found.start() if found else end
             tokens.append(_unclosed("BAD_STRING", text[start:end], start))
             return end
         elif kind in ("BAD_STRING", "BAD_QUOTES"):
-            tokens.append(_unclosed(kind, match[0], start))
+            tokens.append(_unclosed(kind, text[start:end], start))
         else:
-            tokens.append(Token(kind, match[0], start, end))
+            tokens.append(Token(kind, text[start:end], start, end))
     return len(text)
 
 
@@ -76,8 +76,7 @@ def _unclosed(kind: str, text: str, start: int) -> Token:
 def _pattern() -> re.Pattern[str]:
     """The grammar's terminals in Lark's order, as one expression: Lark's own lexer takes twice the time."""
     ignored = set(parser().lexer_conf.ignore)
-    parts = (
-        f"(?P<{'IGNORED' if t.name in ignored else t.name}>{t.pattern.to_regexp()})"
-        for t in parser().parser.lexer.terminals
-    )
-    return re.compile("|".join(parts))
+    terminals = parser().parser.lexer.terminals
+    blanks = "|".join(t.pattern.to_regexp() for t in terminals if t.name in ignored)
+    parts = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals if t.name not in ignored)
+    return re.compile(rf"(?:{blanks})*(?:{parts}|\Z)")

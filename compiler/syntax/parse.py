@@ -316,16 +316,18 @@ class _Reader:
 
     def _edition(self, builder: Builder, tree: Any) -> None:
         span = builder.span(tree.children[0]).to(builder.span(tree.children[1]))
-        number = builder.value(_Leaf("number", tree.children[1:]))
+        number = builder.value(statement.Node("number", tree.children[1:]))
         if self.started:
             message = "the edition stands once, at the start of the file"
-            builder.found.append(error("S028", "misplaced-keyword", message, span, "move it to the first line"))
+            builder.found.append(
+                error("S028", "misplaced-keyword", message, span, "move it to the first line")
+            )
         elif isinstance(number, Number) and builder.whole:
             self.edition = number
 
     def _extends(self, builder: Builder, tree: Any) -> None:
         span = builder.span(tree.children[0]).to(builder.span(tree.children[1]))
-        text = builder.value(_Leaf("string", tree.children[1:]))
+        text = builder.value(statement.Node("string", tree.children[1:]))
         if self.extends is not None:
             message, help = "a recipe has one parent", "take one of the two out"
             labels = (Label(self.extends.span, "the first is here"),)
@@ -342,14 +344,6 @@ class _Reader:
 
     def _head_span(self, tokens: list[Token]) -> Span:
         return Span(self.source, tokens[0].start, tokens[-1].end)
-
-
-@dataclass(frozen=True)
-class _Leaf:
-    """A value's tree, made by hand."""
-
-    data: str
-    children: list[Token]
 
 
 _KEYWORDS = {"smolc": "SMOLC", "extends": "EXTENDS", "drop": "DROP"}

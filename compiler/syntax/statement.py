@@ -55,7 +55,51 @@ class _Failure:
 
 
 def _attempt(tokens: list[Token], start: str) -> Any:
-    """Lark's tree, or where it went wrong."""
+    """The statement's tree, or where it went wrong.
+
+    A tree depends on the types of its tokens only, and most statements look like one before: Lark reads each shape once.
+    """
+    if len(tokens) > _LONGEST_SHAPE:
+        return _by_lark(tokens, start)
+    key = (start, *[token.type for token in tokens])
+    shape = _SHAPES.get(key)
+    if shape is None:
+        tree = _by_lark(tokens, start)
+        if isinstance(tree, _Failure):
+            return tree
+        if len(_SHAPES) >= _MOST_SHAPES:
+            _SHAPES.clear()
+        shape = _SHAPES[key] = _shape_of(tree, {id(token): at for at, token in enumerate(tokens)})
+    return _filled(shape, tokens)
+
+
+@dataclass(slots=True)
+class Node:
+    """What a tree of Lark holds: the rule's name, and nodes and tokens."""
+
+    data: str
+    children: list[Any]
+
+
+_Shape = tuple[str, tuple[Any, ...]]
+_SHAPES: dict[tuple[str, ...], _Shape] = {}
+_MOST_SHAPES = 4096
+_LONGEST_SHAPE = 64
+
+
+def _shape_of(tree: Any, places: dict[int, int]) -> _Shape:
+    """A tree with its tokens' places instead of the tokens."""
+    children = tuple(
+        places[id(child)] if isinstance(child, Token) else _shape_of(child, places) for child in tree.children
+    )
+    return str(tree.data), children
+
+
+def _filled(shape: _Shape, tokens: list[Token]) -> Node:
+    return Node(shape[0], [tokens[one] if one.__class__ is int else _filled(one, tokens) for one in shape[1]])
+
+
+def _by_lark(tokens: list[Token], start: str) -> Any:
     from lark.exceptions import UnexpectedToken
 
     reader: Any = parser().parse_interactive(start=start)
