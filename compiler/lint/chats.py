@@ -14,6 +14,10 @@ from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Template
 from smolc.compiler.plan.templates import model_of, template_of
 
+OPEN = "<think>"
+TAGS = 'tags("<think>", "</think>")'
+"""How reasoning is written by nearly every template that has it, and how a recipe says so."""
+
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 
 
@@ -63,3 +67,13 @@ def declared_for(stage: Stage, recipe: Recipe) -> Template | None:
 def bare(text: str) -> str:
     """A template's text without its comments."""
     return _COMMENT.sub("", text)
+
+
+def chatting_before(stage: Stage, recipe: Recipe) -> str | None:
+    """The nearest earlier stage that trained on conversations."""
+    while stage.init.name in recipe.stages:
+        name = stage.init.name
+        stage = recipe.stages[name]
+        if not isinstance(stage.method, Cpt):
+            return name
+    return None
