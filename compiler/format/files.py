@@ -21,7 +21,8 @@ def recipes_in(folder: str) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            path = name if root == "." else os.path.join(root, name)  # noqa: PTH118  as the user wrote it
+            path = os.path.join(root, name)  # noqa: PTH118  a Path would drop what the user wrote
+            path = path.removeprefix("./") if folder == "." else path
             if name.endswith(SUFFIX) and Path(path).is_file():
                 yield path
 
