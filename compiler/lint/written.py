@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Source, Span
 from smolc.compiler.lint.context import Context
-from smolc.compiler.model.start import PathTokenizer
+from smolc.compiler.model.start import HubTokenizer, PathTokenizer
 from smolc.compiler.syntax import tree
 
 
@@ -45,3 +45,15 @@ def local_paths(context: Context) -> Iterator[tuple[str, str, Span | None]]:
         else:
             for path in dataset.path:
                 yield f"dataset `{name}`", path, dataset.span_of("path")
+
+
+def hub_ids(context: Context) -> Iterator[tuple[str, str, Span | None]]:
+    """Each hub id in the recipe: whose it is, as written, and where."""
+    for name, model in context.recipe.models.items():
+        if model.hub is not None:
+            yield f"model `{name}`", model.hub, model.span_of("hub")
+        if isinstance(model.tokenizer, HubTokenizer):
+            yield f"the tokenizer of model `{name}`", model.tokenizer.id, model.tokenizer.span_of("id")
+    for name, dataset in context.recipe.datasets.items():
+        if dataset.hub is not None:
+            yield f"dataset `{name}`", dataset.hub, dataset.span_of("hub")

@@ -61,7 +61,7 @@ def test_comment_above_a_block_does_not_speak_of_what_is_inside(review) -> None:
 
 def test_several_rules_in_one(review) -> None:
     text = """extends "dpo.recipe"
-model other { hub = "some/model"; trust_remote_code = true }  # lint: allow(X801, unpinned-revision) -- ours
+model other { hub = "some/model"; trust_remote_code = true }  # lint: allow(X801, remote-code-unpinned) -- ours
 """
     assert review(text) == []
 

@@ -10,9 +10,9 @@ by the eval's `decode` or a task's own `max_new`.
 Thinking that has not ended when the limit is reached leaves nothing to score: the answer is wrong, however good
 the thinking was, and longer thinking looks like a worse model. The Smol Training Playbook gives 32,768 tokens.
 Harness defaults are far below (1,280 in lm-eval's IFEval), and an unterminated chain of thought was scored as
-if it were the answer (lm-eval#3080).
+if it were the answer (lm-eval#3382).
 
-Source: Smol Training Playbook, post-training chapter (evals); lm-eval#3080.
+Source: Smol Training Playbook, post-training chapter (evals); lm-eval#3382.
 
 ## Wrong
 

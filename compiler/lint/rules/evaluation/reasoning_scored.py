@@ -7,11 +7,11 @@ Looks for evals with `strip = nothing` of a stage whose template has `thinking` 
 ## Why is this bad?
 
 Metrics then see the thinking as part of the answer: a draft that meets IFEval's constraints counts, a number
-in the thinking is taken for the result, and a forbidden word in it fails an answer that does not have it.
-Scores of thinking and other models are not comparable. It has happened in both big harnesses (lm-eval#3080,
-lighteval#869); the Smol Training Playbook strips the chain of thought from what is scored.
+in the thinking is taken for the result, and a forbidden word in it fails an answer that does not have it. With
+the thinking taken out, IFEval of a Qwen3-1.7B went from 28.4 to 58.8 in lm-eval (lm-eval#3240); lighteval
+scored it, too (lighteval#790, lighteval#869). The Smol Training Playbook strips the chain of thought.
 
-Source: Smol Training Playbook, post-training chapter (evals); lm-eval#3080, lighteval#869.
+Source: Smol Training Playbook, post-training chapter (evals); lm-eval#3240, lighteval#790, lighteval#869.
 
 ## Wrong
 

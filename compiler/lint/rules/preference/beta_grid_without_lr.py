@@ -44,7 +44,7 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.stages import REFERENCED
 
-RULE = Rule("P516", "beta-grid-without-lr", Severity.INFO)
+RULE = Rule("P514", "beta-grid-without-lr", Severity.INFO)
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 ## What it does
 
 Looks for models, tokenizers and datasets from the hub whose `revision` is not a full commit (40 hexadecimal
-digits). Where this machine has downloaded the repository before, the commit it got is offered.
+digits). Where this machine has downloaded the repository before, the commit it got is offered. Of models whose
+code is run, `remote-code-unpinned` speaks.
 
 ## Why is this bad?
 
@@ -48,6 +49,8 @@ RULE = Rule("R701", "unpinned-revision", Severity.WARNING)
 
 def check(context: Context) -> Iterator[Finding]:
     for name, model in context.recipe.models.items():
+        if model.trust_remote_code:
+            continue
         if model.hub is not None:
             span = model.span_of("revision") if model.revision else model.span_of("hub")
             yield from _pinned(f"model `{name}`", "models", model.hub, model.revision, span)

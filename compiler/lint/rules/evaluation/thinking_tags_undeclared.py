@@ -1,0 +1,71 @@
+"""Reasoning that no eval knows of
+
+## What it does
+
+Looks for evals that strip reasoning (the default) of a stage whose chat template writes `<think>` tags and has
+no `thinking = tags(...)` in its block, unless thinking is switched off.
+
+## Why is this bad?
+
+Which tags stand around a chain of thought is only known from the recipe. Without it nothing is stripped, and
+what the model thinks is scored as part of its answer: IFEval of a Qwen3-1.7B was 28.4 with its thinking and
+58.8 without (lm-eval#3240). The Smol Training Playbook strips the chain of thought from all that is scored.
+
+Source: Smol Training Playbook, post-training chapter (evals); lm-eval#3240.
+
+## Wrong
+
+```
+template chat { builtin = qwen3 }
+eval final { of = sft ; tasks = gsm_plus ; decode = sample }
+```
+
+## Right
+
+```
+template chat { builtin = qwen3; thinking = tags("<think>", "</think>") }
+eval final { of = sft ; tasks = gsm_plus ; decode = sample }
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smolc.compiler.diagnostics import Label, Severity
+from smolc.compiler.lint.context import Context
+from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.plan.templates import template_of
+
+RULE = Rule("E610", "thinking-tags-undeclared", Severity.WARNING)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    recipe, seen = context.recipe, set()
+    for name, evaluation in recipe.evals.items():
+        if evaluation.strip != "thinking":
+            continue
+        for link in evaluation.of:
+            used = template_of(recipe.stages[link.name], recipe) if link.name in recipe.stages else None
+            if used is None or used in seen:
+                continue
+            template = recipe.templates[used]
+            if (
+                template.thinking is not None
+                or template.enable_thinking is False
+                or not _writes(used, context)
+            ):
+                continue
+            seen.add(used)
+            yield Finding(
+                f"template `{used}` writes <think> tags and does not say so: eval `{name}` scores the reasoning",
+                template.span_of("builtin" if template.builtin else "file" if template.file else "text"),
+                labels=(Label(link.span, "scored with all that it thinks"),),
+                help='add `thinking = tags("<think>", "</think>")` to the template',
+            )
+
+
+def _writes(template: str, context: Context) -> bool:
+    """Whether the text of a template, as it goes into the plan, has an opening tag."""
+    texts = context.plan.templates if context.plan is not None else {}
+    return "<think>" in texts.get(f"templates/{template}.jinja", "")
