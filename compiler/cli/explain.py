@@ -1,51 +1,85 @@
-"""`smolc explain`: what a rule checks, why, and what to write instead."""
+"""`smolc explain`: what a rule checks, or what the compiler reports, why, and what to write instead."""
 
 from __future__ import annotations
 
-import re
 import sys
+from collections.abc import Iterable
 
 import click
 
-_CODE = re.compile(r"[A-Za-z][0-9]{3}")
-_OWN = "SRVLCFA"
-
 
 @click.command()
-@click.argument("rule", required=False, metavar="[NAME_OR_CODE]")
-def command(rule: str | None) -> None:
-    """What the rule NAME_OR_CODE checks, why, and what to write instead. Without one: all rules."""
+@click.argument("name", required=False, metavar="[NAME_OR_CODE]")
+@click.option("--all", "everything", is_flag=True, help="List the compiler's own codes, too.")
+def command(name: str | None, everything: bool) -> None:
+    """What NAME_OR_CODE is about, why, wrong and right: a lint rule, or a code of the compiler's own.
+
+    Without one: all rules.
+    """
+    if name is None:
+        _list(everything)
+        return
+    if everything:
+        raise click.UsageError("`--all` lists everything; leave the name out")
+    text = _rule(name) or _code(name)
+    if text is None:
+        click.echo(_unknown(name), err=True)
+        sys.exit(2)
+    _show(text)
+
+
+def _rule(name: str) -> str | None:
     from smolc.compiler.lint.discover import find
 
-    if rule is None:
-        _list()
-        return
-    loaded = find(rule)
+    loaded = find(name)
     if loaded is None:
-        click.echo(_unknown(rule), err=True)
-        sys.exit(2)
-    _show(f"# {loaded.rule.code} {loaded.rule.name}: {loaded.docs.strip()}\n")
+        return None
+    return f"# {loaded.rule.code} {loaded.rule.name}: {loaded.docs.strip()}\n"
 
 
-def _list() -> None:
+def _code(name: str) -> str | None:
+    from smolc.compiler.reference.entries import find
+
+    code = find(name)
+    return None if code is None else f"# {code.code} {code.name}: {code.title}\n\n{code.docs}\n"
+
+
+def _list(everything: bool) -> None:
     from smolc.compiler.lint.discover import all_rules
 
     rules = [(one.rule.code, one.rule.name, one.rule.severity.word, one.title) for one in all_rules()]
-    widths = [max(len(row[column]) for row in rules) for column in range(3)]
-    for row in rules:
-        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
-        click.echo("  ".join([*cells, row[3]]))
+    _table(rules)
+    if not everything:
+        click.echo(
+            "\n`smolc explain NAME` says why; `smolc explain --all` lists the compiler's own codes, too."
+        )
+        return
+    from smolc.compiler.reference.entries import FAMILIES, family
+
+    for letter, (_, about) in FAMILIES.items():
+        click.echo(f"\n{about}\n")
+        _table((code.code, code.name, code.title) for code in family(letter))
 
 
-def _unknown(rule: str) -> str:
+def _table(rows: Iterable[tuple[str, ...]]) -> None:
+    """Left-aligned columns; the last one may be of any length."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row[:-1], widths, strict=False)]
+        click.echo("  ".join([*cells, row[-1]]))
+
+
+def _unknown(name: str) -> str:
     from smolc.compiler.diagnostics.suggest import closest
     from smolc.compiler.lint.discover import all_rules
+    from smolc.compiler.reference.entries import all_codes
 
-    if _CODE.fullmatch(rule) and rule[0].upper() in _OWN:
-        return f"{rule.upper()} is reported by the compiler itself, and its message says all there is to say"
-    near = closest(rule, [name for one in all_rules() for name in (one.rule.name, one.rule.code)])
-    hint = f"did you mean `{near}`?" if near else "`smolc explain` lists them"
-    return f"there is no rule `{rule}`; {hint}"
+    rules = [known for one in all_rules() for known in (one.rule.name, one.rule.code)]
+    codes = [known for one in all_codes() for known in (one.name, one.code)]
+    near = closest(name, [*rules, *codes])
+    hint = f"did you mean `{near}`?" if near else "`smolc explain --all` lists them"
+    return f"there is no rule and no code `{name}`; {hint}"
 
 
 def _show(markdown: str) -> None:

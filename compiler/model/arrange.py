@@ -34,12 +34,13 @@ def arrange(section: Section, found: list[Diagnostic]) -> Args:
     if kind == "dataset":
         _dataset(section, args, found)
     elif kind == "stage":
+        _stray_checks(section, found)
         sweep = section.child("sweep")
         if sweep is not None:
             args["sweep"] = _sweep(sweep, found)
     elif kind == "eval":
         _eval(section, args, found)
-    elif section.checks:
+    else:
         _stray_checks(section, found)
     return args
 
@@ -83,7 +84,13 @@ def _stray_checks(section: Section, found: list[Diagnostic]) -> None:
     for check in section.checks:
         help = "write `key = value`" if check.operator == "==" else "comparisons stand in `expect` or `where`"
         found.append(
-            _wrong("R006", "misplaced-comparison", f"a comparison cannot stand in {section.name}", check.span, help)
+            _wrong(
+                "R006",
+                "misplaced-comparison",
+                f"a comparison cannot stand in {section.name}",
+                check.span,
+                help,
+            )
         )
 
 
@@ -114,9 +121,16 @@ def _mixture(section: Section, found: list[Diagnostic]) -> Args:
     args = plain(section)
     rows = []
     for key, field in section.fields.items():
-        if key not in MIXTURE_KEYS:
-            rows.append(_row(field.path.parts[0], None, field.path.span, field.value))
-            del args[key]
+        if key in MIXTURE_KEYS:
+            continue
+        del args[key]
+        if len(field.path.parts) > 1:
+            dataset = field.path.parts[0].text
+            message = f"a row is a dataset and its weight, and `{key}` has a dot"
+            help = f'for a split, write `from {dataset} {{ "{key[len(dataset) + 1 :]}" = ... }}`'
+            found.append(_wrong("V014", "dotted-row", message, field.path.span, help))
+            continue
+        rows.append(_row(field.path.parts[0], None, field.path.span, field.value))
     for nested in section.sections:
         if nested.kind.text != "from":
             continue

@@ -164,17 +164,6 @@ def _mixture(name: str, mixture: Mixture) -> Iterator[Diagnostic]:
     elif shares and only and abs(total - 1) > 0.001:
         message = f"every row of mixture `{name}` is a share, and they add up to {total:.1%}, not 100%"
         yield _error("C009", "shares", message, shares[-1].span)
-    seen: dict[tuple[str, str | None], Span | None] = {}
-    for row in mixture.rows:
-        key = (row.dataset.name, row.split)
-        if key in seen:
-            yield _error(
-                "C010",
-                "row-twice",
-                f"`{row.split or row.dataset.name}` stands twice in mixture `{name}`",
-                row.span,
-            )
-        seen[key] = row.span
 
 
 def _splits(mixture: Mixture, recipe: Recipe) -> Iterator[Diagnostic]:
