@@ -19,10 +19,13 @@ ACTIVATIONS = 1e-3
 kernels and FlashAttention on one H100, and more without."""
 
 
-def needed(run: Training, shards: int | None = None, kind: str | None = None) -> float | None:
+def needed(
+    run: Training, shards: int | None = None, kind: str | None = None, offload: str | None = None
+) -> float | None:
     """Bytes on one device for weights, gradients and optimiser; None if the model's size is not known.
 
-    kind and shards ask for another way to spread it (`ddp`, `fsdp2`) over so many devices.
+    kind and shards ask for another way to spread it (`ddp`, `fsdp2`) over so many devices, offload for another
+    way to offload it.
     """
     count = parameters(run.model)
     if count is None:
@@ -31,7 +34,7 @@ def needed(run: Training, shards: int | None = None, kind: str | None = None) ->
     kind = kind or parallel["type"]
     world = shards or run.cluster.world_size
     if kind == "zero":
-        return count * _zero(run, parallel["stage"], parallel["offload"], world)
+        return count * _zero(run, parallel["stage"], offload or parallel["offload"], world)
     per = _frozen(run, kind) if not isinstance(run.stage.adapter, Full) else sum(_trained(run))
     if kind == "fsdp2":
         return count * per / world
