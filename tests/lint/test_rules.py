@@ -69,29 +69,6 @@ def test_explain_prints_markdown_where_nobody_looks() -> None:
     assert "## Wrong" in shown.output and "\x1b" not in shown.output
 
 
-def test_explain_lists_all_rules() -> None:
-    shown = CliRunner().invoke(command, [])
-    assert shown.exit_code == 0
-    lines = shown.output.splitlines()
-    assert [line.split()[:3] for line in lines] == [
-        [r.rule.code, r.rule.name, r.rule.severity.word] for r in all_rules()
-    ]
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ("mixture-balanced-by-example", "did you mean `mixture-balanced-by-examples`?"),
-        ("zzz", "`smolc explain` lists them"),
-        ("c011", "C011 is reported by the compiler itself"),
-    ],
-)
-def test_explain_of_something_else(asked: str, said: str) -> None:
-    shown = CliRunner().invoke(command, [asked])
-    assert shown.exit_code == 2
-    assert said in shown.output
-
-
 def test_rules_are_found_without_being_imported_before() -> None:
     """A new file is enough: nothing lists the rules."""
     text = "".join(p.read_text() for p in Path(rules.__path__[0]).parent.glob("*.py"))
