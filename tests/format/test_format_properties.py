@@ -4,81 +4,26 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import random_recipes
+import roundtrip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolc.compiler.diagnostics import Source
 from smolc.compiler.format import formatted
-from smolc.compiler.syntax import parse
-from smolc.compiler.syntax.lex import Token, lex
-from smolc.compiler.syntax.tree import File, Number, Text
+from smolc.compiler.syntax.lex import lex
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.recipe"))
-LINT = re.compile(r"#\s*lint\s*:")
-
-
-def tree_of(text: str) -> File:
-    file, found = parse(Source("x.recipe", text.replace("\r\n", "\n")))
-    assert found == []
-    return file
-
-
-def meaning(node: Any) -> Any:
-    """A tree without places; literals as they were written."""
-    if isinstance(node, tuple):
-        return [meaning(part) for part in node]
-    if not is_dataclass(node):
-        return node
-    left_out = {"span", "head", "close", "source", "comments"}
-    spelt = "".join(node.span.text.split()) if isinstance(node, Number) else ""
-    spelt = node.span.text if isinstance(node, Text) else spelt
-    return [
-        type(node).__name__,
-        spelt,
-        *(meaning(getattr(node, f.name)) for f in fields(node) if f.name not in left_out),
-    ]
-
-
-def words_spoken_of(text: str) -> list[list[Token]]:
-    """For each `# lint:` comment, the tokens on its line or, if it stands alone, on the next line with any."""
-    source = Source("x", text.replace("\r\n", "\n"))
-    tokens, comments = lex(source)
-    by_line: dict[int, list[Token]] = {}
-    for token in tokens:
-        if token.type not in ("NEWLINE", "COMMA", "SEMICOLON"):
-            for line in {source.position(token.start)[0], source.position(token.end)[0]}:
-                by_line.setdefault(line, []).append(token)
-    found = []
-    for comment in comments:
-        if LINT.match(comment.text):
-            line = comment.span.line
-            after = min((n for n in by_line if n > line), default=0)
-            found.append(by_line.get(after if comment.own_line else line, []))
-    return found
-
-
-def is_within(part: list[Token], whole: list[Token]) -> bool:
-    """Whether `part` comes one after the other in `whole`."""
-    return any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))
 
 
 @settings(max_examples=250, deadline=None)
 @given(st.integers(0, 10**9))
 def test_nothing_is_lost(seed: int) -> None:
     text, comments = random_recipes.recipe(random.Random(seed))
-    made = formatted(text)
-    after = tree_of(made)
-    assert [c.text for c in after.comments] == comments
-    assert meaning(after) == meaning(tree_of(text))
-    assert formatted(made) == made
-    for before, behind in zip(words_spoken_of(text), words_spoken_of(made), strict=True):
-        assert is_within(before, behind)
+    assert roundtrip.losses(text, formatted(text), comments) == []
 
 
 @settings(max_examples=60, deadline=None)
