@@ -32,10 +32,7 @@ def at_revision(path: Path, ref: str) -> Iterator[Path]:
     """
     folder = path.resolve().parent
     top = Path(_git(folder, "rev-parse", "--show-toplevel", wrong=f"{path} is in no git repository").strip())
-    missing = f"there is no revision `{ref}` in the repository of {path}"
-    commit = _git(
-        top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", wrong=missing
-    ).strip()
+    commit = _commit(top, ref, f"there is no revision `{ref}` in the repository of {path}")
     with tempfile.TemporaryDirectory(prefix="smolc-revision-") as made:
         copy = _Copy(top, commit, Path(made).resolve())
         name = PurePosixPath(path.resolve().relative_to(top.resolve()).as_posix())
@@ -43,6 +40,29 @@ def at_revision(path: Path, ref: str) -> Iterator[Path]:
             raise NotThere(f"there is no {path} at `{ref}`")
         copy.follow(name)
         yield copy.to / name
+
+
+def recipes_since(folder: Path, ref: str) -> list[Path]:
+    """The recipes in `folder` and below it, as they are now or were at `ref`; sorted. Raises NoRevision."""
+    commit = _commit(folder, ref, f"`{ref}` is neither a file nor a revision of this repository")
+    now = _git(
+        folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.recipe", wrong=""
+    )
+    then = _git(folder, "ls-tree", "-r", "-z", "--name-only", commit, wrong="")
+    old = {name for name in then.split("\0") if name.endswith(".recipe")}
+    here = {name for name in now.split("\0") if name and (folder / name).is_file()}
+    return [folder / name for name in sorted(old | here)]
+
+
+def _commit(folder: Path, ref: str, missing: str) -> str:
+    _git(folder, "rev-parse", "--show-toplevel", wrong=f"{folder.resolve()} is in no git repository")
+    # Without a name, git would take HEAD.
+    if not ref.strip():
+        raise NoRevision(missing)
+    found = _git(
+        folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", wrong=missing
+    )
+    return found.strip()
 
 
 class _Copy:
