@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from smolc.compiler.diagnostics.source import Source, Span
 
@@ -41,6 +43,8 @@ class Mark:
 
 def plain(text: str, keep_lines: bool = False) -> str:
     """`text` without anything that a terminal would act upon."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(c if c == "\n" and keep_lines else _shown(c) for c in text)
 
 
@@ -119,11 +123,14 @@ class _Window:
             last = min(len(line), first + WIDEST - 2)
         self._first = first
         self._cut = "…" if first else ""
-        shown = [_shown(c) for c in line[first:last]]
-        self._starts = [len(self._cut)]
-        for piece in shown:
-            self._starts.append(self._starts[-1] + _width(piece))
-        self.text = self._cut + "".join(shown) + ("…" if last < len(line) else "")
+        piece = line[first:last]
+        if piece.isascii() and piece.isprintable():
+            self._starts: Sequence[int] = range(len(self._cut), len(self._cut) + len(piece) + 1)
+        else:
+            shown = [_shown(c) for c in piece]
+            self._starts = [*accumulate(map(_width, shown), initial=len(self._cut))]
+            piece = "".join(shown)
+        self.text = self._cut + piece + ("…" if last < len(line) else "")
 
     def at(self, character: int) -> int:
         """Terminal column of a character of the line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from smolc.compiler.model.methods import Sft
 from smolc.compiler.model.stage import Stage
@@ -20,12 +21,14 @@ def marks_needed(stage: Stage) -> bool:
     return isinstance(stage.method, Sft) and stage.method.loss_on in ("assistant", "last_turn")
 
 
-def generated(template: str) -> list[str]:
+@lru_cache(maxsize=64)
+def generated(template: str) -> tuple[str, ...]:
     """The template's texts between `{% generation %}` and `{% endgeneration %}`."""
-    return _BLOCK.findall(_COMMENT.sub("", template))
+    return tuple(_BLOCK.findall(_COMMENT.sub("", template)))
 
 
-def writes(blocks: list[str], wanted: str | None, template: str) -> bool:
+@lru_cache(maxsize=64)
+def writes(blocks: tuple[str, ...], wanted: str | None, template: str) -> bool:
     """Whether `blocks` write `wanted` or the variable eos_token, by themselves, a variable or a macro."""
     text = _COMMENT.sub("", template)
     names = {"eos_token"}

@@ -16,7 +16,7 @@ from smolc.compiler.model.stage import Minimum, Stage
 from smolc.compiler.model.types import Link
 from smolc.compiler.plan import templates
 from smolc.compiler.plan.cluster import choose, of_stage
-from smolc.compiler.plan.data import model_body, prepare_body
+from smolc.compiler.plan.data import model_body, prepare_body, sources_of
 from smolc.compiler.plan.evals import evaluate_body, gate_body
 from smolc.compiler.plan.train import train_body
 from smolc.compiler.plan.types import Cluster, Job, Plan, digest
@@ -50,6 +50,7 @@ class _Planner:
         self.found = found
         self.jobs: dict[str, Job] = {}
         self.texts: dict[str, str] = {}
+        self.sources: dict[str, list[dict[str, Any]]] = {}
 
     def run(self) -> None:
         for name, template in self.recipe.templates.items():
@@ -110,6 +111,13 @@ class _Planner:
     def _template(self, name: str | None) -> dict[str, Any]:
         return templates.spec(name, self.recipe, f"templates/{name}.jinja" in self.texts)
 
+    def _sources(self, stage: Stage) -> list[dict[str, Any]]:
+        """Of a stage's data; made once, since a grid's runs learn from the same."""
+        name = stage.data.name
+        if name not in self.sources:
+            self.sources[name] = sources_of(name, self.recipe, self.resolved)
+        return self.sources[name]
+
     def _stage(self, name: str) -> None:
         stage = self.recipe.stages[name]
         root = templates.model_of(stage, self.recipe)
@@ -119,7 +127,7 @@ class _Planner:
             else self._template(templates.template_of(stage, self.recipe))
         )
         title = f"{name}: mix, render, mask and pack {stage.data.name}"
-        body = prepare_body(stage, root, template, self.recipe, self.resolved)
+        body = prepare_body(stage, root, template, self.recipe, self._sources(stage))
         shared = self._add(f"{name}-data", "prepare", title, name, (root,), body)
         runs = self.recipe.runs[name]
         made: list[str] = []
@@ -127,7 +135,7 @@ class _Planner:
             id = name if stage.sweep is None else _run_id(name, run.written, made)
             made.append(id)
             # A grid over lengths or masks needs data of its own for each run.
-            own = prepare_body(run.stage, root, template, self.recipe, self.resolved)
+            own = prepare_body(run.stage, root, template, self.recipe, self._sources(run.stage))
             data = shared if own == body else self._add(f"{id}-data", "prepare", title, name, (root,), own)
             self._train(id, name, run.stage, run.written, data, body["holdout"] is not None)
         if stage.sweep is not None:
@@ -228,14 +236,10 @@ class _Planner:
             )
 
 
-def _files(body: Any) -> list[str]:
-    """Chat templates that a body refers to."""
-    if isinstance(body, dict):
-        own = [body["file"]] if str(body.get("file", "")).startswith("templates/") else []
-        return own + [f for value in body.values() for f in _files(value)]
-    if isinstance(body, list):
-        return [f for value in body for f in _files(value)]
-    return []
+def _files(body: dict[str, Any]) -> list[str]:
+    """Chat templates that a body refers to: its own, and those of the models under evaluation."""
+    specs = [body.get("template"), *(subject["template"] for subject in body.get("subjects", ()))]
+    return [spec["file"] for spec in specs if spec and spec["file"]]
 
 
 def _run_id(stage: str, values: dict[str, str], taken: list[str]) -> str:

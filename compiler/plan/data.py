@@ -100,16 +100,22 @@ def _source(row: Row, recipe: Recipe, resolved: Resolved) -> dict[str, Any]:
     return {"name": name, **read, "weight": _weight(row.weight)}
 
 
+def sources_of(data: str, recipe: Recipe, resolved: Resolved) -> list[dict[str, Any]]:
+    """What a mixture, or a dataset by itself, reads: location, format and weight of each source."""
+    if data in recipe.mixtures:
+        return [_source(row, recipe, resolved) for row in recipe.mixtures[data].rows]
+    return [{"name": data, **rows_of(recipe.datasets[data], resolved), "weight": {"type": "all"}}]
+
+
 def prepare_body(
-    stage: Stage, model: str, template: dict[str, Any] | None, recipe: Recipe, resolved: Resolved
+    stage: Stage,
+    model: str,
+    template: dict[str, Any] | None,
+    recipe: Recipe,
+    sources: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    mixture = recipe.mixtures.get(stage.data.name)
-    if mixture is None:
-        dataset = recipe.datasets[stage.data.name]
-        sources = [{"name": stage.data.name, **rows_of(dataset, resolved), "weight": {"type": "all"}}]
-        mixture = Mixture(rows=())
-    else:
-        sources = [_source(row, recipe, resolved) for row in mixture.rows]
+    """sources: those of the stage's data."""
+    mixture = recipe.mixtures.get(stage.data.name) or Mixture(rows=())
     method = stage.method
     loss_on = (
         method.loss_on if isinstance(method, Sft) else "all" if isinstance(method, Cpt) else "completion"

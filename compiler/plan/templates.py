@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,15 @@ LARGEST = 1 << 20
 SHIPPED = Path(smolc.templates.__file__).parent / "chat"
 
 
+@cache
+def _shipped(name: str) -> str:
+    return (SHIPPED / f"{name}.jinja").read_text(encoding="utf-8")
+
+
 def text_of(template: Template, resolved: Resolved) -> tuple[str | None, Diagnostic | None]:
     """The template's text (None if the tokenizer's own is used), or why it cannot be read."""
     if template.builtin is not None:
-        return (SHIPPED / f"{template.builtin}.jinja").read_text(encoding="utf-8"), None
+        return _shipped(template.builtin), None
     if template.text is not None or template.file is None:
         return template.text, None
     path = located(resolved, template.file, template.span_of("file"))

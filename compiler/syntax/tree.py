@@ -28,7 +28,7 @@ class Path:
     span: Span
 
     def __str__(self) -> str:
-        return ".".join(p.text for p in self.parts)
+        return self.parts[0].text if len(self.parts) == 1 else ".".join(p.text for p in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def check(context: Context) -> Iterator[Finding]:
         seen.add(label)
         one = template_for(name, stage, context)
         end = one.template.end if one else None
-        if one is None or end is None or writes([one.text], end, one.text):
+        if one is None or end is None or writes((one.text,), end, one.text):
             continue
         yield Finding(
             f'{one.template.name} never writes "{end}", so stage `{name}` cannot teach where a turn ends',
