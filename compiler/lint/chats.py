@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,26 +34,32 @@ class Used:
     model: str
 
 
-def used(context: Context) -> Iterator[Used]:
+def used(context: Context) -> tuple[Used, ...]:
     """Each template that a stage renders conversations with, where its text is known here; each once."""
-    seen = set()
-    for name, stage in context.recipe.stages.items():
-        if isinstance(stage.method, Cpt):
-            continue
-        one = template_for(name, stage, context)
-        key = (template_of(stage, context.recipe), one.model if one and one.template.own else None)
-        if one is not None and key not in seen:
-            seen.add(key)
-            yield one
+
+    def make() -> tuple[Used, ...]:
+        found: dict[object, Used] = {}
+        for name, stage in context.recipe.stages.items():
+            one = None if isinstance(stage.method, Cpt) else template_for(name, stage, context)
+            if one is not None:
+                key = (template_of(stage, context.recipe), one.model if one.template.own else None)
+                found.setdefault(key, one)
+        return tuple(found.values())
+
+    return context.remember("used templates", make)
 
 
 def template_for(name: str, stage: Stage, context: Context) -> Used | None:
-    """The template of one stage; None where its text is not known here."""
-    template = context.template(stage)
-    if template.text is None:
-        return None
-    declared = declared_for(stage, context.recipe)
-    return Used(name, template, declared, bare(template.text), model_of(stage, context.recipe))
+    """The template of the stage `name`; None where its text is not known here."""
+
+    def make() -> Used | None:
+        template = context.template(stage)
+        if template.text is None:
+            return None
+        declared = declared_for(stage, context.recipe)
+        return Used(name, template, declared, bare(template.text), model_of(stage, context.recipe))
+
+    return context.remember(("template", name), make)
 
 
 def declared_for(stage: Stage, recipe: Recipe) -> Template | None:

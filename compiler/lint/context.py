@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from smolc.compiler.diagnostics import Span
 from smolc.compiler.lint.tokenizer import TokenizerFiles, tokenizer_files
@@ -13,6 +14,8 @@ from smolc.compiler.plan import templates
 from smolc.compiler.plan.defaults import END_OF_TURN
 from smolc.compiler.plan.types import Plan
 from smolc.compiler.resolve import Resolved
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class Context:
     plan: Plan | None = None
     _tokenizers: dict[str, TokenizerFiles | None] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
+    _remembered: dict[Hashable, Any] = field(default_factory=dict)
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several rules ask for, worked out once."""
+        if key not in self._remembered:
+            self._remembered[key] = make()
+        made: T = self._remembered[key]
+        return made
 
     def runs(self, stage: str) -> Iterator[Stage]:
         """The stage as it is trained: each point of its grid, or itself."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smolc.compiler.diagnostics import Span
 from smolc.compiler.lint.context import Context
-from smolc.compiler.model.data import Dataset, Mixture, Row
-from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.data import Dataset, Row
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.paths import located
 from smolc.compiler.resolve import Resolved
@@ -18,7 +16,7 @@ from smolc.compiler.resolve import Resolved
 Place = tuple[str, ...]
 """A local file, or a split of a repository on the hub."""
 
-_TEST = re.compile(r"(?:.*[_-])?test(?:[_-].*|\[.*)?", re.IGNORECASE)
+_TEST = re.compile(r"(?:.*[_-])?test(?:[_-].*|\[.*)?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -41,40 +39,37 @@ class Source:
         return self.row.split if self.row is not None and self.row.split is not None else self.name
 
 
-def sources(stage: Stage, recipe: Recipe) -> Iterator[Source]:
+def sources(stage: Stage, context: Context) -> tuple[Source, ...]:
     """The sources of one run of a stage, in the order of its mixture."""
-    mixture = recipe.mixtures.get(stage.data.name)
-    if mixture is not None:
-        yield from mixed(mixture, recipe)
-    else:
-        dataset = recipe.datasets[stage.data.name]
-        yield Source(stage.data.name, dataset, dataset.split, None, stage.data.span)
+    name = stage.data.name
+    if name in context.recipe.mixtures:
+        return mixed(name, context)
+    dataset = context.recipe.datasets[name]
+    return (Source(name, dataset, dataset.split, None, stage.data.span),)
 
 
-def mixed(mixture: Mixture, recipe: Recipe) -> Iterator[Source]:
+def mixed(name: str, context: Context) -> tuple[Source, ...]:
     """The rows of a mixture."""
-    for row in mixture.rows:
-        dataset = recipe.datasets[row.dataset.name]
-        yield Source(row.dataset.name, dataset, row.split or dataset.split, row, row.span)
+
+    def make() -> tuple[Source, ...]:
+        datasets = context.recipe.datasets
+        return tuple(
+            Source(row.dataset.name, dataset, row.split or dataset.split, row, row.span)
+            for row in context.recipe.mixtures[name].rows
+            for dataset in (datasets[row.dataset.name],)
+        )
+
+    return context.remember(("mixed", name), make)
 
 
-def trained(context: Context) -> Iterator[tuple[str, Source]]:
+def trained(context: Context) -> tuple[tuple[str, Source], ...]:
     """Every source of every stage, with the stage's name; each mixture or dataset once."""
-    seen = set()
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            if stage.data.name not in seen:
-                seen.add(stage.data.name)
-                for source in sources(stage, context.recipe):
-                    yield name, source
 
+    def make() -> tuple[tuple[str, Source], ...]:
+        read = {run.data.name: (name, run) for name in context.recipe.stages for run in context.runs(name)}
+        return tuple((name, source) for name, run in read.values() for source in sources(run, context))
 
-def places(dataset: Dataset, split: str, resolved: Resolved) -> list[Place]:
-    """Where the rows lie: each file, by its path with `..` resolved, or the one split of the hub."""
-    if dataset.path is None:
-        return [("hub", (dataset.hub or "").lower(), dataset.config or "", split)]
-    span = dataset.span_of("path")
-    return [("file", os.path.normpath(located(resolved, path, span))) for path in dataset.path]
+    return context.remember("trained", make)
 
 
 def conditions(dataset: Dataset) -> tuple[tuple[str, str, str], ...]:
@@ -84,7 +79,7 @@ def conditions(dataset: Dataset) -> tuple[tuple[str, str, str], ...]:
 
 def named_test(text: str) -> bool:
     """Whether a split's or a file's name says that it is test data: `test`, `test_sft`, `maths-test`."""
-    return _TEST.fullmatch(text) is not None
+    return "test" in text.lower() and _TEST.fullmatch(text) is not None
 
 
 def reasons(source: Source) -> bool:
@@ -102,16 +97,17 @@ class Rows:
 
     def __init__(self, resolved: Resolved) -> None:
         self._resolved = resolved
+        self._folders: dict[str, str] = {}
         self._known: dict[Place, dict[tuple[tuple[str, str, str], ...], Source]] = {}
 
     def add(self, source: Source) -> None:
-        for place in places(source.dataset, source.split, self._resolved):
+        for place in self._places(source.dataset, source.split):
             self._known.setdefault(place, {}).setdefault(conditions(source.dataset), source)
 
     def shared(self, dataset: Dataset, split: str) -> tuple[Place, Source] | None:
         """A source that reads some of the same rows. Two different `where` may well tell them apart."""
         wanted = conditions(dataset)
-        for place in places(dataset, split, self._resolved):
+        for place in self._places(dataset, split):
             here = self._known.get(place, {})
             found = here.get(wanted) or here.get(())
             if found is None and not wanted:
@@ -119,3 +115,15 @@ class Rows:
             if found is not None:
                 return place, found
         return None
+
+    def _places(self, dataset: Dataset, split: str) -> list[Place]:
+        """Where the rows lie: each file, by its path without `..`, or the one split of the hub."""
+        if dataset.path is None:
+            return [("hub", (dataset.hub or "").lower(), dataset.config or "", split)]
+        span = dataset.span_of("path")
+        source = span.source.name if span else ""
+        if source not in self._folders:
+            self._folders[source] = str(located(self._resolved, "", span))
+        inside = f"{self._folders[source]}/"
+        paths = (path if path.startswith("/") else inside + path for path in dataset.path)
+        return [("file", os.path.normpath(path)) for path in paths]

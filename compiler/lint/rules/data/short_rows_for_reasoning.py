@@ -46,7 +46,7 @@ def check(context: Context) -> Iterator[Finding]:
             length = stage.packing.length
             if stage.overlong == "error" or stage.packing.word == "wrapped" or length >= SHORT:
                 continue
-            source = next((s for s in sources(stage, context.recipe) if _long(s)), None)
+            source = next((s for s in sources(stage, context) if _long(s)), None)
             if source is None:
                 continue
             lost = "dropped" if stage.overlong == "drop" else "cut off"

@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
         if len(mixture.rows) < 2:
             continue
         rows = Rows(context.resolved)
-        for source in mixed(mixture, context.recipe):
+        for source in mixed(name, context):
             shared = rows.shared(source.dataset, source.split)
             rows.add(source)
             if shared is None:

@@ -77,8 +77,8 @@ def _trained(evaluation: Eval, context: Context) -> Rows:
         name = link.name
         while name in recipe.stages and name not in done:
             done.add(name)
-            for stage in context.runs(name):
-                for source in sources(stage, recipe):
+            for stage in {run.data.name: run for run in context.runs(name)}.values():
+                for source in sources(stage, context):
                     rows.add(source)
             name = recipe.stages[name].init.name
     return rows

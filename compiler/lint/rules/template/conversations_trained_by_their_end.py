@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Finding]:
             method = stage.method
             if not isinstance(method, Sft) or method.loss_on != "completion":
                 continue
-            chats = (s for s in sources(stage, context.recipe) if isinstance(s.dataset.format, Messages))
+            chats = (s for s in sources(stage, context) if isinstance(s.dataset.format, Messages))
             source = next(chats, None)
             if source is None:
                 continue

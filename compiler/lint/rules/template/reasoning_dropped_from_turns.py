@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Finding]:
             continue
         dropped = _dropped(one.text)
         thinks = one.declared is not None and one.declared.thinking is not None
-        if dropped is None or not (thinks or any(reasons(s) for s in sources(stage, context.recipe))):
+        if dropped is None or not (thinks or any(reasons(s) for s in sources(stage, context))):
             continue
         seen.add(label)
         loss = stage.method.span

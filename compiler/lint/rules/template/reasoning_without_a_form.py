@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
     for name, stage in context.recipe.stages.items():
         if not isinstance(stage.method, Sft):
             continue
-        source = next((s for s in sources(stage, context.recipe) if reasons(s)), None)
+        source = next((s for s in sources(stage, context) if reasons(s)), None)
         one = template_for(name, stage, context) if source is not None else None
         if source is None or one is None or OPEN in one.text:
             continue

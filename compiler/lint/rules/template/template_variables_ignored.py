@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
         declared = declared_for(stage, context.recipe)
         if declared is None or declared.builtin not in WITHOUT or not isinstance(stage.method, Sft):
             continue
-        for source in sources(stage, context.recipe):
+        for source in sources(stage, context):
             form = source.dataset.format
             if not isinstance(form, Messages) or form.template_kwargs is None or source.name in seen:
                 continue

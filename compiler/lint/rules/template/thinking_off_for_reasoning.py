@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Finding]:
         declared = declared_for(stage, context.recipe)
         if declared is None or declared.enable_thinking is not False or isinstance(stage.method, Cpt):
             continue
-        source = next((s for s in sources(stage, context.recipe) if _thinks(s)), None)
+        source = next((s for s in sources(stage, context) if _thinks(s)), None)
         if source is None:
             continue
         yield Finding(

@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
     for name, stage in context.recipe.stages.items():
         if not isinstance(stage.method, Sft):
             continue
-        for source in sources(stage, context.recipe):
+        for source in sources(stage, context):
             form = source.dataset.format
             if not isinstance(form, Messages) or form.tools is None or source.name in seen:
                 continue
