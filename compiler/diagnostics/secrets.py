@@ -54,30 +54,34 @@ _KINDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ),
     ),
 )
-"""Kind, the texts of which one must be there, and the pattern.
+"""Kind, the texts of which one must be there, and the pattern; the kind without a form of its own comes last.
 
 Most recipes have none of the texts, so that no pattern is even compiled."""
 
 
 def find_secrets(text: str) -> list[Secret]:
-    """In the order of the text; of two that overlap, the first."""
-    found = []
+    """In the order of the text. Of those that overlap, the one whose form says the most."""
+    kept: list[Secret] = []
+    for secret in _matches(text):
+        if all(secret.end <= other.start or other.end <= secret.start for other in kept):
+            kept.append(secret)
+    return sorted(kept, key=lambda secret: secret.start)
+
+
+def covered(text: str) -> str:
+    """The text with `*` for each character that may not be shown; as long as it was, with its lines."""
+    for secret in _matches(text):
+        hidden = "".join(c if c == "\n" else "*" for c in text[secret.hidden : secret.end])
+        text = text[: secret.hidden] + hidden + text[secret.end :]
+    return text
+
+
+def _matches(text: str) -> list[Secret]:
+    """All that fits a pattern, kind by kind."""
+    found: list[Secret] = []
     folded = text.lower()
     for kind, hints, pattern in _KINDS:
         where = folded if kind == PASSWORD else text
         if any(hint in where for hint in hints):
             found += [Secret(kind, m.start(), *m.span("hidden")) for m in re.finditer(pattern, text)]
-    found.sort(key=lambda secret: secret.start)
-    kept: list[Secret] = []
-    for secret in found:
-        if not kept or secret.start >= kept[-1].end:
-            kept.append(secret)
-    return kept
-
-
-def covered(text: str, secrets: list[Secret] | None = None) -> str:
-    """The text with `*` for each character that may not be shown; as long as it was, with its lines."""
-    for secret in find_secrets(text) if secrets is None else secrets:
-        hidden = "".join(c if c == "\n" else "*" for c in text[secret.hidden : secret.end])
-        text = text[: secret.hidden] + hidden + text[secret.end :]
-    return text
+    return found

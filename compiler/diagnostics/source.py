@@ -47,7 +47,7 @@ class Source:
 
     @cached_property
     def _covered(self) -> Source:
-        return Source(self.name, covered(self.text, self.secrets)) if self.secrets else self
+        return Source(self.name, covered(self.text)) if self.secrets else self
 
 
 @dataclass(frozen=True, slots=True)

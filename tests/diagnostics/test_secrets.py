@@ -73,6 +73,12 @@ def test_as_long_as_it_was_with_its_lines(text: str) -> None:
     assert all(s.start <= s.hidden < s.end for s in found)
 
 
+def test_the_kind_with_a_form_of_its_own_counts() -> None:
+    text = f"HF_TOKEN=abc-1hf_{LETTERS[:34]}, HF_TOKEN=hf_{LETTERS[:34]}"
+    assert [s.kind for s in find_secrets(f"HF_TOKEN=hf_{LETTERS[:34]}")] == ["a Hugging Face token"]
+    assert not set(LETTERS) & set(covered(text).replace("HF_TOKEN", "").replace("hf_", ""))
+
+
 def test_no_printer_repeats_it() -> None:
     token = "hf_" + LETTERS[:34]
     source = Source("a.recipe", f'model m {{\n  hub = "{token}"\n}}\n')

@@ -29,7 +29,6 @@ model base { path = "checkpoints/sft-2026-03-01" }
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Severity
@@ -38,15 +37,17 @@ from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.written import local_paths
 
 RULE = Rule("R705", "moving-path", Severity.WARNING)
-_MOVING = re.compile(r"(?:^|(?<!^)/)(latest|last|current|tmp|temp)(?=/|\.|$)", re.IGNORECASE)
+_MOVING = {"latest", "last", "current", "tmp", "temp"}
 
 
 def check(context: Context) -> Iterator[Finding]:
     for whose, path, span in local_paths(context):
-        match = _MOVING.search(path)
-        if match is not None:
+        if path.startswith("/tmp/"):
+            continue
+        found = next((part for part in path.split("/") if part.partition(".")[0].lower() in _MOVING), None)
+        if found is not None:
             yield Finding(
-                f"the path of {whose} has `{match[1]}` in it: what lies there changes",
+                f"the path of {whose} has `{found}` in it: what lies there changes",
                 span,
                 help="copy it to a folder that is named for what is in it, and say that",
             )

@@ -14,7 +14,7 @@ data lies beside it, or is a link there.
 ## Wrong
 
 ```
-dataset chats { path = "/home/alice/data/chats.jsonl" }
+dataset chats { path = "/mnt/store/data/chats.jsonl" }
 ```
 
 ## Right
