@@ -1,7 +1,5 @@
 """The base of everything that a recipe can say: typed, frozen, and it knows where it was written."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
@@ -51,7 +49,7 @@ class Args(dict[str, Any]):
 
 
 @cache
-def _required(noun: type[Noun]) -> tuple[str, ...]:
+def _required(noun: type[BaseModel]) -> tuple[str, ...]:
     return tuple(key for key, field in noun.model_fields.items() if field.is_required())
 
 
