@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for SFT stages whose rows have at most 1,024 tokens while longer ones are dropped or cut.
+Looks for SFT stages whose rows have at most 1,024 tokens while longer ones are dropped or cut. Chains of thought
+have a rule of their own, `short-rows-for-reasoning`.
 
 ## Why is this bad?
 
@@ -33,6 +34,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.lint.sources import reasons, sources
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("D222", "rows-lost-at-1024", Severity.INFO)
@@ -47,6 +49,8 @@ def check(context: Context) -> Iterator[Finding]:
                 continue
             if stage.overlong == "error" or packing.word == "wrapped":
                 continue
+            if any(reasons(source) for source in sources(stage, context)):
+                continue  # `short-rows-for-reasoning`
             overlong = stage.span_of("overlong")
             lost = "dropped" if stage.overlong == "drop" else "cut"
             yield Finding(

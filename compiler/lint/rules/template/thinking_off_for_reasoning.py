@@ -3,7 +3,8 @@
 ## What it does
 
 Looks for templates with `enable_thinking = false` in stages that train on sources whose names end in `_think`,
-unless each row says itself what it is (`template_kwargs`).
+unless each row says itself what it is (`template_kwargs`). Templates that do not know the switch have a rule of
+their own, `enable-thinking-without-effect`.
 
 ## Why is this bad?
 
@@ -33,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Label, Severity
-from smolc.compiler.lint.chats import declared_for
+from smolc.compiler.lint.chats import declared_for, template_for
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import Source, reasons, sources
@@ -49,7 +50,8 @@ def check(context: Context) -> Iterator[Finding]:
         if declared is None or declared.enable_thinking is not False or isinstance(stage.method, Cpt):
             continue
         source = next((s for s in sources(stage, context) if _thinks(s)), None)
-        if source is None:
+        one = template_for(name, stage, context) if source is not None else None
+        if source is None or one is None or "enable_thinking" not in one.text:
             continue
         yield Finding(
             f"stage `{name}` trains on `{source.shown}` with thinking switched off: its reasoning is left out",
