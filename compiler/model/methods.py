@@ -248,7 +248,7 @@ class Zero(Variant):
 
     word: ClassVar[str] = "zero"
     positional: ClassVar[tuple[str, ...]] = ("stage",)
-    stage: ZeroStage = Field(description="What is sharded.")
+    stage: ZeroStage = Field(description="1: optimiser states; 2: gradients, too; 3: weights, too.")
     offload: Annotated[Literal["none", "optimizer", "all"], choice("none", "optimizer", "all")] = Field(
         default="none", description="What is kept in the host's memory."
     )

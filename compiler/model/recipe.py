@@ -35,7 +35,7 @@ class Run(Noun):
 
 
 class Recipe(Noun):
-    """A recipe as a whole. `name` is the label of its `recipe` block."""
+    """A recipe as a whole: what it is called, and what holds for all of it."""
 
     name: str
     about: Str = Field(

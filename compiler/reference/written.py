@@ -39,7 +39,7 @@ def written(value: Any, by: Sequence[Reader]) -> str | None:
         return _number(value * 100) + "%"
     if "tok" in units and value % 1024 == 0:
         return f"{value // 1024}Ki"
-    return _number(value) + ("step" if "step" in units else "")
+    return _number(value) + next((unit for unit in ("epoch", "step", "seq") if unit in units), "")
 
 
 def _constructor(value: Variant) -> str:

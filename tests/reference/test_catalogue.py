@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,15 @@ def keys() -> Iterator[tuple[str, Key]]:
     """All keys of all blocks, and the arguments of their constructors, by address."""
 
     def of(block: Block, at: str) -> Iterator[tuple[str, Key]]:
-        for key in block.keys:
-            yield f"{at}.{key.name}", key
+        values = [replace(line.value, name=ROW) for line in block.lines if line.value and at == "mixture"]
+        for key in (*block.keys, *values):
+            if key.name != ROW:
+                yield f"{at}.{key.name}", key
+            seen = []
             for variant in key.variants:
+                if variant.arguments in seen:
+                    continue  # the tasks of the suite, say
+                seen.append(variant.arguments)
                 for argument in variant.arguments:
                     yield f"{at}.{key.name}.{variant.word}.{argument.name}", argument
         for nested in block.blocks:
@@ -60,7 +67,11 @@ def keys() -> Iterator[tuple[str, Key]]:
         yield from of(block, kind)
 
 
+ROW = "chats"
+"""A row of a mixture is tried out as this one."""
+
 KEYS = dict(keys())
+OWNERS = {**KEYS, f"mixture.{ROW}": replace(catalogue()["mixture"].lines[0].value, name=ROW)}
 EVERY_KEY = pytest.mark.parametrize("address", KEYS)
 
 
@@ -68,7 +79,7 @@ def setting(address: str, value: str | None) -> str:
     """What `--set` has to be given for the key at `address` to have a value; an argument without one is left out."""
     target = next(TARGETS[at] for at in _prefixes(address) if at in TARGETS)
     *above, word, name = address.split(".")
-    owner = KEYS.get(".".join(above))
+    owner = OWNERS.get(".".join(above))
     if owner is None:
         return f"{target}.{name}={value}"
     variant = owner.variant(word)
@@ -82,7 +93,7 @@ def setting(address: str, value: str | None) -> str:
 
 
 def _argument(address: str) -> bool:
-    return address.rsplit(".", 2)[0] in KEYS
+    return address.rsplit(".", 2)[0] in OWNERS
 
 
 def _prefixes(address: str) -> Iterator[str]:
