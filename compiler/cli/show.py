@@ -122,7 +122,7 @@ def _flat(recipe: str, overrides: tuple[str, ...], on: str | None) -> str:
     from smolc.compiler.show.flat import USELESS, differs, self_contained, without_useless
 
     before = compile_recipe(recipe, overrides, on)
-    if before.resolved is None or before.recipe is None or before.plan is None:
+    if before.resolved is None or before.recipe is None or before.plan is None or has_errors(before.found):
         _stop(before.found)
     text = formatted(self_contained(before.resolved, before.recipe, before.plan))
     place = Path(recipe).resolve()

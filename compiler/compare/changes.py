@@ -154,7 +154,8 @@ def _changes(old: Leaves, new: Leaves) -> Iterator[Change]:
 
 
 def _said(leaf: Leaf | None) -> Leaf | None:
-    return None if leaf is None or leaf.value is None else leaf
+    """A leaf that says something; an empty default does not."""
+    return None if leaf is None or leaf.value is None or (leaf.value == "" and leaf.span is None) else leaf
 
 
 def _written(found: Leaves, gone: bool) -> Iterator[Change]:

@@ -12,9 +12,7 @@ from smolc.compiler.compare.leaves import Block
 from smolc.compiler.compare.side import Side
 from smolc.compiler.plan import templates
 from smolc.compiler.plan.size import training_bytes
-from smolc.compiler.plan.types import Job, Plan
-
-GIB = 2**30
+from smolc.compiler.plan.types import Job, Plan, digest
 
 
 @dataclass(frozen=True)
@@ -138,16 +136,18 @@ def _steps(runs: list[list[Job]], data: list[dict[str, Any]]) -> Iterator[Fact]:
     packed = {_packed(job) for jobs in runs for job in jobs}
     if any(len(one) != 1 or None in one for one in rates) or len(packed) != 1:
         if rates[0] != rates[1] or len(packed) != 1:
-            yield Fact("steps", (), (), "steps change, by how much depends on the data")
+            yield Fact("steps", (), (), "the steps change; by how much depends on the data")
         return
     was, now = (one.pop() for one in rates)
     assert was is not None and now is not None
     if any(data[0][key] != data[1][key] for key in _ROWS):
-        yield Fact("steps", (), (), "steps follow from the data, which changed")
+        yield Fact("steps", (), (), "the steps follow from the data, which changed")
     elif was != now:
         # What is held out and how long a rendered row is move it a little.
         about = "" if data[0] == data[1] else "about "
         yield Fact("steps", (), (), f"{about}{ratio(now / was)} steps")
+    elif len({job.body["duration"]["epochs"] for jobs in runs for job in jobs}) > 1:
+        yield Fact("steps", (), (), "as many steps as before")
 
 
 def _count(job: Job) -> int | None:
@@ -174,7 +174,13 @@ _ROWS = ("sources", "basis", "budget_tokens")
 def _data(side: Side, label: str) -> dict[str, Any]:
     """What decides how many rows there are, besides how they are packed."""
     job = next(j for j in side.plan.jobs if j.kind == "prepare" and j.stage == label)
-    return {key: job.body[key] for key in (*_ROWS, "holdout", "template", "loss_on")}
+    found = {key: job.body[key] for key in (*_ROWS, "holdout", "template", "loss_on")}
+    # Neither their names nor their order change how many rows there are.
+    sources = [{key: value for key, value in source.items() if key != "name"} for source in found["sources"]]
+    found["sources"] = sorted(sources, key=digest)
+    if found["template"] is not None:
+        found["template"] = {**found["template"], "file": side.plan.templates.get(found["template"]["file"])}
+    return found
 
 
 def ratio(of: Fraction) -> str:

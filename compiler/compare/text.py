@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from smolc.compiler.compare.changes import BlockChange, Change, Compared
-from smolc.compiler.compare.follows import GIB, Fact, Follows, Jobs
+from smolc.compiler.compare.follows import Fact, Follows, Jobs
 from smolc.compiler.compare.leaves import Leaf
 from smolc.compiler.diagnostics.excerpt import Paint, plain
 
@@ -16,6 +16,7 @@ _COLORS = {"+": "32", "-": "31", "~": "33"}
 _LONGEST = 72
 _DIFF_LINES = 12
 _NAMED = 6
+_SIZES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
 def as_text(before: str, after: str, compared: Compared, follows: Follows, color: bool = False) -> str:
@@ -46,23 +47,24 @@ def _block(block: BlockChange, paint: Paint) -> Iterator[str]:
     yield paint(f"1;{_COLORS[sign]}", plain(said))
     width = max((len(c.key) for c in block.changes if len(c.key) <= 40), default=0)
     for change in block.changes:
-        yield from _change(change, width, paint)
+        yield from _change(change, width, sign != "~", paint)
     if block.reordered:
         yield paint(_COLORS["~"], "    ~ its rows stand in another order, in which they are read")
 
 
-def _change(change: Change, width: int, paint: Paint) -> Iterator[str]:
+def _change(change: Change, width: int, whole: bool, paint: Paint) -> Iterator[str]:
     sign = change.sign
     before, after = (_said(leaf) for leaf in (change.before, change.after))
     if sign == "~" and before == after and change.key == "text":
-        said = f"{before}, with another content: {_digest(change.before)} -> {_digest(change.after)}"
+        digests = f"{_digest(change.before)} -> {_digest(change.after)}"
+        said = f"its content {digests}" if before == "text" else f"{before}, its content {digests}"
     elif sign == "~" and change.key == "text":
         said = f"{before} ({_digest(change.before)}) -> {after} ({_digest(change.after)})"
     else:
         said = f"{before} -> {after}" if sign == "~" else after or before
-    equals = "" if change.key in ("expect", "where") else "="
-    key = change.key.ljust(width)
-    line = f"    {sign} {key}  {said}" if sign == "~" or not equals else f"    {sign} {key} = {said}"
+    # A whole block reads like a recipe, unless it holds comparisons.
+    between = " = " if whole and change.key not in ("expect", "where") else "  "
+    line = f"    {sign} {change.key:<{width}}{between}{said}"
     if change.swept:
         line += "  (the sweep varies it: no run takes this value)"
     yield paint(_COLORS[sign], plain(line))
@@ -126,7 +128,8 @@ def _values(name: str, values: Sequence[Any]) -> str:
 
 def _value(name: str, value: Any) -> str:
     if name == "memory":
-        return f"{value / GIB:,.1f} GiB"
+        size, unit = next(((s, u) for s, u in _SIZES if value >= s), _SIZES[-1])
+        return f"{value / size:,.1f} {unit}"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
