@@ -19,6 +19,10 @@ ACTIVATIONS = 1e-3
 kernels and FlashAttention on one H100, and more without."""
 
 
+ABSURD = 1e15
+"""Parameters that no model has, whatever a name says."""
+
+
 def needed(
     run: Training, shards: int | None = None, kind: str | None = None, offload: str | None = None
 ) -> float | None:
@@ -28,7 +32,7 @@ def needed(
     way to offload it.
     """
     count = parameters(run.model)
-    if count is None:
+    if count is None or count > ABSURD:
         return None
     parallel = run.body["parallel"]
     kind = kind or parallel["type"]

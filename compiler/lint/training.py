@@ -40,19 +40,28 @@ class Training:
         return self.cluster.device == "cuda"
 
 
-def trainings(context: Context) -> Iterator[Training]:
+def each_run(context: Context) -> tuple[tuple[str, Stage], ...]:
+    """The name of each stage with each point of its grid, or itself."""
+    return context.remember(
+        "each run", lambda: tuple((n, r) for n in context.recipe.stages for r in context.runs(n))
+    )
+
+
+def trainings(context: Context) -> tuple[Training, ...]:
     """Every planned training run; none where there is no plan."""
+    return context.remember("trainings", lambda: tuple(_trainings(context)))
+
+
+def _trainings(context: Context) -> Iterator[Training]:
     if context.plan is None:
         return
     recipe = context.recipe
-    places = dict.fromkeys(recipe.runs, 0)
+    runs = {name: iter(found) for name, found in recipe.runs.items()}
     for job in context.plan.jobs:
-        if job.kind != "train" or job.stage not in places:
-            continue
-        run = recipe.runs[job.stage][places[job.stage]]
-        places[job.stage] += 1
-        model = recipe.models[model_of(run.stage, recipe)]
-        yield Training(job.stage, run.stage, job.body, model, job.cluster)
+        run = next(runs[job.stage], None) if job.kind == "train" and job.stage is not None else None
+        if run is not None:
+            model = recipe.models[model_of(run.stage, recipe)]
+            yield Training(job.stage or "", run.stage, job.body, model, job.cluster)
 
 
 def gpu_of(cluster: Cluster, recipe: Recipe) -> str | None:

@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Full
 from smolc.compiler.plan.defaults import PREFERENCES
 
@@ -48,18 +48,17 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            size = stage.batch
-            if size is None or size.unit != "seq" or stage.packed:
-                continue
-            full = isinstance(stage.adapter, Full)
-            if size.value > (FEW if full else FEW_WITH_ADAPTER):
-                continue
-            usual = "32seq" if isinstance(stage.method, PREFERENCES) else "128seq" if full else "16seq"
-            yield Finding(
-                f"stage `{name}` takes an optimiser step for every {size.value} sequence{'s'[: size.value - 1]}",
-                stage.span_of("batch"),
-                notes=("`batch` counts all devices and all accumulation steps; `micro_batch` is per device",),
-                help=f"multiply what you copied by devices and accumulation, or start with `batch = {usual}`",
-            )
+    for name, stage in each_run(context):
+        size = stage.batch
+        if size is None or size.unit != "seq" or stage.packed:
+            continue
+        full = isinstance(stage.adapter, Full)
+        if size.value > (FEW if full else FEW_WITH_ADAPTER):
+            continue
+        usual = "32seq" if isinstance(stage.method, PREFERENCES) else "128seq" if full else "16seq"
+        yield Finding(
+            f"stage `{name}` takes an optimiser step for every {size.value} sequence{'s'[: size.value - 1]}",
+            stage.span_of("batch"),
+            notes=("`batch` counts all devices and all accumulation steps; `micro_batch` is per device",),
+            help=f"multiply what you copied by devices and accumulation, or start with `batch = {usual}`",
+        )

@@ -36,7 +36,7 @@ from math import ceil
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, place
+from smolc.compiler.lint.training import each_run, once, place
 from smolc.compiler.model.data import Mixture, Take
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.defaults import batch
@@ -50,17 +50,16 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            steps = _steps(stage, context.recipe.mixtures.get(stage.data.name))
-            if steps is None or steps >= FEWEST:
-                continue
-            yield Finding(
-                f"stage `{name}` is {'about ' if stage.packed else ''}{steps} step{'s' if steps > 1 else ''} long",
-                place(stage, "batch" if stage.batch is not None else "length"),
-                notes=("the same tokens in fewer updates cost the playbook's SFT 12 points of IFEval",),
-                help="make the batch smaller, or the stage longer",
-            )
+    for name, stage in each_run(context):
+        steps = _steps(stage, context.recipe.mixtures.get(stage.data.name))
+        if steps is None or steps >= FEWEST:
+            continue
+        yield Finding(
+            f"stage `{name}` is {'about ' if stage.packed else ''}{steps} step{'s' if steps > 1 else ''} long",
+            place(stage, "batch" if stage.batch is not None else "length"),
+            notes=("the same tokens in fewer updates cost the playbook's SFT 12 points of IFEval",),
+            help="make the batch smaller, or the stage longer",
+        )
 
 
 def _steps(stage: Stage, mixture: Mixture | None) -> int | None:

@@ -44,7 +44,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, replace, steps_of
+from smolc.compiler.lint.training import each_run, once, replace, steps_of
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.types import Quantity
 
@@ -61,25 +61,22 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            for key, happens in NEVER.items():
-                if not stage.given(key):
-                    continue
-                steps = steps_of(stage)
-                if not _beyond(stage, key, steps):
-                    continue
-                length = stage.span_of("length")
-                run = f"{steps:,} steps" if steps is not None else "a run"
-                yield Finding(
-                    f"stage `{name}`: `{key} = {_said(stage, key)}` is longer than {run}, so {happens}",
-                    stage.span_of(key),
-                    labels=(Label(length, "its length"),) if length and steps is not None else (),
-                    help="write a part of the run, such as `20%`"
-                    if key != "log_every"
-                    else "write fewer steps",
-                    edits=replace(stage, key, "20%") if key != "log_every" else (),
-                )
+    for name, stage in each_run(context):
+        for key, happens in NEVER.items():
+            if not stage.given(key):
+                continue
+            steps = steps_of(stage)
+            if not _beyond(stage, key, steps):
+                continue
+            length = stage.span_of("length")
+            run = f"{steps:,} steps" if steps is not None else "a run"
+            yield Finding(
+                f"stage `{name}`: `{key} = {_said(stage, key)}` is longer than {run}, so {happens}",
+                stage.span_of(key),
+                labels=(Label(length, "its length"),) if length and steps is not None else (),
+                help="write a part of the run, such as `20%`" if key != "log_every" else "write fewer steps",
+                edits=replace(stage, key, "20%") if key != "log_every" else (),
+            )
 
 
 def _beyond(stage: Stage, key: str, steps: int | None) -> bool:

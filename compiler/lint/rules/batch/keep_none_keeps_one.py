@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, replace
+from smolc.compiler.lint.training import each_run, once, replace
 
 RULE = Rule("B309", "keep-none-keeps-one", Severity.INFO)
 
@@ -40,13 +40,12 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            if stage.keep > 0:
-                continue
-            yield Finding(
-                f"stage `{name}` keeps one checkpoint all the same, to go on from",
-                stage.span_of("keep"),
-                help="write `keep = 1`",
-                edits=replace(stage, "keep", "1"),
-            )
+    for name, stage in each_run(context):
+        if stage.keep > 0:
+            continue
+        yield Finding(
+            f"stage `{name}` keeps one checkpoint all the same, to go on from",
+            stage.span_of("keep"),
+            help="write `keep = 1`",
+            edits=replace(stage, "keep", "1"),
+        )

@@ -45,7 +45,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, place
+from smolc.compiler.lint.training import each_run, once, place
 from smolc.compiler.model.methods import Cpt, Lora, Sft
 from smolc.compiler.plan.defaults import batch
 
@@ -58,21 +58,20 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            adapter = stage.adapter
-            if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft)):
-                continue
-            size, given = batch(stage), stage.batch is not None
-            rows = size.value if size.unit == "seq" else size.value / stage.packing.length
-            if rows <= LARGEST:
-                continue
-            what = "packed rows" if stage.packed else "sequences"
-            yield Finding(
-                f"stage `{name}` trains an adapter with {'' if given else 'the default of '}{rows:,.0f} {what} a step",
-                place(stage, "batch" if given else "adapter"),
-                labels=(Label(adapter.span, "the adapter"),) if given and adapter.span else (),
-                notes=("large batches cost adapters more than full fine-tuning, at any rank",),
-                help=f"try a batch below {LARGEST} {what}"
-                + (f": `batch = {16 * stage.packing.length}tok`" if stage.packed else ": `batch = 16seq`"),
-            )
+    for name, stage in each_run(context):
+        adapter = stage.adapter
+        if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft)):
+            continue
+        size, given = batch(stage), stage.batch is not None
+        rows = size.value if size.unit == "seq" else size.value / stage.packing.length
+        if rows <= LARGEST:
+            continue
+        what = "packed rows" if stage.packed else "sequences"
+        yield Finding(
+            f"stage `{name}` trains an adapter with {'' if given else 'the default of '}{rows:,.0f} {what} a step",
+            place(stage, "batch" if given else "adapter"),
+            labels=(Label(adapter.span, "the adapter"),) if given and adapter.span else (),
+            notes=("large batches cost adapters more than full fine-tuning, at any rank",),
+            help=f"try a batch below {LARGEST} {what}"
+            + (f": `batch = {16 * stage.packing.length}tok`" if stage.packed else ": `batch = 16seq`"),
+        )

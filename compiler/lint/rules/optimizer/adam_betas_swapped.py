@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Edit, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Adamw
 
 RULE = Rule("O410", "adam-betas-swapped", Severity.WARNING)
@@ -44,24 +44,25 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            optim = stage.optim
-            if not isinstance(optim, Adamw):
-                continue
-            for key in ("beta1", "beta2"):
-                if getattr(optim, key) >= 1:
-                    message = f"stage `{name}` has {key} = {getattr(optim, key):g}: Adam would keep what it began with"
-                    usual = "0.9" if key == "beta1" else "0.999"
-                    yield Finding(message, optim.span_of(key), help=f"the usual is `{key} = {usual}`")
-            if 1 > optim.beta1 > optim.beta2:
-                yield Finding(
-                    f"stage `{name}` averages gradients over more steps (beta1 = {optim.beta1:g}) than their "
-                    f"squares (beta2 = {optim.beta2:g})",
-                    optim.span_of("beta1" if optim.given("beta1") else "beta2"),
-                    help="beta1 is the smaller one: usually `beta1 = 0.9, beta2 = 0.999`",
-                    edits=_swapped(optim),
+    for name, stage in each_run(context):
+        optim = stage.optim
+        if not isinstance(optim, Adamw):
+            continue
+        for key in ("beta1", "beta2"):
+            if getattr(optim, key) >= 1:
+                message = (
+                    f"stage `{name}` has {key} = {getattr(optim, key):g}: Adam would keep what it began with"
                 )
+                usual = "0.9" if key == "beta1" else "0.999"
+                yield Finding(message, optim.span_of(key), help=f"the usual is `{key} = {usual}`")
+        if 1 > optim.beta1 > optim.beta2:
+            yield Finding(
+                f"stage `{name}` averages gradients over more steps (beta1 = {optim.beta1:g}) than their "
+                f"squares (beta2 = {optim.beta2:g})",
+                optim.span_of("beta1" if optim.given("beta1") else "beta2"),
+                help="beta1 is the smaller one: usually `beta1 = 0.9, beta2 = 0.999`",
+                edits=_swapped(optim),
+            )
 
 
 def _swapped(optim: Adamw) -> tuple[Edit, ...]:

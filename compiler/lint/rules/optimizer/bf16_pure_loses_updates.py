@@ -48,7 +48,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule, rate
-from smolc.compiler.lint.training import once, place, replace
+from smolc.compiler.lint.training import each_run, once, place, replace
 from smolc.compiler.model.methods import Full, Sgd
 from smolc.compiler.plan.defaults import learning_rate
 
@@ -63,19 +63,18 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            if stage.precision != "bf16_pure" or not isinstance(stage.adapter, Full):
-                continue
-            lr = learning_rate(stage)
-            if isinstance(stage.optim, Sgd) or lr > HIGHEST * (1 + 1e-9):
-                continue
-            there = stage.optim.span_of("lr")
-            yield Finding(
-                f"stage `{name}` keeps bf16 weights and changes them by about {rate(lr)} a step",
-                place(stage, "precision"),
-                labels=(Label(there, "the learning rate"),) if there else (),
-                notes=(f"a bf16 weight above {lr / HALF_A_STEP:.2g} is rounded back to what it was",),
-                help="write `precision = bf16`, which keeps fp32 master weights",
-                edits=replace(stage, "precision", "bf16"),
-            )
+    for name, stage in each_run(context):
+        if stage.precision != "bf16_pure" or not isinstance(stage.adapter, Full):
+            continue
+        lr = learning_rate(stage)
+        if isinstance(stage.optim, Sgd) or lr > HIGHEST * (1 + 1e-9):
+            continue
+        there = stage.optim.span_of("lr")
+        yield Finding(
+            f"stage `{name}` keeps bf16 weights and changes them by about {rate(lr)} a step",
+            place(stage, "precision"),
+            labels=(Label(there, "the learning rate"),) if there else (),
+            notes=(f"a bf16 weight above {lr / HALF_A_STEP:.2g} is rounded back to what it was",),
+            help="write `precision = bf16`, which keeps fp32 master weights",
+            edits=replace(stage, "precision", "bf16"),
+        )

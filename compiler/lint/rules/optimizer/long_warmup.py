@@ -46,7 +46,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, replace, steps_of
+from smolc.compiler.lint.training import each_run, once, replace, steps_of
 
 RULE = Rule("O406", "long-warmup", Severity.WARNING)
 LONGEST = 0.25
@@ -57,21 +57,20 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            warmup, steps = stage.schedule.warmup, steps_of(stage)
-            if warmup.unit == "%":
-                part = float(warmup.value)
-            elif steps:
-                part = warmup.value / steps
-            else:
-                continue
-            if not LONGEST + 1e-9 < part < 1:  # from 1 on it is warmup-fills-the-run
-                continue
-            yield Finding(
-                f"stage `{name}` warms up for {part:.0%} of its training",
-                stage.schedule.span_of("warmup"),
-                notes=("SmolLM3's stages warmed up for 3% and 10%",),
-                help="write `warmup = 3%`",
-                edits=replace(stage.schedule, "warmup", "3%"),
-            )
+    for name, stage in each_run(context):
+        warmup, steps = stage.schedule.warmup, steps_of(stage)
+        if warmup.unit == "%":
+            part = float(warmup.value)
+        elif steps:
+            part = warmup.value / steps
+        else:
+            continue
+        if not LONGEST + 1e-9 < part < 1:  # from 1 on it is warmup-fills-the-run
+            continue
+        yield Finding(
+            f"stage `{name}` warms up for {part:.0%} of its training",
+            stage.schedule.span_of("warmup"),
+            notes=("SmolLM3's stages warmed up for 3% and 10%",),
+            help="write `warmup = 3%`",
+            edits=replace(stage.schedule, "warmup", "3%"),
+        )

@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, replace
+from smolc.compiler.lint.training import each_run, once, replace
 
 RULE = Rule("O409", "loose-clipping", Severity.INFO)
 LOOSE = 10
@@ -44,14 +44,13 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            if stage.optim.clip < LOOSE:
-                continue
-            yield Finding(
-                f"stage `{name}` lets gradients through up to a norm of {stage.optim.clip:g}",
-                stage.optim.span_of("clip"),
-                notes=("a spike is a few times the usual norm, which is around 1",),
-                help="write `clip = 1.0`; SmolLM3 was trained with 0.2",
-                edits=replace(stage.optim, "clip", "1.0"),
-            )
+    for name, stage in each_run(context):
+        if stage.optim.clip < LOOSE:
+            continue
+        yield Finding(
+            f"stage `{name}` lets gradients through up to a norm of {stage.optim.clip:g}",
+            stage.optim.span_of("clip"),
+            notes=("a spike is a few times the usual norm, which is around 1",),
+            help="write `clip = 1.0`; SmolLM3 was trained with 0.2",
+            edits=replace(stage.optim, "clip", "1.0"),
+        )

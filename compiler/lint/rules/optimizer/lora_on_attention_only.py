@@ -44,7 +44,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Lora
 
 RULE = Rule("O411", "lora-on-attention-only", Severity.WARNING)
@@ -61,16 +61,15 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            adapter = stage.adapter
-            if not isinstance(adapter, Lora) or not adapter.targets:
-                continue
-            if not ATTENTION.issuperset(target.rpartition(".")[2] for target in adapter.targets):
-                continue
-            yield Finding(
-                f"stage `{name}` adapts the attention layers only",
-                adapter.span_of("targets"),
-                notes=("adapters on all linear layers learn more, also at equally many parameters",),
-                help="leave `targets` out: then all linear layers get one",
-            )
+    for name, stage in each_run(context):
+        adapter = stage.adapter
+        if not isinstance(adapter, Lora) or not adapter.targets:
+            continue
+        if not ATTENTION.issuperset(target.rpartition(".")[2] for target in adapter.targets):
+            continue
+        yield Finding(
+            f"stage `{name}` adapts the attention layers only",
+            adapter.span_of("targets"),
+            notes=("adapters on all linear layers learn more, also at equally many parameters",),
+            help="leave `targets` out: then all linear layers get one",
+        )

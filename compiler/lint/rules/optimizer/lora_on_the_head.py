@@ -41,7 +41,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Cpt, Dpo, Lora, Sft
 
 RULE = Rule("O413", "lora-on-the-head", Severity.ERROR)
@@ -53,15 +53,14 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            adapter = stage.adapter
-            if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft, Dpo)):
-                continue
-            if HEAD not in {target.rpartition(".")[2] for target in adapter.targets or ()}:
-                continue
-            yield Finding(
-                f"stage `{name}` puts an adapter on the output layer, where it cannot be trained",
-                adapter.span_of("targets"),
-                help=f"take `{HEAD}` out, or leave `targets` out for all linear layers",
-            )
+    for name, stage in each_run(context):
+        adapter = stage.adapter
+        if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft, Dpo)):
+            continue
+        if HEAD not in {target.rpartition(".")[2] for target in adapter.targets or ()}:
+            continue
+        yield Finding(
+            f"stage `{name}` puts an adapter on the output layer, where it cannot be trained",
+            adapter.span_of("targets"),
+            help=f"take `{HEAD}` out, or leave `targets` out for all linear layers",
+        )

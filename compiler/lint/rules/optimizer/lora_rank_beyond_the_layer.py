@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Lora
 from smolc.compiler.plan.templates import model_of
 
@@ -47,19 +47,18 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            adapter = stage.adapter
-            if not isinstance(adapter, Lora):
-                continue
-            shape = context.recipe.models[model_of(stage, context.recipe)].scratch
-            if shape is None or 2 * adapter.rank < shape.hidden:
-                continue
-            there = shape.span_of("hidden")
-            yield Finding(
-                f"the adapter of stage `{name}` has rank {adapter.rank} in layers {shape.hidden} wide",
-                adapter.span_of("rank"),
-                labels=(Label(there, "the width"),) if there else (),
-                notes=("from half the width on, an adapter has more parameters than its layer",),
-                help=f"write `rank = {max(1, shape.hidden // 16)}`, or train all weights: `adapter = full`",
-            )
+    for name, stage in each_run(context):
+        adapter = stage.adapter
+        if not isinstance(adapter, Lora):
+            continue
+        shape = context.recipe.models[model_of(stage, context.recipe)].scratch
+        if shape is None or 2 * adapter.rank < shape.hidden:
+            continue
+        there = shape.span_of("hidden")
+        yield Finding(
+            f"the adapter of stage `{name}` has rank {adapter.rank} in layers {shape.hidden} wide",
+            adapter.span_of("rank"),
+            labels=(Label(there, "the width"),) if there else (),
+            notes=("from half the width on, an adapter has more parameters than its layer",),
+            help=f"write `rank = {max(1, shape.hidden // 16)}`, or train all weights: `adapter = full`",
+        )

@@ -47,7 +47,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Lora
 
 RULE = Rule("O414", "lora-scale-untested", Severity.INFO)
@@ -60,20 +60,19 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            adapter = stage.adapter
-            if not isinstance(adapter, Lora):
-                continue
-            root = adapter.rank**0.5 if adapter.scaling == "rsqrt" else 1.0
-            times = adapter.alpha * root / ALPHA
-            if 1 / TIMES < times < TIMES:
-                continue
-            key = "alpha" if adapter.given("alpha") else "scaling"
-            said = f"{times:,.3g} times" if times > 1 else f"1/{1 / times:,.3g} of"
-            yield Finding(
-                f"the adapter of stage `{name}` counts {said} what it does with alpha = 32 and 1 / rank",
-                adapter.span_of(key),
-                notes=("the usual learning rates for LoRA were measured at that scale",),
-                help=f"write `alpha = {ALPHA / root:.3g}`, or tune the learning rate for this scale",
-            )
+    for name, stage in each_run(context):
+        adapter = stage.adapter
+        if not isinstance(adapter, Lora):
+            continue
+        root = adapter.rank**0.5 if adapter.scaling == "rsqrt" else 1.0
+        times = adapter.alpha * root / ALPHA
+        if 1 / TIMES < times < TIMES:
+            continue
+        key = "alpha" if adapter.given("alpha") else "scaling"
+        said = f"{times:,.3g} times" if times > 1 else f"1/{1 / times:,.3g} of"
+        yield Finding(
+            f"the adapter of stage `{name}` counts {said} what it does with alpha = 32 and 1 / rank",
+            adapter.span_of(key),
+            notes=("the usual learning rates for LoRA were measured at that scale",),
+            help=f"write `alpha = {ALPHA / root:.3g}`, or tune the learning rate for this scale",
+        )

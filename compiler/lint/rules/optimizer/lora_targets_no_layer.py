@@ -41,7 +41,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Lora
 
 RULE = Rule("O412", "lora-targets-no-layer", Severity.ERROR)
@@ -55,19 +55,18 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            adapter = stage.adapter
-            if not isinstance(adapter, Lora) or not adapter.targets:
+    for name, stage in each_run(context):
+        adapter = stage.adapter
+        if not isinstance(adapter, Lora) or not adapter.targets:
+            continue
+        for target in adapter.targets:
+            everything = target.strip().lower() in ALL
+            if not everything and PATTERN.isdisjoint(target):
                 continue
-            for target in adapter.targets:
-                everything = target.strip().lower() in ALL
-                if not everything and PATTERN.isdisjoint(target):
-                    continue
-                yield Finding(
-                    f"stage `{name}`: no layer is called `{target}`",
-                    adapter.span_of("targets"),
-                    help="leave `targets` out: then all linear layers get an adapter"
-                    if everything
-                    else 'list names, or their ends: `targets = ["up_proj", "down_proj"]`',
-                )
+            yield Finding(
+                f"stage `{name}`: no layer is called `{target}`",
+                adapter.span_of("targets"),
+                help="leave `targets` out: then all linear layers get an adapter"
+                if everything
+                else 'list names, or their ends: `targets = ["up_proj", "down_proj"]`',
+            )

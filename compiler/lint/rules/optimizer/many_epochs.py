@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Sft
 from smolc.compiler.plan.templates import model_of
 
@@ -46,16 +46,15 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            length = stage.length
-            if length.unit != "epoch" or length.value <= MOST or not isinstance(stage.method, Sft):
-                continue
-            if context.recipe.models[model_of(stage, context.recipe)].scratch is not None:
-                continue
-            yield Finding(
-                f"stage `{name}` goes over its data {length.value:g} times",
-                stage.span_of("length"),
-                notes=("in the playbook LiveCodeBench was best after 3 epochs, AIME25 after 4",),
-                help="3 to 5 epochs were enough there; keep a `holdout`, and watch its loss",
-            )
+    for name, stage in each_run(context):
+        length = stage.length
+        if length.unit != "epoch" or length.value <= MOST or not isinstance(stage.method, Sft):
+            continue
+        if context.recipe.models[model_of(stage, context.recipe)].scratch is not None:
+            continue
+        yield Finding(
+            f"stage `{name}` goes over its data {length.value:g} times",
+            stage.span_of("length"),
+            notes=("in the playbook LiveCodeBench was best after 3 epochs, AIME25 after 4",),
+            help="3 to 5 epochs were enough there; keep a `holdout`, and watch its loss",
+        )

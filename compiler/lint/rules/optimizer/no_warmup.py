@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, replace
+from smolc.compiler.lint.training import each_run, once, replace
 from smolc.compiler.model.methods import Full, Sgd
 
 RULE = Rule("O419", "no-warmup", Severity.INFO)
@@ -44,16 +44,15 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            if stage.schedule.warmup.value > 0 or not isinstance(stage.adapter, Full):
-                continue
-            if isinstance(stage.optim, Sgd):
-                continue
-            yield Finding(
-                f"stage `{name}` trains all weights at the full learning rate from the first step",
-                stage.schedule.span_of("warmup"),
-                notes=("SmolLM3's stages warmed up for 3% and 10%",),
-                help="write `warmup = 3%`",
-                edits=replace(stage.schedule, "warmup", "3%"),
-            )
+    for name, stage in each_run(context):
+        if stage.schedule.warmup.value > 0 or not isinstance(stage.adapter, Full):
+            continue
+        if isinstance(stage.optim, Sgd):
+            continue
+        yield Finding(
+            f"stage `{name}` trains all weights at the full learning rate from the first step",
+            stage.schedule.span_of("warmup"),
+            notes=("SmolLM3's stages warmed up for 3% and 10%",),
+            help="write `warmup = 3%`",
+            edits=replace(stage.schedule, "warmup", "3%"),
+        )

@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule, rate
-from smolc.compiler.lint.training import once
+from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Sgd
 from smolc.compiler.plan.defaults import learning_rate
 
@@ -47,17 +47,16 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            if not isinstance(stage.optim, Sgd):
-                continue
-            lr = learning_rate(stage)
-            if lr >= LOWEST * (1 - 1e-9):
-                continue
-            said = rate(lr) if stage.optim.lr is not None else f"the default of {rate(lr)}"
-            yield Finding(
-                f"stage `{name}` trains with SGD at {said}, a learning rate for Adam",
-                stage.optim.span_of("lr"),
-                notes=("a step moves all weights together by at most the rate, where Adam moves each by it",),
-                help="SGD needs rates from about 1e-2 to 1; to save memory, `adafactor` and `adamw_8bit` keep Adam's",
-            )
+    for name, stage in each_run(context):
+        if not isinstance(stage.optim, Sgd):
+            continue
+        lr = learning_rate(stage)
+        if lr >= LOWEST * (1 - 1e-9):
+            continue
+        said = rate(lr) if stage.optim.lr is not None else f"the default of {rate(lr)}"
+        yield Finding(
+            f"stage `{name}` trains with SGD at {said}, a learning rate for Adam",
+            stage.optim.span_of("lr"),
+            notes=("a step moves all weights together by at most the rate, where Adam moves each by it",),
+            help="SGD needs rates from about 1e-2 to 1; to save memory, `adafactor` and `adamw_8bit` keep Adam's",
+        )

@@ -44,7 +44,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, steps_of
+from smolc.compiler.lint.training import each_run, once, steps_of
 
 RULE = Rule("O405", "warmup-fills-the-run", Severity.ERROR)
 
@@ -54,19 +54,18 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            warmup, steps = stage.schedule.warmup, steps_of(stage)
-            span = stage.schedule.span_of("warmup")
-            if warmup.unit == "%":
-                if warmup.value >= 1:
-                    message = f"stage `{name}` warms up for all of its training"
-                    yield Finding(message, span, help="write a part of it: `warmup = 3%`")
-            elif steps is not None and warmup.value >= steps:
-                there = stage.span_of("length")
-                yield Finding(
-                    f"stage `{name}` is {steps:,} steps long and warms up for {warmup.value:,}",
-                    span,
-                    labels=(Label(there, "its length"),) if there else (),
-                    help="write a part of the run, such as `warmup = 3%`, or fewer steps",
-                )
+    for name, stage in each_run(context):
+        warmup, steps = stage.schedule.warmup, steps_of(stage)
+        span = stage.schedule.span_of("warmup")
+        if warmup.unit == "%":
+            if warmup.value >= 1:
+                message = f"stage `{name}` warms up for all of its training"
+                yield Finding(message, span, help="write a part of it: `warmup = 3%`")
+        elif steps is not None and warmup.value >= steps:
+            there = stage.span_of("length")
+            yield Finding(
+                f"stage `{name}` is {steps:,} steps long and warms up for {warmup.value:,}",
+                span,
+                labels=(Label(there, "its length"),) if there else (),
+                help="write a part of the run, such as `warmup = 3%`, or fewer steps",
+            )

@@ -43,7 +43,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, steps_of
+from smolc.compiler.lint.training import each_run, once, steps_of
 from smolc.compiler.model.methods import Wsd
 
 RULE = Rule("O407", "wsd-does-not-fit", Severity.ERROR)
@@ -54,22 +54,21 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            schedule = stage.schedule
-            if not isinstance(schedule, Wsd):
-                continue
-            if _fits(schedule, steps_of(stage)):
-                continue
-            there = schedule.span_of("decay") if schedule.given("decay") else None
-            own = schedule.span_of("warmup")
-            yield Finding(
-                f"the warm-up ({schedule.warmup}) and the decay ({schedule.decay:.4g} of the run) of stage "
-                f"`{name}` are longer than its training",
-                own,
-                labels=(Label(there, "the decay"),) if there and there != own else (),
-                help="shorten them: `wsd(warmup = 3%, decay = 20%)`",
-            )
+    for name, stage in each_run(context):
+        schedule = stage.schedule
+        if not isinstance(schedule, Wsd):
+            continue
+        if _fits(schedule, steps_of(stage)):
+            continue
+        there = schedule.span_of("decay") if schedule.given("decay") else None
+        own = schedule.span_of("warmup")
+        yield Finding(
+            f"the warm-up ({schedule.warmup}) and the decay ({schedule.decay:.4g} of the run) of stage "
+            f"`{name}` are longer than its training",
+            own,
+            labels=(Label(there, "the decay"),) if there and there != own else (),
+            help="shorten them: `wsd(warmup = 3%, decay = 20%)`",
+        )
 
 
 def _fits(schedule: Wsd, steps: int | None) -> bool:

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, replace
+from smolc.compiler.lint.training import each_run, once, replace
 from smolc.compiler.model.methods import Zero
 
 RULE = Rule("H906", "offload-all-needs-zero3", Severity.ERROR)
@@ -43,16 +43,15 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            parallel = stage.parallel
-            if not isinstance(parallel, Zero) or parallel.offload != "all" or parallel.stage == 3:
-                continue
-            span, there = parallel.span_of("offload"), parallel.span_of("stage")
-            yield Finding(
-                f"stage `{name}` offloads its weights, which ZeRO-{parallel.stage} keeps on every device",
-                span,
-                labels=(Label(there, "the ZeRO stage"),) if there and there != span else (),
-                help="write `offload = optimizer`, or `stage = 3`",
-                edits=replace(parallel, "offload", "optimizer"),
-            )
+    for name, stage in each_run(context):
+        parallel = stage.parallel
+        if not isinstance(parallel, Zero) or parallel.offload != "all" or parallel.stage == 3:
+            continue
+        span, there = parallel.span_of("offload"), parallel.span_of("stage")
+        yield Finding(
+            f"stage `{name}` offloads its weights, which ZeRO-{parallel.stage} keeps on every device",
+            span,
+            labels=(Label(there, "the ZeRO stage"),) if there and there != span else (),
+            help="write `offload = optimizer`, or `stage = 3`",
+            edits=replace(parallel, "offload", "optimizer"),
+        )

@@ -43,7 +43,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, place
+from smolc.compiler.lint.training import each_run, once, place
 from smolc.compiler.model.methods import Zero
 
 RULE = Rule("H907", "offload-replaces-optimizer", Severity.ERROR)
@@ -54,15 +54,14 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            parallel = stage.parallel
-            if not isinstance(parallel, Zero) or parallel.offload == "none" or stage.optim.word == "adamw":
-                continue
-            there = parallel.span_of("offload")
-            yield Finding(
-                f"stage `{name}` would not be trained with {stage.optim.word}: offloading puts Adam in its place",
-                place(stage, "optim"),
-                labels=(Label(there, "offloaded"),) if there else (),
-                help="write `optim = adamw(lr = ...)`, or do not offload",
-            )
+    for name, stage in each_run(context):
+        parallel = stage.parallel
+        if not isinstance(parallel, Zero) or parallel.offload == "none" or stage.optim.word == "adamw":
+            continue
+        there = parallel.span_of("offload")
+        yield Finding(
+            f"stage `{name}` would not be trained with {stage.optim.word}: offloading puts Adam in its place",
+            place(stage, "optim"),
+            labels=(Label(there, "offloaded"),) if there else (),
+            help="write `optim = adamw(lr = ...)`, or do not offload",
+        )

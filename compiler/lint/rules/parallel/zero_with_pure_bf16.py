@@ -42,7 +42,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import once, place, replace
+from smolc.compiler.lint.training import each_run, once, place, replace
 from smolc.compiler.model.methods import Zero
 
 RULE = Rule("H905", "zero-with-pure-bf16", Severity.ERROR)
@@ -53,15 +53,14 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    for name in context.recipe.stages:
-        for stage in context.runs(name):
-            if stage.precision != "bf16_pure" or not isinstance(stage.parallel, Zero):
-                continue
-            there = stage.span_of("parallel")
-            yield Finding(
-                f"stage `{name}` asks for pure bf16, and ZeRO always keeps fp32 weights",
-                place(stage, "precision"),
-                labels=(Label(there, "ZeRO"),) if there else (),
-                help="write `precision = bf16`, or `parallel = fsdp2`",
-                edits=replace(stage, "precision", "bf16"),
-            )
+    for name, stage in each_run(context):
+        if stage.precision != "bf16_pure" or not isinstance(stage.parallel, Zero):
+            continue
+        there = stage.span_of("parallel")
+        yield Finding(
+            f"stage `{name}` asks for pure bf16, and ZeRO always keeps fp32 weights",
+            place(stage, "precision"),
+            labels=(Label(there, "ZeRO"),) if there else (),
+            help="write `precision = bf16`, or `parallel = fsdp2`",
+            edits=replace(stage, "precision", "bf16"),
+        )
