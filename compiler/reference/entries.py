@@ -39,7 +39,8 @@ def family(letter: str) -> tuple[Code, ...]:
     heads = list(_HEAD.finditer(text))
     ends = [head.start() for head in heads[1:]] + [len(text)]
     return tuple(
-        Code(*head.groups(), text[head.end() : end].strip()) for head, end in zip(heads, ends, strict=True)
+        Code(head[1], head[2], head[3], text[head.end() : end].strip())
+        for head, end in zip(heads, ends, strict=True)
     )
 
 
