@@ -14,12 +14,14 @@ REFERENCED = (Dpo, Kto)
 """Methods that compare with a reference model."""
 
 
-def runs_of(context: Context, *methods: type[Variant]) -> Iterator[tuple[str, Stage]]:
+def runs_of(context: Context, *methods: type[Variant]) -> list[tuple[str, Stage]]:
     """Name and run, for each run of each stage that trains by one of `methods`."""
-    for name in context.recipe.stages:
-        for run in context.runs(name):
-            if isinstance(run.method, methods):
-                yield name, run
+
+    def made() -> list[tuple[str, Stage]]:
+        stages = context.recipe.stages
+        return [(n, run) for n in stages for run in context.runs(n) if isinstance(run.method, methods)]
+
+    return context.remember(("runs_of", methods), made)
 
 
 def before(stage: Stage, recipe: Recipe) -> Iterator[Stage]:

@@ -9,17 +9,28 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.model.start import HubTokenizer, PathTokenizer
 from smolc.compiler.syntax import tree
 
+Written = tuple[str, str, Span | None]
+"""Whose it is, what was written, and where."""
+
 
 def sources(context: Context) -> list[Source]:
     """The recipe's text and its parents', each once."""
+    return context.remember("sources", lambda: _sources(context))
+
+
+def _sources(context: Context) -> list[Source]:
     found = {context.resolved.source: None}
     found.update((section.head.source, None) for section in context.resolved.sections)
     found.update((comment.span.source, None) for comment in context.resolved.comments)
     return list(found)
 
 
-def local_paths(context: Context) -> Iterator[tuple[str, str, Span | None]]:
-    """Each path of a file or folder in the recipe: whose it is, as written, and where."""
+def local_paths(context: Context) -> list[Written]:
+    """Each path of a file or folder in the recipe."""
+    return context.remember("local_paths", lambda: list(_local_paths(context)))
+
+
+def _local_paths(context: Context) -> Iterator[Written]:
     recipe = context.recipe
     for name, model in recipe.models.items():
         if model.path is not None:
@@ -47,8 +58,12 @@ def local_paths(context: Context) -> Iterator[tuple[str, str, Span | None]]:
                 yield f"dataset `{name}`", path, dataset.span_of("path")
 
 
-def hub_ids(context: Context) -> Iterator[tuple[str, str, Span | None]]:
-    """Each hub id in the recipe: whose it is, as written, and where."""
+def hub_ids(context: Context) -> list[Written]:
+    """Each hub id in the recipe."""
+    return context.remember("hub_ids", lambda: list(_hub_ids(context)))
+
+
+def _hub_ids(context: Context) -> Iterator[Written]:
     for name, model in context.recipe.models.items():
         if model.hub is not None:
             yield f"model `{name}`", model.hub, model.span_of("hub")

@@ -37,7 +37,7 @@ from smolc.compiler.diagnostics import Severity, Span
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.reasoning import reasoning_subject
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.evaluation import Eval, OwnTask, SuiteTask
 
 RULE = Rule("E607", "reasoning-cut-short", Severity.WARNING)
 FEWEST = 8192
@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _short(evaluation: Eval) -> Iterator[tuple[int, Span | None]]:
     """Each limit that is too small, once."""
-    tasks = [*evaluation.tasks, *evaluation.task.values()]
+    tasks: list[SuiteTask | OwnTask] = [*evaluation.tasks, *evaluation.task.values()]
     if evaluation.decode.max_new < FEWEST and any(task.max_new is None for task in tasks):
         span = evaluation.decode.span_of("max_new")
         yield evaluation.decode.max_new, first(span, evaluation.span_of("decode"), evaluation.span)

@@ -45,7 +45,7 @@ def check(context: Context) -> Iterator[Finding]:
     evals = context.recipe.evals
     if len(evals) < 2:
         return
-    validated = {}
+    validated: dict[tuple[str, str], tuple[str, Span | None]] = {}
     for name, evaluation in evals.items():
         if evaluation.role == "validation":
             for problems, _, span in _problems(evaluation):

@@ -53,22 +53,24 @@ def check(context: Context) -> Iterator[Finding]:
             continue
         if model.hub is not None:
             span = model.span_of("revision") if model.revision else model.span_of("hub")
-            yield from _pinned(f"model `{name}`", "models", model.hub, model.revision, span)
+            yield from _pinned(context, f"model `{name}`", "models", model.hub, model.revision, span)
         tokenizer = model.tokenizer
         if isinstance(tokenizer, HubTokenizer):
             span = tokenizer.span_of("revision" if tokenizer.revision else "id")
             what = f"the tokenizer of model `{name}`"
-            yield from _pinned(what, "models", tokenizer.id, tokenizer.revision, span)
+            yield from _pinned(context, what, "models", tokenizer.id, tokenizer.revision, span)
     for name, dataset in context.recipe.datasets.items():
         if dataset.hub is not None:
             span = dataset.span_of("revision" if dataset.revision else "hub")
-            yield from _pinned(f"dataset `{name}`", "datasets", dataset.hub, dataset.revision, span)
+            yield from _pinned(context, f"dataset `{name}`", "datasets", dataset.hub, dataset.revision, span)
 
 
-def _pinned(what: str, kind: str, id: str, revision: str | None, span: Span | None) -> Iterator[Finding]:
+def _pinned(
+    context: Context, what: str, kind: str, id: str, revision: str | None, span: Span | None
+) -> Iterator[Finding]:
     if revision is not None and COMMIT.fullmatch(revision):
         return
-    here = commit(kind, id, revision)
+    here = context.remember(("commit", kind, id, revision), lambda: commit(kind, id, revision))
     moving = f"`{revision}`" if revision else "the default branch"
     url = f"https://huggingface.co/{'datasets/' if kind == 'datasets' else ''}{id}"
     yield Finding(
