@@ -1,1 +1,1 @@
-"""The language server: diagnostics, hover, completion, definitions, rename and formatting for editors."""
+"""What an editor asks of a recipe: pure functions of texts and places (`server.py` puts them on the wire), and colours."""
