@@ -6,12 +6,12 @@ Looks for training sources from the hub whose split is a slice: `train[:10%]`.
 
 ## Why is this bad?
 
-A slice is what happens to stand there. Datasets are often sorted, by source, by length or by difficulty, and
-the first tenth is then one kind of row. TRL's mixtures take the first rows of each dataset, which is how the
-published configuration of SmolLM3 gets its fractions (Smol Training Playbook); `take` draws them with the
-recipe's seed from everywhere.
+A slice is what happens to stand there. Splits are often joined from several sources, one after the other, and the
+first tenth is then one of them; what that means for a model, the Smol Training Playbook's SFT mixture shows: a row
+of Everyday Conversations has 270 tokens on average, one of s1k-1.1 9,800. TRL's mixtures take the first rows of
+each dataset, too. `take` draws from everywhere, with the recipe's seed.
 
-Source: Smol Training Playbook, SmolLM3's configuration.
+Source: Smol Training Playbook, post-training chapter (mixture).
 
 ## Wrong
 
