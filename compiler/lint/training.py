@@ -10,6 +10,7 @@ from smolc.compiler.diagnostics import Edit, Span
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding
 from smolc.compiler.model.base import Noun
+from smolc.compiler.model.methods import Wsd
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
@@ -22,6 +23,10 @@ HERE = "local"
 
 BEFORE_AMPERE = frozenset({"t4", "v100", "p100", "rtx2080", "rtx2080ti"})
 """GPUs without bf16 and without FlashAttention 2."""
+
+
+AN = frozenset("AEFHILMNORSX")
+"""Letters whose names begin with a vowel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,11 @@ def place_of_gpu(cluster: Cluster, recipe: Recipe) -> Span | None:
     return declared.span_of("gpu") if declared is not None else None
 
 
+def named(gpu: str) -> str:
+    """The GPU with its article, as it is spoken: an H100, a V100."""
+    return f"{'an' if gpu[:1].upper() in AN else 'a'} {gpu.upper()}"
+
+
 def place(stage: Stage, key: str) -> Span | None:
     """Where a value of the stage stands, or else the stage."""
     return first(stage.span_of(key), stage.span)
@@ -91,6 +101,22 @@ def place(stage: Stage, key: str) -> Span | None:
 def steps_of(stage: Stage) -> int | None:
     """Optimiser steps, where the recipe counts in them."""
     return int(stage.length.value) if stage.length.unit == "step" else None
+
+
+def wsd_fits(schedule: Wsd, steps: int | None) -> bool:
+    """Whether warm-up and decay are no longer than the run; parts of it are rounded to steps as training rounds them.
+
+    A warm-up that fills the run by itself is left to the rule about that.
+    """
+    warmup, decay = schedule.warmup, schedule.decay
+    if decay >= 1:
+        return False
+    if steps is None:
+        return warmup.unit == "step" or warmup.value + decay <= 1 + 1e-9
+    if warmup.unit == "%" and warmup.value >= 1:
+        return True
+    before = round(warmup.value * steps) if warmup.unit == "%" else int(warmup.value)
+    return before + round(decay * steps) <= steps or before >= steps
 
 
 def once(found: Iterable[Finding]) -> Iterator[Finding]:

@@ -46,7 +46,8 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import each_run, once, replace, steps_of
+from smolc.compiler.lint.training import each_run, once, replace, steps_of, wsd_fits
+from smolc.compiler.model.methods import Wsd
 
 RULE = Rule("O406", "long-warmup", Severity.WARNING)
 LONGEST = 0.25
@@ -67,6 +68,8 @@ def _check(context: Context) -> Iterator[Finding]:
             continue
         if not LONGEST + 1e-9 < part < 1:  # from 1 on it is warmup-fills-the-run
             continue
+        if isinstance(stage.schedule, Wsd) and not wsd_fits(stage.schedule, steps):
+            continue  # wsd-does-not-fit
         yield Finding(
             f"stage `{name}` warms up for {part:.0%} of its training",
             stage.schedule.span_of("warmup"),

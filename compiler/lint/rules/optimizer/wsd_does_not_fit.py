@@ -43,8 +43,9 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import each_run, once, steps_of
+from smolc.compiler.lint.training import each_run, once, steps_of, wsd_fits
 from smolc.compiler.model.methods import Wsd
+from smolc.compiler.model.types import Quantity
 
 RULE = Rule("O407", "wsd-does-not-fit", Severity.ERROR)
 
@@ -58,27 +59,14 @@ def _check(context: Context) -> Iterator[Finding]:
         schedule = stage.schedule
         if not isinstance(schedule, Wsd):
             continue
-        if _fits(schedule, steps_of(stage)):
+        if wsd_fits(schedule, steps_of(stage)):
             continue
         there = schedule.span_of("decay") if schedule.given("decay") else None
         own = schedule.span_of("warmup")
         yield Finding(
-            f"the warm-up ({schedule.warmup}) and the decay ({schedule.decay:.4g} of the run) of stage "
+            f"the warm-up ({schedule.warmup}) and the decay ({Quantity(schedule.decay, '%')}) of stage "
             f"`{name}` are longer than its training",
             own,
             labels=(Label(there, "the decay"),) if there and there != own else (),
             help="shorten them: `wsd(warmup = 3%, decay = 20%)`",
         )
-
-
-def _fits(schedule: Wsd, steps: int | None) -> bool:
-    """Parts in steps are rounded as training rounds them."""
-    warmup, decay = schedule.warmup, schedule.decay
-    if decay >= 1:
-        return False
-    if steps is None:
-        return warmup.unit == "step" or warmup.value + decay <= 1 + 1e-9
-    if warmup.unit == "%" and warmup.value >= 1:
-        return True  # warmup-fills-the-run
-    before = round(warmup.value * steps) if warmup.unit == "%" else int(warmup.value)
-    return before + round(decay * steps) <= steps or before >= steps

@@ -36,6 +36,7 @@ from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import (
     BEFORE_AMPERE,
     gpu_of,
+    named,
     once,
     place,
     place_of_gpu,
@@ -59,7 +60,7 @@ def _check(context: Context) -> Iterator[Finding]:
         there = place_of_gpu(run.cluster, context.recipe)
         default = "" if run.stage.given("precision") else ", the default"
         yield Finding(
-            f"stage `{run.name}` computes in {precision}{default}, which a {gpu.upper()} does not have",
+            f"stage `{run.name}` computes in {precision}{default}, which {named(gpu)} does not have",
             place(run.stage, "precision"),
             labels=(Label(there, "the GPU"),) if there else (),
             help="write `precision = fp16`, or fp32 if the loss overflows",

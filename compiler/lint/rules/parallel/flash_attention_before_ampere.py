@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import BEFORE_AMPERE, gpu_of, once, place_of_gpu, replace, trainings
+from smolc.compiler.lint.training import BEFORE_AMPERE, gpu_of, named, once, place_of_gpu, replace, trainings
 from smolc.compiler.model.methods import Cpt, Sft
 
 RULE = Rule("H912", "flash-attention-before-ampere", Severity.ERROR)
@@ -58,7 +58,7 @@ def _check(context: Context) -> Iterator[Finding]:
         said = "`attention = auto` takes varlen" if attention == "auto" else f"`attention = {attention}`"
         there = place_of_gpu(run.cluster, context.recipe)
         yield Finding(
-            f"{said} for stage `{run.name}`, and a {gpu.upper()} is too old for FlashAttention",
+            f"{said} for stage `{run.name}`, and {named(gpu)} is too old for FlashAttention",
             run.model.span_of("attention"),
             labels=(Label(there, "the GPU"),) if there else (),
             help="write `attention = sdpa` in the model",

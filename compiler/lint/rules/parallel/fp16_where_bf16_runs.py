@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import BEFORE_AMPERE, gpu_of, once, place, replace, trainings
+from smolc.compiler.lint.training import BEFORE_AMPERE, gpu_of, named, once, place, replace, trainings
 from smolc.compiler.plan.cluster import GPUS
 
 RULE = Rule("H914", "fp16-where-bf16-runs", Severity.WARNING)
@@ -52,7 +52,7 @@ def _check(context: Context) -> Iterator[Finding]:
         if gpu not in GPUS or gpu in BEFORE_AMPERE:
             continue
         yield Finding(
-            f"stage `{run.name}` computes in fp16 on a {gpu.upper()}, which has bf16",
+            f"stage `{run.name}` computes in fp16 on {named(gpu)}, which has bf16",
             place(run.stage, "precision"),
             notes=("what was trained in bf16 overflows in fp16 now and then, and the loss becomes nan",),
             help="write `precision = bf16`",

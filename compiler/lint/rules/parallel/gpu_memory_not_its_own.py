@@ -33,7 +33,7 @@ from smolc.compiler.diagnostics import Severity
 from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import replace
+from smolc.compiler.lint.training import named, replace
 from smolc.compiler.plan.cluster import GIB, GPUS
 
 RULE = Rule("H917", "gpu-memory-not-its-own", Severity.WARNING)
@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
             if not given:
                 near = closest(cluster.gpu, GPUS)
                 yield Finding(
-                    f'cluster `{name}` does not say how much memory a "{cluster.gpu}" has',
+                    f'cluster `{name}` does not say how much memory its GPU has, "{cluster.gpu}"',
                     cluster.span_of("gpu"),
                     notes=("it is taken to have 80 GiB",),
                     help=f"did you mean `{near}`?" if near else "add `memory = ...GiB`",
@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Finding]:
         elif said > TIMES * known or (not given and known > TIMES * said):
             counted = f"{said:,.0f} GiB" if given else f"{said:,.0f} GiB, the default,"
             yield Finding(
-                f"cluster `{name}` is planned with {counted} for a {cluster.gpu.upper()}, which has {known}",
+                f"cluster `{name}` is planned with {counted} for {named(cluster.gpu)}, which has {known}",
                 cluster.span_of("memory" if given else "gpu"),
                 help=f"write `memory = {known}GiB`",
                 edits=replace(cluster, "memory", f"{known}GiB"),
