@@ -113,12 +113,10 @@ def _runs(lines: list[Line]) -> Iterable[list[Line]]:
 
 
 def _align_operators(run: list[Line]) -> None:
-    if not run:
-        return
     widths = [columns(line.text[: line.split]) for line in run]
+    widest = max(widths, default=0)
     for line, width in zip(run, widths, strict=True):
-        key, rest = line.text[: line.split], line.text[line.split :]
-        line.text = key + " " * (max(widths) - width) + rest
+        line.text = line.text[: line.split] + " " * (widest - width) + line.text[line.split :]
 
 
 def _commented(lines: list[Line]) -> Iterable[list[Line]]:
