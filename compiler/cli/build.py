@@ -22,13 +22,17 @@ OPTIONS = (
         "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value: sft.optim.lr=1e-5."
     ),
     click.option("-o", "--out", type=click.Path(), help="Folder to write; build/NAME unless given."),
+    click.option("--locked", is_flag=True, help="Refuse unless everything is as `smolc.lock` says."),
 )
 
 
 @click.command()
-def command(recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None) -> None:
-    """Compile RECIPE into a folder that a person can read and run."""
-    folder, compiled = build_folder(recipe, on, overrides, out)
+def command(recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None, locked: bool) -> None:
+    """Compile RECIPE into a folder that a person can read and run.
+
+    A `smolc.lock` beside it gives the commits of what comes from the hub.
+    """
+    folder, compiled = build_folder(recipe, on, overrides, out, locked)
     assert compiled.plan is not None
     jobs = len(compiled.plan.jobs)
     click.echo(f"{folder}: {jobs} jobs, plan {compiled.plan.hash[:12]}")
@@ -40,9 +44,10 @@ for _option in reversed(OPTIONS):
 
 
 def build_folder(
-    recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None
+    recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None, locked: bool
 ) -> tuple[Path, Compiled]:
-    """Compile and write. Ends the program with 1 on errors in the recipe, 2 if the folder cannot be written."""
+    """Compile and write. Ends the program with 1 on errors in the recipe, or if it is not as `locked` demands; with 2
+    if the folder cannot be written."""
     compiled = compile_recipe(recipe, overrides, on)
     show(compiled.found)
     if compiled.plan is None or compiled.resolved is None or has_errors(compiled.found):
@@ -50,6 +55,7 @@ def build_folder(
 
         click.echo(f"nothing was built: {render_summary(compiled.found)}", err=True)
         sys.exit(2 if compiled.resolved is None else 1)
+    _compare_with_lock(compiled, recipe, locked)
     from smolc.compiler.plan.paths import root_of
     from smolc.compiler.render import FolderRefused, files, write
 
@@ -61,3 +67,26 @@ def build_folder(
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     return folder, compiled
+
+
+def _compare_with_lock(compiled: Compiled, recipe: str, demanded: bool) -> None:
+    """Say what is not as locked; ends the program with 1 if that is demanded."""
+    assert compiled.plan is not None and compiled.resolved is not None
+    beside = compiled.locked
+    if beside is None or beside.section is None:
+        if demanded:
+            why = "there is no smolc.lock beside it" if beside is None else "its smolc.lock does not name it"
+            click.echo(
+                f"nothing was built: {recipe} is not locked: {why}; run `smolc lock {recipe}`", err=True
+            )
+            sys.exit(1)
+        return
+    from smolc.compiler.diagnostics.excerpt import plain
+    from smolc.compiler.lock.drift import drift
+
+    found = drift(beside.lock, beside.section, beside.hub, compiled.plan, compiled.resolved, whole=demanded)
+    for one in found:
+        click.echo(plain(f"{'error' if demanded else 'warning'}: not as locked: {one}"), err=True)
+    if found and demanded:
+        click.echo(f"nothing was built; `smolc lock {recipe}` locks it as it is now", err=True)
+        sys.exit(1)

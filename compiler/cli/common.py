@@ -13,6 +13,7 @@ from smolc.compiler.diagnostics.types import has_errors
 
 if TYPE_CHECKING:
     from smolc.compiler.lint.settings import Settings
+    from smolc.compiler.lock.pin import Locked
     from smolc.compiler.model.recipe import Recipe
     from smolc.compiler.plan.types import Plan
     from smolc.compiler.resolve import Resolved
@@ -35,12 +36,14 @@ FOLLOWS = frozenset(
 
 @dataclass
 class Compiled:
-    """As far as it went: each is None where errors stopped it."""
+    """As far as it went: each is None where errors stopped it. locked: the `smolc.lock` beside the recipe, whose
+    commits `recipe` and `plan` have; None if there is none."""
 
     resolved: Resolved | None
     recipe: Recipe | None
     plan: Plan | None
     found: list[Diagnostic]
+    locked: Locked | None = None
 
     @property
     def source(self) -> Source | None:
@@ -63,7 +66,8 @@ def compile_recipe(
     """Text to plan, with lint's findings; everything that is wrong is in `found`.
 
     shown: the file's name in messages. texts: content that stands for that of files (by resolved path). settings: which
-    rules run; those of the nearest pyproject.toml unless given. Raises Refused where that cannot be understood.
+    rules run; those of the nearest pyproject.toml unless given. Raises Refused where that, or the lock, cannot be
+    understood.
     """
     from smolc.compiler.resolve import resolve
 
@@ -77,15 +81,17 @@ def compile_recipe(
     found.extend(d for d in more if not (broken and d.name in FOLLOWS))
     if recipe is None or broken:
         return Compiled(resolved, None, None, found)
+    from smolc.compiler.lock.pin import apply_lock
     from smolc.compiler.plan import plan
 
+    recipe, locked = apply_lock(recipe, resolved)
     made, more = plan(recipe, resolved, on)
     found.extend(more)
     from smolc.compiler.lint import lint
     from smolc.compiler.lint.settings import settings_for
 
     found.extend(lint(recipe, resolved, made, settings or settings_for(Path(path))))
-    return Compiled(resolved, recipe, made, found)
+    return Compiled(resolved, recipe, made, found, locked)
 
 
 def show(found: list[Diagnostic], form: str = "full") -> None:

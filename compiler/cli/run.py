@@ -20,11 +20,12 @@ def command(
     on: str | None,
     overrides: tuple[str, ...],
     out: str | None,
+    locked: bool,
     dry_run: bool,
     jobs: int | None,
 ) -> None:
     """Build RECIPE, run its jobs and write report.html. What is done already is not done again."""
-    folder, compiled = build_folder(recipe, on, overrides, out)
+    folder, compiled = build_folder(recipe, on, overrides, out, locked)
     missing = [d for d in compiled.found if d.name == "missing-file" and d.severity is Severity.INFO]
     if missing and not dry_run:
         click.echo(

@@ -33,13 +33,13 @@ def tokenizer_files(model: Model, resolved: Resolved) -> TokenizerFiles | None:
     if isinstance(tokenizer, BytesTokenizer):
         return _of_bytes(tokenizer)
     if isinstance(tokenizer, HubTokenizer):
-        return _read(snapshot(tokenizer.id, tokenizer.revision))
+        return files_in(snapshot(tokenizer.id, tokenizer.revision))
     if isinstance(tokenizer, PathTokenizer):
-        return _read(located(resolved, tokenizer.folder, tokenizer.span_of("folder")))
+        return files_in(located(resolved, tokenizer.folder, tokenizer.span_of("folder")))
     if model.hub is not None:
-        return _read(snapshot(model.hub, model.revision))
+        return files_in(snapshot(model.hub, model.revision))
     if model.path is not None and model.gguf is None:
-        return _read(located(resolved, model.path, model.span_of("path")))
+        return files_in(located(resolved, model.path, model.span_of("path")))
     return None
 
 
@@ -83,7 +83,8 @@ def _of_bytes(tokenizer: BytesTokenizer) -> TokenizerFiles:
     return TokenizerFiles(None, next(iter(reversed(ends or special)), None), pad)
 
 
-def _read(folder: Path | None) -> TokenizerFiles | None:
+def files_in(folder: Path | None) -> TokenizerFiles | None:
+    """The tokenizer files of one folder; None if there are none, or they cannot be read."""
     if folder is None:
         return None
     text = _text(folder / "tokenizer_config.json")
