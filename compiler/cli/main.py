@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 import smolc
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "init": "start a recipe, from a few questions or flags",
@@ -37,12 +41,25 @@ class Lazy(click.Group):
             return None
         command = import_module(f"smolc.compiler.cli.{name}").command
         assert isinstance(command, click.Command)
+        if "_SMOLC_COMPLETE" in os.environ:
+            from smolc.compiler.cli.completion import attach
+
+            attach(name, command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Without loading the commands, as click would for their first sentences."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=what) for name, what in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             from smolc.compiler.diagnostics.suggest import closest
 
             near = closest(args[0], COMMANDS)

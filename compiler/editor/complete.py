@@ -51,20 +51,21 @@ def _left(here: Cursor, files: Sequence[Opened]) -> Iterator[Item]:
     elif said[:1] == ["drop"]:
         yield from _drop(said[1:], here, files)
     elif not here.blocks:
-        yield from _top(said, files)
+        yield from _top(said, here, files)
     elif said == ["from"] and here.kinds == ("mixture",):
         yield from (Item(name, name, "reference", "dataset") for name in datasets(files))
     elif not said:
         yield from _in_block(here, files, given)
 
 
-def _top(said: list[str], files: Sequence[Opened]) -> Iterator[Item]:
+def _top(said: list[str], here: Cursor, files: Sequence[Opened]) -> Iterator[Item]:
     if not said:
         file = files[0].file
         yield from (block_item(block, block_text(block)) for block in catalogue().values())
-        if file.edition is None:
+        is_first = not file.items or here.offset <= file.items[0].span.start
+        if file.edition is None and file.extends is None and is_first:
             yield Item("smolc 1", "smolc 1\n", "keyword", "the language's edition")
-        if file.extends is None and not file.items:
+        if file.extends is None and is_first:
             yield Item("extends", 'extends "$0.recipe"', "keyword", "build on another recipe", snippet=True)
         if file.extends is not None:
             yield Item("drop", "drop ", "keyword", "take out what the parent declares")

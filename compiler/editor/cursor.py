@@ -84,7 +84,8 @@ def cursor(source: Source, offset: int) -> Cursor:
     tokens, comments = lex(source)
     layout = Layout(source, tokens)
     here = Cursor(source, offset)
-    here.comment = next((c for c in comments if c.span.start < offset <= c.span.end), None)
+    line_start = source.text.rfind("\n", 0, offset) + 1
+    here.comment = next((c for c in comments if line_start <= c.span.start < offset), None)
     reader = _Reader(layout, here)
     for at, token in enumerate(layout.tokens):
         if token.start >= offset or (token.end >= offset and _is_word(token, offset)):

@@ -85,7 +85,8 @@ def _name(name: Name, files: Sequence[Opened]) -> str | None:
         above = "".join(
             f"\n\nExtends the one in `{one.path.name}`." for one, n in found if one is not files[0]
         )
-        spoken = f"Named in {len(uses)} place{'s' if len(uses) != 1 else ''}." if kind != "recipe" else ""
+        count = f"Named in {len(uses)} place{'s' if len(uses) > 1 else ''}." if uses else "Nothing names it."
+        spoken = count if kind not in ("recipe", "eval") else ""
         return f"**{kind} {label}**\n\n{docs.docs if docs else ''}\n\n{spoken}{above}".strip()
     one, declared = found[0]
     where = "" if one is files[0] else f"\n\nIn `{one.path.name}`, line {declared.span.line}."
