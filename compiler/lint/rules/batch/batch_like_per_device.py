@@ -7,11 +7,11 @@ Looks for stages that do not pack and whose batch is 4 sequences or less (with a
 ## Why is this bad?
 
 Here `batch` is everything that an optimiser step learns from, on all devices and over all accumulation steps.
-Elsewhere the number in the recipe is per device, and the product decides: 16 on eight GPUs is 128
-(LLaVA#360), SFT recipes meant 512 and DPO ones 32 with single digits in the file (alignment-handbook#50), and
-the result changed with the number of GPUs (alignment-handbook#44). A number copied from such a file makes
-steps of a few conversations, noisy ones, many of them. The Smol Training Playbook's baselines are 128
-sequences for SFT and 32 pairs for preferences.
+Elsewhere the number in a recipe is per device, and the product decides: 16 on eight GPUs is 128 (LLaVA#360).
+What it had been had to be asked for (512 for SFT, 32 for DPO: alignment-handbook#50), and it changed with the
+number of GPUs (alignment-handbook#44). A number copied from such a file makes steps of a few conversations,
+noisy ones, many of them. The Smol Training Playbook's baselines are 128 sequences for SFT and 32 pairs for
+preferences.
 
 Source: Smol Training Playbook, post-training chapter.
 
@@ -57,7 +57,7 @@ def _check(context: Context) -> Iterator[Finding]:
             continue
         usual = "32seq" if isinstance(stage.method, PREFERENCES) else "128seq" if full else "16seq"
         yield Finding(
-            f"stage `{name}` takes an optimiser step for every {size.value} sequence{'s'[: size.value - 1]}",
+            f"stage `{name}` takes an optimiser step for every {size.value} sequence{'s'[: int(size.value) - 1]}",
             stage.span_of("batch"),
             notes=("`batch` counts all devices and all accumulation steps; `micro_batch` is per device",),
             help=f"multiply what you copied by devices and accumulation, or start with `batch = {usual}`",

@@ -8,9 +8,8 @@ count twice).
 ## Why is this bad?
 
 Everything that a forward pass makes grows with its tokens; the outputs alone are a number for each token and
-word: 128Ki tokens of a vocabulary of 128k are 34 GB in bf16. On one H100 the measured optimum for a 3B model
-was 3 x 4,096 tokens, and one sequence more was out of memory; more tokens at once do not make it faster by
-then. Memory estimates have long been asked for (axolotl#848). `auto` takes 16Ki tokens, and the batch of an
+word: 128Ki tokens of a vocabulary of 128k are 34 GB in bf16. On one H100, without checkpointing, a 3B model
+was fastest with 3 x 4,096 tokens, and out of memory with one sequence more. Memory estimates have long been asked for (axolotl#848). `auto` takes 16Ki tokens, and the batch of an
 optimiser step stays what it is.
 
 ## Wrong
@@ -72,7 +71,9 @@ def _check(context: Context) -> Iterator[Finding]:
         yield Finding(
             f"stage `{run.name}` puts up to {tokens:,} tokens through the model at once, on each device",
             run.stage.span_of("micro_batch"),
-            notes=("measured with 3B on one H100: 12,288 tokens were fastest, 16,384 out of memory",),
+            notes=(
+                "a 3B model without checkpointing, on one H100: 12,288 tokens were fastest, 16,384 too many",
+            ),
             help="write `micro_batch = auto`: the batch of an optimiser step stays what it is",
             edits=replace(run.stage, "micro_batch", "auto"),
         )

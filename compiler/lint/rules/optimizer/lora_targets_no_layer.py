@@ -45,7 +45,7 @@ from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Lora
 
 RULE = Rule("O412", "lora-targets-no-layer", Severity.ERROR)
-ALL = frozenset({"all-linear", "all_linear", "all-layers", "all", "linear", "auto", ""})
+ALL = frozenset({"all-linear", "all_linear", "all-layers", "all", "auto", ""})
 PATTERN = frozenset("*+?[]()|^$\\{}, ")
 """Characters that no layer's name has."""
 
