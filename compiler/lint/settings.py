@@ -62,7 +62,7 @@ def settings_for(recipe: Path, select: Iterable[str] = (), ignore: Iterable[str]
 
 
 def split(given: Iterable[str]) -> tuple[str, ...]:
-    """`--select T,D201 --select B` as a list."""
+    """`--select T,D2 --select B` as a list."""
     return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
 
 
@@ -137,6 +137,6 @@ def _table(value: Any, path: Path, name: str, keys: tuple[str, ...]) -> Mapping[
 
 def _selectors(value: Any, path: Path, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise BadSettings(f'{path}: `{key}` in [tool.smolc.lint] is a list of rules, such as ["T", "D201"]')
+        raise BadSettings(f'{path}: `{key}` in [tool.smolc.lint] is a list of rules, such as ["T", "B3"]')
     _check(value, f"{path}: `{key}`")
     return _lower(value)

@@ -37,6 +37,10 @@ _FOREIGN = {
 }
 
 
+MOST_ESCAPES = 10
+"""Of one string that are reported: one with more is of another language."""
+
+
 class Builder:
     """Builds nodes; collects what is wrong inside numbers and strings in `found`.
 
@@ -137,7 +141,7 @@ class Builder:
 
     def _unquote(self, token: Token) -> str:
         value, mistakes = unescape(str(token))
-        for offset, length, message, help in mistakes:
+        for offset, length, message, help in mistakes[:MOST_ESCAPES]:
             start = token.start + offset
             self._error("S042", "bad-escape", message, Span(self.source, start, start + length), help)
         return value

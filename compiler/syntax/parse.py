@@ -14,6 +14,10 @@ from smolc.compiler.syntax.lex import Token, lex
 from smolc.compiler.syntax.tree import Block, File, Ident, Item, Number, Path, Text, Value
 
 
+MOST = 200
+"""Mistakes in one file, after which reading it is of no use to anybody."""
+
+
 def parse(source: Source) -> tuple[File, list[Diagnostic]]:
     """The tree of a recipe, and everything that is wrong with it as text. Raises for no text."""
     tokens, comments = lex(source)
@@ -88,6 +92,9 @@ class _Reader:
         tokens = self.tokens
         at = 0
         while at < len(tokens):
+            if len(self.found) >= MOST:
+                self._give_up(at)
+                return
             kind = tokens[at].type
             if self.layout.first_in_line(at):
                 self._line(at)
@@ -104,6 +111,13 @@ class _Reader:
         end = Span(self.source, last, last)
         while self.stack:
             self._unclosed(end, "`}` is missing before the end of the file")
+
+    def _give_up(self, at: int) -> None:
+        """What is no recipe at all is not read to its end; what is open counts as closed."""
+        message = f"more than {MOST} mistakes: the rest is not read"
+        self.found.append(error("S043", "too-many-mistakes", message, self._span(at)))
+        while self.stack:
+            self._pop(None, self.tokens[at].start)
 
     # --- blocks
 

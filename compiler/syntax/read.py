@@ -8,7 +8,7 @@ from pathlib import Path
 
 from smolc.compiler.diagnostics import Diagnostic, Severity, Source, Span
 
-LARGEST = 4 * 2**20
+LARGEST = 2**20
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 

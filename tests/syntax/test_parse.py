@@ -308,3 +308,11 @@ def test_no_code_has_two_names() -> None:
 def test_a_space_before_a_misspelt_unit_is_told_the_unit() -> None:
     _, found = parse(Source("x", "length = 240 steps\n"))
     assert [d.help for d in found] == ["write `240step`"]
+
+
+def test_a_file_that_is_no_recipe_is_not_read_to_its_end() -> None:
+    for text in ("stage x {\n" * 5000, "}" * 5000, "a = \n" * 5000, "foo bar baz\n" * 5000, "\t\t}\n" * 5000):
+        file, found = parse(Source("x", text))
+        assert [d.name for d in found].count("too-many-mistakes") == 1
+        assert len(found) <= 2 * MOST + 1
+        assert file.source.text == text
