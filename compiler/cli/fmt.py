@@ -165,14 +165,16 @@ class _Run:
     def summary(self) -> None:
         """`1 file reformatted, 2 left unchanged`, beside the names or the diff."""
         would = "would be " if self.check or self.diff else ""
-        counts = [(self.changed, f"{would}reformatted"), (self.kept, f"{would or 'left '}unchanged")]
+        kept = "already formatted" if would else "left unchanged"
+        counts = [(self.changed, f"{would}reformatted"), (self.kept, kept)]
         counts.append((self.failed, "in error"))
         said = [f"{number} {word}" for number, word in counts if number]
         click.echo(", ".join(said), err=True)
 
 
 def _painted(line: str) -> str:
-    color = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
+    is_name = line.startswith(("--- ", "+++ "))
+    color = "1" if is_name else {"+": "32", "-": "31", "@": "36"}.get(line[:1])
     return f"\x1b[{color}m{line}\x1b[0m" if color and "NO_COLOR" not in os.environ else line
 
 
