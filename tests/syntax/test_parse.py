@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from smolc.compiler.diagnostics import Diagnostic, Source, Span
 from smolc.compiler.diagnostics.render import render_full
 from smolc.compiler.syntax import grammar, parse, parse_path, parse_value
+from smolc.compiler.syntax.parse import MOST
 from smolc.compiler.syntax.tree import (
     Assign,
     Block,
