@@ -9,8 +9,8 @@ count twice).
 
 Everything that a forward pass makes grows with its tokens; the outputs alone are a number for each token and
 word: 128Ki tokens of a vocabulary of 128k are 34 GB in bf16. On one H100, without checkpointing, a 3B model
-was fastest with 3 x 4,096 tokens, and out of memory with one sequence more. Memory estimates have long been asked for (axolotl#848). `auto` takes 16Ki tokens, and the batch of an
-optimiser step stays what it is.
+was fastest with 3 x 4,096 tokens, and out of memory with one sequence more. Memory estimates have long been
+asked for (axolotl#848). `auto` takes 16Ki tokens, and the batch of an optimiser step stays what it is.
 
 ## Wrong
 
