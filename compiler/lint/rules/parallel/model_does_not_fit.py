@@ -9,7 +9,7 @@ its name (`SmolLM3-3B`). These are lower bounds: activations come on top.
 ## Why is this bad?
 
 Out of memory is found when everything is prepared, queued and loaded. Full fine-tuning with AdamW takes 16
-bytes a parameter before a single activation, so DDP, which keeps all of it on every device, ends at about 4B
+bytes a parameter before a single activation, so DDP, which keeps all of it on every device, ends at about 5B
 parameters on 80 GB. A memory estimate has long been asked for (axolotl#848), and so has what DPO needs, which
 holds a second model (LlamaFactory#3716, alignment-handbook#22).
 
