@@ -1,0 +1,1 @@
+"""A few answers -> the text of a first recipe."""
