@@ -22,6 +22,8 @@ from smolc.compiler.model.methods import Cpt, Dpo, Kto, Orpo, Qlora, Sft, Wrappe
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
+from smolc.compiler.model.types import describe
+from smolc.compiler.syntax import tree
 
 READABLE = (".jsonl", ".json", ".parquet", ".csv")
 
@@ -293,6 +295,12 @@ def _eval(name: str, evaluation: Eval) -> Iterator[Diagnostic]:
     tasks = scores_of(evaluation)
     names = {str(link) for link in evaluation.of} | {link.name for link in evaluation.of}
     for check in evaluation.expect:
+        for _, term in check.right:
+            if not isinstance(term, tree.Ref) and not (
+                isinstance(term, tree.Number) and term.unit in (None, "%")
+            ):
+                message = f"a score is compared with numbers and other scores, not with {describe(term)}"
+                yield _error("V012", "bad-check", message, term.span, "write `sft.gsm8k >= 60%`")
         paths = [check.left, *(t.path for _, t in check.right if hasattr(t, "path"))]
         for path in paths:
             subject, task = ".".join(p.text for p in path.parts[:-1]), path.parts[-1].text

@@ -96,6 +96,9 @@ def mismatch(value: Any, doc: Doc) -> Exception:
     )
 
 
+WORDS = {"step": "step", "seq": "sequence", "tok": "token"}
+
+
 def _number(
     doc: Doc,
     units: Sequence[str | None],
@@ -123,6 +126,10 @@ def _number(
                 f"expected a whole number, found {value.text}",
                 value.span,
                 help=f"write it as `{doc.example}`",
+            )
+        if value.unit in ("step", "seq", "tok") and number != int(number):
+            raise wrong(
+                f"there is no part of a {WORDS[value.unit]}", value.span, help=f"write it as `{doc.example}`"
             )
         limits = []
         if low is not None and number < low:
