@@ -25,13 +25,15 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes | None:
         return None
     except (OSError, ValueError) as error:
         raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Unreadable("is not a regular file")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(largest + 1)
-        except OSError as error:
-            raise Unreadable(error.strerror or str(error)) from error
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error
+    finally:
+        os.close(descriptor)
     if len(data) > largest:
         raise Unreadable(f"is larger than {largest // 2**20} MiB")
     return data
@@ -63,7 +65,11 @@ def read_job(path: Path) -> dict[str, Any] | None:
 
     loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        value = yaml.load(data.decode("utf-8"), Loader=loader)
+        text = data.decode("utf-8")
+        # We write no aliases; with them a short file could stand for more values than there is memory for.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)):
+            return None
+        value = yaml.load(text, Loader=loader)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return None
     return value if isinstance(value, dict) else None
