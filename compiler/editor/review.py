@@ -14,7 +14,7 @@ from smolc.compiler.editor.chain import Texts, opened
 from smolc.compiler.lint.discover import find
 from smolc.compiler.syntax.lex import lex
 
-WEB = "https://github.com/smolc/smolc/blob/main/"
+WEB = "https://github.com/smolc/smolc/blob/main/docs/reference/"
 UNUSED = frozenset(
     {"unused-data", "useless-suppression", "label-smoothing-ignored", "enable-thinking-without-effect"}
 )
@@ -93,8 +93,8 @@ def _report(found: Diagnostic, path: Path, extends: Span | None) -> Report:
         message = f"{path_of(found.span.source).name}:{found.span.line}: {message}"
         related.insert(0, (found.span, "here"))
     text = "\n".join([message, *found.notes, *([f"help: {found.help}"] if found.help else [])])
-    rule = find(found.name)
-    url = WEB + rule.module.removeprefix("smolc.").replace(".", "/") + ".py" if rule is not None else None
+    page = "rules" if find(found.name) is not None else "codes"
+    url = f"{WEB}{page}.md#{found.code.lower()}-{found.name}"
     severity, unused = found.severity, found.name in UNUSED
     return Report(start, end, severity, found.code, found.name, text, tuple(related), unused, url, found)
 

@@ -14,11 +14,13 @@ from click.testing import CliRunner
 from smolc.compiler.cli.completion import HOW, command
 from smolc.compiler.cli.main import COMMANDS
 
+AS_INSTALLED = "import sys; sys.argv[0] = 'smolc'; from smolc.compiler.cli.main import main; main()"
+
 
 def asked(folder: Path, *words: str) -> list[str]:
     """What bash would offer for the last of `words`."""
     done = subprocess.run(
-        [sys.executable, "-m", "smolc.compiler.cli"],
+        [sys.executable, "-c", AS_INSTALLED],
         cwd=folder,
         env={
             **os.environ,
