@@ -210,6 +210,11 @@ def _section(block: tree.Block, found: list[Diagnostic]) -> Section:
                 section.fields[key] = Field(item.path, item.value)
         elif isinstance(item, tree.Compare):
             section.checks.append(item)
+        elif isinstance(item, tree.Block) and item.kind.text == "drop":
+            message = "`drop` is a statement, not a block"
+            found.append(
+                error("R004", "unknown-block", message, item.kind.span, help="write `drop key NAME`")
+            )
         elif isinstance(item, tree.Block):
             nested = _section(item, found)
             old = section.child(nested.kind.text, nested.label.text if nested.label else None)

@@ -86,6 +86,7 @@ class _Reader:
         self.stack: list[_Open] = []
         self.segments = list(reversed(layout.segments))
         self.surplus = 0
+        self.column = 0  # of the line's first token
         self.started = False
 
     def run(self) -> None:
@@ -97,6 +98,7 @@ class _Reader:
                 return
             kind = tokens[at].type
             if self.layout.first_in_line(at):
+                self.column = self.layout.column(at)
                 self._line(at)
             while self.segments and self.segments[-1][0] <= at:
                 self.surplus = self.segments.pop()[1]
@@ -261,10 +263,7 @@ class _Reader:
         if len(self.stack) >= DEEPEST:
             self.found.append(_too_deep(head))
             return self._skip_block(after)
-        line_first = first
-        while not self.layout.first_in_line(line_first):
-            line_first -= 1
-        self._push(names[:2], head, end, self.layout.column(line_first))
+        self._push(names[:2], head, end, self.column)
         return after
 
     def _check_head(

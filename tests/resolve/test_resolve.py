@@ -133,3 +133,10 @@ def test_every_file_that_was_read_is_known(tmp_path: Path) -> None:
     resolved, _ = resolve(tmp_path / "case.recipe")
     assert resolved is not None
     assert [f.name for f in resolved.files] == ["case.recipe", "parent.recipe"]
+
+
+@pytest.mark.parametrize("kind", ["stage sft", "mixture talk", "eval final", "dataset chats"])
+def test_drop_as_a_block(kind: str, tmp_path: Path) -> None:
+    write(tmp_path, parent=SMALL)
+    found = found_in(tmp_path, f'extends "parent.recipe"\n{kind} {{ drop key {{ a = 1 }} }}\n')
+    assert [(d.code, d.help) for d in found] == [("R004", "write `drop key NAME`")]
