@@ -45,7 +45,11 @@ def command(
             raise click.UsageError(
                 "--flat is a whole recipe: leave out ADDRESS, --origin, --defaults and --json"
             )
-        click.echo(_flat(recipe, overrides, on), nl=False)
+        text, new = flat_text(recipe, overrides, on)
+        click.echo(text, nl=False)
+        for found in new:
+            note = f"note: lint says more of the flat text than of its parts: {found.name}: {found.message}"
+            click.echo(note, err=True)
         return
     from smolc.compiler.resolve import resolve
 
@@ -116,10 +120,14 @@ def _part(
     return part_text(part, origin)
 
 
-def _flat(recipe: str, overrides: tuple[str, ...], on: str | None) -> str:
+def flat_text(recipe: str, overrides: tuple[str, ...], on: str | None) -> tuple[str, list[Diagnostic]]:
+    """The text of `--flat`, and what lint says of it but not of the recipe: parents are spared some of its rules.
+
+    Ends the program on errors; raises Refused if no text builds to the same plan.
+    """
     from smolc.compiler.cli.common import compile_recipe
     from smolc.compiler.format import formatted
-    from smolc.compiler.show.flat import USELESS, differs, self_contained, without_useless
+    from smolc.compiler.show.flat import USELESS, differs, new_findings, self_contained, without_useless
 
     before = compile_recipe(recipe, overrides, on)
     if before.resolved is None or before.recipe is None or before.plan is None or has_errors(before.found):
@@ -135,4 +143,4 @@ def _flat(recipe: str, overrides: tuple[str, ...], on: str | None) -> str:
         raise Refused(
             f"{recipe} cannot be said in one text: another plan would be built ({', '.join(wrong)})"
         )
-    return text
+    return text, new_findings(before.found, after.found)

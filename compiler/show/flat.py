@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
-from smolc.compiler.diagnostics import Diagnostic, Source
+from smolc.compiler.diagnostics import Diagnostic, Severity, Source
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.plan.types import Plan
 from smolc.compiler.resolve import Resolved
@@ -64,3 +65,15 @@ def without_useless(text: str, found: Iterable[Diagnostic]) -> str:
                 end += 1
         text = text[:begin] + said + text[end:]
     return text
+
+
+def new_findings(before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Errors and warnings of `after` that `before` does not have, wherever they stand."""
+    known = Counter((d.name, d.message) for d in before)
+    new = []
+    for found in after:
+        key = (found.name, found.message)
+        if found.severity is not Severity.INFO and not known[key]:
+            new.append(found)
+        known[key] -= 1
+    return new

@@ -51,6 +51,7 @@ class _Writer:
                 self.lines.append("")
             self._section(section, (), 0)
         if main is not None:
+            main.end.blank = main.end.blank or len(self.resolved.files) > 1
             self._above([main.end])
         return "\n".join(self.lines).strip("\n") + "\n"
 
