@@ -64,7 +64,7 @@ def _recipes(incomplete: str) -> Iterator[str]:
         )
 
 
-class RuleNames(click.ParamType):
+class RuleNames(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """Names and codes of rules; with `listed` also several with commas between."""
 
     name = "rules"
@@ -86,7 +86,7 @@ class RuleNames(click.ParamType):
         ]
 
 
-_TYPES: dict[str, click.ParamType] = {
+_TYPES: dict[str, click.ParamType] = {  # type: ignore[type-arg, unused-ignore]
     **dict.fromkeys(("recipe", "recipes", "paths", "first", "second"), RecipeFile()),
     **dict.fromkeys(("select", "ignore"), RuleNames(listed=True)),
     "explain.name": RuleNames(listed=False),

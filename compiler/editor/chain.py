@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from smolc.compiler.diagnostics import Diagnostic, Source
@@ -36,10 +37,17 @@ class Opened:
 def opened(path: Path, texts: Texts) -> Opened | None:
     """None for a file that cannot be read."""
     text = texts.get(path)
+    if text is None:
+        source, _ = read_source(path, str(path))
+        return None if source is None else _parsed(path, source.text)
     # Characters that a recipe may not hold are no reason to fall silent in an editor.
-    source = read_source(path, str(path))[0] if text is None else Source(str(path), normal(text))
-    if source is None:
-        return None
+    return _parsed(path, normal(text))
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, text: str) -> Opened:
+    """Kept, since an editor asks much about one text before it changes."""
+    source = Source(str(path), text)
     file, found = parse(source)
     return Opened(path, source, file, tuple(found))
 

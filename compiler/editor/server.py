@@ -221,7 +221,9 @@ def _completion(server: Server, params: types.CompletionParams) -> types.Complet
     asked = Asked(server, params)
     snippets = server.snippets()
     found = complete(asked.path, asked.offset, asked.texts)
-    return types.CompletionList(False, [item(one, asked.positions, snippets) for one in found])
+    # Digits that are typed on ask for another list: `6seq` is no beginning of `64seq`.
+    partial = any(one.kind == "value" for one in found)
+    return types.CompletionList(partial, [item(one, asked.positions, snippets) for one in found])
 
 
 def _definition(server: Server, params: types.DefinitionParams) -> list[types.Location]:
@@ -281,7 +283,7 @@ FIX_ALL = "source.fixAll.smolc"
 def _actions(server: Server, params: types.CodeActionParams) -> list[types.CodeAction]:
     asked, wire, uri = Asked(server, params), server.wire(), params.text_document.uri
     only = [str(getattr(kind, "value", kind)) for kind in params.context.only or ()]
-    if any(FIX_ALL.startswith(kind) for kind in only):
+    if any(kind and FIX_ALL.startswith(kind) for kind in only):
         text = fix_all(asked.path, asked.texts)
         if text is None:
             return []

@@ -132,6 +132,39 @@ def test_a_change_in_an_open_parent_reaches_its_children(client: Client, tmp_pat
 
 
 @needs_pygls
+def test_changed_settings_and_safe_fixes(client: Client, tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "case.recipe"
+    settings = path.with_name("pyproject.toml")
+    settings.write_text('[tool.smolc.lint]\nselect = ["B301"]\n')
+    client.start()
+    text = MENDED.replace("batch = 64seq", "packing = best_fit(length = 2Ki)\n  batch = 8seq")
+    client.open(path, text)
+    codes = [d["code"] for d in client.wait_for("textDocument/publishDiagnostics")["diagnostics"]]
+    assert "B301 packing-without-token-batch" in codes
+
+    place = {"line": 0, "character": 0}
+    params = {"textDocument": {"uri": path.as_uri()}, "range": {"start": place, "end": place}}
+    asked = {**params, "context": {"diagnostics": [], "only": ["source.fixAll"]}}
+    (action,) = client.ask("textDocument/codeAction", asked)["result"]
+    assert action["kind"] == "source.fixAll.smolc"
+    (edit,) = action["edit"]["changes"][path.as_uri()]
+    assert edit["newText"] == "  batch = 16384tok\n" and edit["range"]["start"] == at(text, "  batch")
+
+    settings.write_text('[tool.smolc.lint]\nselect = ["D201"]\n')
+    client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": settings.as_uri(), "type": 2}]})
+    codes = [d["code"] for d in client.wait_for("textDocument/publishDiagnostics")["diagnostics"]]
+    assert "B301 packing-without-token-batch" not in codes
+
+
+@needs_pygls
+def test_an_editor_that_goes_away_ends_the_server(client: Client) -> None:
+    client.start()
+    assert client.process.stdin is not None
+    client.process.stdin.close()
+    client.process.wait(timeout=30)
+
+
+@needs_pygls
 def test_places_and_files_that_are_not_there(client: Client, tmp_path: Path) -> None:
     """Every request is answered, and the server lives on."""
     client.start()

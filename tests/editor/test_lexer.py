@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,13 @@ def test_every_unit_is_apart_from_its_number(unit: str) -> None:
 )
 def test_what_words_are(text: str, part: str, kind: object) -> None:
     assert kinds_of(text, part) == {kind}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="reads pyproject.toml")
+def test_pygments_finds_it() -> None:
+    import tomllib
+
+    project = tomllib.loads((RECIPES[0].parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ((name, value),) = project["entry-points"]["pygments.lexers"].items()
+    assert EntryPoint(name, value, "pygments.lexers").load() is SmolcLexer
+    assert "smolc" in SmolcLexer.aliases and "*.recipe" in SmolcLexer.filenames
