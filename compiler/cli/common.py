@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,10 +82,14 @@ def compile_recipe(
     found.extend(d for d in more if not (broken and d.name in FOLLOWS))
     if recipe is None or broken:
         return Compiled(resolved, None, None, found)
-    from smolc.compiler.lock.pin import apply_lock
+    from smolc.compiler.lock import NAME
     from smolc.compiler.plan import plan
 
-    recipe, locked = apply_lock(recipe, resolved)
+    locked = None
+    if os.path.lexists(resolved.files[0].parent / NAME):
+        from smolc.compiler.lock.pin import apply_lock
+
+        recipe, locked = apply_lock(recipe, resolved)
     made, more = plan(recipe, resolved, on)
     found.extend(more)
     from smolc.compiler.lint import lint

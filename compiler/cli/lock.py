@@ -118,11 +118,12 @@ def _check(folders: dict[Path, list[Compiled]], allow_missing: bool) -> None:
 
 
 def _write(folders: dict[Path, list[Compiled]], upgrade: frozenset[str], allow_missing: bool) -> None:
+    from smolc.compiler.lock import NAME
     from smolc.compiler.lock.drift import between
     from smolc.compiler.lock.make import Maker, check_names
     from smolc.compiler.lock.read import parse_lock, read_lock_bytes
     from smolc.compiler.lock.text import as_text
-    from smolc.compiler.lock.types import NAME, Lock
+    from smolc.compiler.lock.types import Lock
     from smolc.compiler.syntax.write import write_text
 
     check_names(upgrade, [recipe for recipes in folders.values() for recipe in recipes])

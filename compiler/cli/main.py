@@ -78,6 +78,8 @@ def command() -> None:
 
 
 def main() -> None:
+    # Plugins of pydantic would be looked for in the metadata of everything that is installed, at every start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):
         # A recipe may hold characters that a terminal's encoding lacks; they are shown escaped, not as a crash.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

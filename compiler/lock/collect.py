@@ -117,17 +117,20 @@ def size_of(file: LocalFile) -> int:
 def hashed(file: LocalFile) -> FilePin:
     """Reads the whole file, in pieces. Raises Refused where it cannot be read, or changes meanwhile."""
     digest = hashlib.sha256()
+    size = 0
     try:
+        # A pipe would be waited for.
         descriptor = os.open(file.place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as stream:
+        try:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise Refused(f"{file.path} is not a regular file")
-            size = 0
-            while chunk := stream.read(1 << 20):
+            while chunk := os.read(descriptor, 1 << 20):
                 digest.update(chunk)
                 size += len(chunk)
             after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise Refused(f"cannot read {file.path}: {error.strerror}") from error
     if size != before.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smolc.compiler.lock.types import NAME, Hub, Lock, Section
+from smolc.compiler.lock import NAME
+from smolc.compiler.lock.types import Hub, Lock, Section
 
 if TYPE_CHECKING:
     from smolc.compiler.model.recipe import Recipe

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from smolc.compiler.diagnostics.excerpt import plain
 from smolc.compiler.diagnostics.types import Refused
+from smolc.compiler.lock import NAME
 from smolc.compiler.lock.types import (
     HUB_TYPES,
-    NAME,
     ROLES,
     VERSION,
     FilePin,

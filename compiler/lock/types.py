@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-NAME = "smolc.lock"
 VERSION = 1
 
 HUB_TYPES = ("model", "dataset")
