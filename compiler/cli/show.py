@@ -94,7 +94,7 @@ def _part(
     origin: bool,
     as_json: bool,
 ) -> str:
-    from smolc.compiler.show.part import find, near
+    from smolc.compiler.show.part import find, hint
     from smolc.compiler.show.text import as_text, part_json, part_text
 
     part = find(resolved, address)
@@ -104,13 +104,7 @@ def _part(
         part = find(full, address)
         origin = True
         if part is None or isinstance(part, list):
-            meant = near(full, address)
-            hint = (
-                f"did you mean `{meant}`?"
-                if meant
-                else "an address is `stage.sft.optim.lr`: kind, label, key"
-            )
-            raise Refused(f"{recipe} has nothing at `{address}`; {hint}")
+            raise Refused(f"{recipe} has nothing at `{address}`; {hint(full, address)}")
     if as_json:
         return part_json(resolved, part)
     if isinstance(part, list):

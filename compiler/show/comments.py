@@ -17,13 +17,14 @@ Trail = tuple[tuple[str, str | None], ...]
 class Notes:
     """Comments of one statement: on lines of their own `above` it ('' is an empty line), `beside` it, `inside` its value.
 
-    blank: whether an empty line stands before all of it.
+    blank: whether an empty line stands before all of it. trail: the blocks that it stands in.
     """
 
     above: list[str] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
     inside: list[tree.Comment] = field(default_factory=list)
     blank: bool = False
+    trail: Trail = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Attached:
                 if item.close is not None:
                     self._add(item.close, self.closes.setdefault(inner, Notes()))
             else:
-                self._add(item.span, Notes())
+                self._add(item.span, Notes(trail=trail))
 
     def _add(self, span: Span, notes: Notes) -> None:
         self._anchors.append(_Anchor(span.start, span.end, notes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from smolc.compiler.diagnostics import Source, Span
@@ -77,7 +78,7 @@ class _Writer:
             if isinstance(item, Section):
                 self._section(item, trail, depth + 1)
             elif isinstance(item, Field):
-                self._field(section, item, indent + "  ")
+                self._field(section, trail, item, indent + "  ")
             else:
                 self._statement(item.span.text, [*self._notes(item.span)], indent + "  ")
             if len(self.lines) > opened and not self.lines[opened]:
@@ -85,7 +86,7 @@ class _Writer:
         self._above(closes, indent + "  ", first=len(self.lines) == opened)
         self.lines.append(f"{indent}}}" + _beside(*closes))
 
-    def _field(self, section: Section, field: Field, indent: str) -> None:
+    def _field(self, section: Section, trail: Trail, field: Field, indent: str) -> None:
         if section.kind.text == "template" and field.key == "file" and section.label:
             text = self.texts.get(section.label.text)
             if text is not None:
@@ -96,6 +97,8 @@ class _Writer:
         notes: list[Notes] = []
         for span in (field.path.span, *_pieces(field.value)):
             notes.extend(n for n in self._notes(span) if all(n is not m for m in notes))
+        # An empty line before an override elsewhere says nothing about this block.
+        notes = [n if n.trail == trail else replace(n, blank=False) for n in notes]
         edits = self._moved(section, field)
         for path, text in spelled(print_path(field.path), field.value, edits, not self.attached):
             inside = [c.text for n in notes for c in n.inside if c.text not in text]

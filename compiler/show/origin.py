@@ -99,12 +99,14 @@ def _value(value: tree.Value, at: str, varied: dict[str, Span]) -> Origin:
 def said(origin: Origin) -> str:
     """An origin as a comment: `base.recipe:12; lr: my.recipe:7, varied by the sweep at my.recipe:9`."""
     places = [_with_sweep(origin.place, origin)] if origin.text else []
+    elsewhere: dict[str, list[str]] = {}
     for part in origin.parts:
         key = part.address[len(origin.address) + 1 :]
         if part.place != origin.place or not origin.text:
-            places.append(_with_sweep(f"{key}: {part.place}", part))
+            elsewhere.setdefault(_with_sweep(part.place, part), []).append(key)
         elif part.sweep is not None:
             places.append(f"{key} varied by the sweep at {where(part.sweep)}")
+    places.extend(f"{', '.join(keys)}: {place}" for place, keys in elsewhere.items())
     places.extend(f"{key} varied by the sweep at {where(span)}" for key, span in origin.unsaid)
     return "; ".join(places)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import chain
 
 from smolc.compiler.diagnostics import Source
 from smolc.compiler.diagnostics.suggest import closest
@@ -11,6 +13,8 @@ from smolc.compiler.resolve import Resolved, Section
 from smolc.compiler.resolve.resolved import KINDS
 from smolc.compiler.show.origin import Origin, head, origins, values
 from smolc.compiler.syntax.parse import parse_path
+
+_NAMED = 8
 
 
 def find(resolved: Resolved, address: str) -> list[Section] | Origin | None:
@@ -46,12 +50,34 @@ def whole(resolved: Resolved, address: str) -> str | None:
     return ".".join(parts)
 
 
-def near(resolved: Resolved, address: str) -> str | None:
-    """The address that was probably meant."""
-    known = [at for at, _ in blocks(resolved)] + list(values(origins(resolved).values()))
-    short = {at.partition(".")[2]: at for at in known if at.partition(".")[0] in KINDS}
-    found = closest(whole(resolved, address) or address, known)
-    return found or short.get(closest(address, short) or "")
+def hint(resolved: Resolved, address: str) -> str:
+    """What was probably meant by an address that is none, or what there is as far as it goes."""
+    full = whole(resolved, address)
+    if full is None:
+        return "an address is `stage.sft.optim.lr`: kind, label, key"
+    known = {
+        _parts(at) for at in chain((at for at, _ in blocks(resolved)), values(origins(resolved).values()))
+    }
+    wanted = _parts(full)
+    there: tuple[str, ...] = ()
+    while any(at[: len(there) + 1] == wanted[: len(there) + 1] for at in known):
+        there = wanted[: len(there) + 1]
+    size = len(there)
+    names = list(dict.fromkeys(at[size] for at in sorted(known) if len(at) > size and at[:size] == there))
+    near = closest(wanted[size], names) if size < len(wanted) else None
+    if near is not None:
+        meant = [(*there, near), (*there, near, *wanted[size + 1 :])]
+        return (
+            f"did you mean `{'.'.join(next(at for at in reversed(meant) if at in known or at == meant[0]))}`?"
+        )
+    has = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    if not names:
+        return f"`{'.'.join(there)}` is one value"
+    return f"`{'.'.join(there)}` has {has}" if there else f"it has {has}"
+
+
+def _parts(address: str) -> tuple[str, ...]:
+    return tuple(re.findall(r'"(?:[^"\\]|\\.)*"|[^.]+', address))
 
 
 def blocks(resolved: Resolved) -> Iterator[tuple[str, Section]]:
