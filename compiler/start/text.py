@@ -14,11 +14,11 @@ from smolc.compiler.start.rows import Format
 METHODS = ("sft", "dpo", "orpo", "kto", "cpt")
 
 ACCEPTED = {
-    "sft": ("messages", "prompt_completion", "alpaca", "text"),
+    "sft": ("messages", "prompt_completion", "alpaca"),
     "dpo": ("preference",),
     "orpo": ("preference",),
-    "kto": ("unpaired", "preference"),
-    "cpt": ("text", "messages", "prompt_completion", "alpaca"),
+    "kto": ("unpaired",),
+    "cpt": ("text",),
 }
 """What each method learns from; the first is taken where nothing is known about the data."""
 
