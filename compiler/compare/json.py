@@ -9,6 +9,7 @@ from typing import Any
 from smolc.compiler.compare.changes import BlockChange, Change, Compared
 from smolc.compiler.compare.follows import Fact, Follows
 from smolc.compiler.compare.leaves import Leaf
+from smolc.compiler.diagnostics.secrets import covered
 
 
 def as_json(before: str, after: str, compared: Compared, follows: Follows) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def _change(block: BlockChange, change: Change) -> dict[str, Any]:
 def _value(leaf: Leaf | None) -> dict[str, Any] | None:
     if leaf is None:
         return None
-    found: dict[str, Any] = {"value": leaf.text, "default": leaf.span is None}
+    found: dict[str, Any] = {"value": covered(leaf.text), "default": leaf.span is None}
     if leaf.span is not None:
         found |= {
             "file": os.path.normpath(leaf.span.source.name),

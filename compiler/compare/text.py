@@ -11,6 +11,7 @@ from smolc.compiler.compare.changes import BlockChange, Change, Compared
 from smolc.compiler.compare.follows import Fact, Follows, Jobs
 from smolc.compiler.compare.leaves import Leaf
 from smolc.compiler.diagnostics.excerpt import Paint, plain
+from smolc.compiler.diagnostics.secrets import covered
 
 _COLORS = {"+": "32", "-": "31", "~": "33"}
 _LONGEST = 72
@@ -75,7 +76,7 @@ def _change(change: Change, width: int, whole: bool, paint: Paint) -> Iterator[s
 def _said(leaf: Leaf | None) -> str:
     if leaf is None:
         return ""
-    text = leaf.text if leaf.text else str(leaf.value)
+    text = covered(leaf.text)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 2]}…" + ('"' if text[0] == text[-1] == '"' else "")
     return text if leaf.span is not None else f"{text} (default)"
@@ -88,6 +89,7 @@ def _digest(leaf: Leaf | None) -> str:
 
 def _content(before: str, after: str, paint: Paint) -> Iterator[str]:
     """A short unified diff."""
+    before, after = covered(before), covered(after)
     lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[2:]
     for line in lines[:_DIFF_LINES]:
         style = {"+": "32", "-": "31", "@": "36"}.get(line[:1], "")

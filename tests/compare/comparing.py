@@ -16,7 +16,9 @@ from smolc.compiler.resolve import resolve
 
 def side(path: Path, *overrides: str, on: str | None = None, text: str | None = None) -> Side:
     """A recipe without mistakes; `text` stands for the file's."""
-    resolved, found = resolve(path, overrides, shown=path.name, texts={path.resolve(): text} if text else None)
+    resolved, found = resolve(
+        path, overrides, shown=path.name, texts={path.resolve(): text} if text else None
+    )
     assert resolved is not None and not found, render_full(found)
     recipe, found = build(resolved)
     assert recipe is not None and not found, render_full(found)

@@ -1,11 +1,11 @@
 """The text cases in `cases/`: two recipes that extend `base.recipe`, and what is said of the step from one to the other.
 
-    === title
-    what the recipe adds to base.recipe before
-    +++
-    and after
-    ---
-    what `smolc diff` prints, less its first line
+=== title
+what the recipe adds to base.recipe before
++++
+and after
+---
+what `smolc diff` prints, less its first line
 """
 
 from __future__ import annotations

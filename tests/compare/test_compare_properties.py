@@ -131,8 +131,20 @@ def test_json_has_every_change_with_its_place(tmp_path: Path) -> None:
     said = as_json("a", "b", compared, follows(one, two, compared.names))
     (change,) = said["changes"]
     assert change["address"] == "stage.sft.optim.lr"
-    assert change["before"] == {"value": "2e-5", "default": False, "file": "base.recipe", "line": 31, "column": 25}
-    assert change["after"] == {"value": "1e-5", "default": False, "file": "case.recipe", "line": 3, "column": 22}
+    assert change["before"] == {
+        "value": "2e-5",
+        "default": False,
+        "file": "base.recipe",
+        "line": 31,
+        "column": 25,
+    }
+    assert change["after"] == {
+        "value": "1e-5",
+        "default": False,
+        "file": "case.recipe",
+        "line": 3,
+        "column": 22,
+    }
     assert said["follows"]["stages"]["sft"] == [
         {"name": "learning rate", "before": [2e-5], "after": [1e-5], "note": ""}
     ]
