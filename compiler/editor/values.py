@@ -99,7 +99,9 @@ def _arguments(here: Cursor, variant: Variant, bracket: Bracket) -> Iterator[Ite
 
 
 def _compared(here: Cursor, files: Sequence[Opened]) -> Iterator[Item]:
-    """`expect { sft.words >= base.| }`."""
+    """`expect { sft.words >= base.| }`, `where { good == | }`."""
+    if here.kinds[-1:] == ("where",):
+        yield from (Item(word, word, "word") for word in ("true", "false"))
     if here.kinds[-1:] != ("expect",):
         return
     if here.left:

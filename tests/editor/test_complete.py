@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marked import MARK, marked
 
+from smolc.compiler.diagnostics import Source
 from smolc.compiler.editor.complete import complete
 from smolc.compiler.editor.items import Item
 from smolc.compiler.lint.discover import all_rules
 from smolc.compiler.model.methods import DPO_LOSSES
 from smolc.compiler.reference.catalogue import catalogue
+from smolc.compiler.syntax.lex import lex
 
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.recipe"))
 STAGE = [key.name for key in catalogue()["stage"].keys]
 OPTIM = ["lr", "weight_decay", "clip", "beta1", "beta2", "eps"]
 
@@ -94,6 +98,7 @@ EXACT = {
     # nothing where nothing can be known, or all is said
     "stage d { init = base ‸": [],
     "dataset d { where { ‸": [],
+    "dataset d { where { good == ‸": ["true", "false"],
     "stage d { nonsense = ‸": [],
     "nonsense { ‸": [],
     'stage d { init = "‸': [],
@@ -105,6 +110,23 @@ EXACT = {
 @pytest.mark.parametrize("text", EXACT)
 def test_what_is_offered(text: str, tmp_path: Path) -> None:
     assert labels(tmp_path, HEAD + text) == EXACT[text]
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=lambda p: p.stem)
+def test_every_word_of_the_recipes_is_offered_where_it_stands(file: Path) -> None:
+    """But the names that an author gives: labels, and columns in `where`."""
+    text = file.read_text(encoding="utf-8")
+    tokens, _ = lex(Source("", text))
+    path = Path("/nowhere/case.recipe")
+    not_offered = set()
+    for before, token in pairwise(tokens):
+        if token.type != "NAME" or before.type == "NAME":
+            continue
+        found = complete(path, token.start, {path: text[: token.start] + text[token.end :]})
+        offered = {part for item in found for part in (item.label, item.label.split(".")[0])}
+        if not offered & {str(token), f"{token}(...)"}:
+            not_offered.add(str(token))
+    assert not_offered <= {"is_correct"}
 
 
 def test_an_empty_file_starts_with_an_edition_and_a_parent(tmp_path: Path) -> None:
