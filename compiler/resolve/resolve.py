@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _chain(
                 error("R002", "extends-cycle", f"more than {MOST_PARENTS} recipes extend one another", asked)
             )
             return chain
-        shown = str(Path(shown).parent / parent)
+        shown = os.path.normpath(Path(shown).parent / parent)
 
 
 def _given(path: Path, texts: Mapping[Path, str]) -> str | None:
