@@ -59,13 +59,12 @@ def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
     found.extend(check_names(reading.links, declared))
     if recipe is None or has_errors(found):
         return None, found
-    found.extend(check_cycles(recipe))
-    found.extend(check_values(recipe))
     runs = {}
     for name, stage in recipe.stages.items():
         declared_as = resolved.find("stage", name)
         assert declared_as is not None
-        runs[name] = expand(name, stage, declared_as, found)
-    if has_errors(found):
-        return None, found
-    return recipe.model_copy(update={"runs": runs}), found
+        runs[name] = expand(name, stage, declared_as, declared, found)
+    recipe = recipe.model_copy(update={"runs": runs})
+    found.extend(check_cycles(recipe))
+    found.extend(check_values(recipe))
+    return (None if has_errors(found) else recipe), found

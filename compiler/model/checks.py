@@ -49,7 +49,11 @@ def check_values(recipe: Recipe) -> list[Diagnostic]:
     for name, template in recipe.templates.items():
         found.extend(_template(name, template))
     for name, stage in recipe.stages.items():
-        found.extend(_stage(name, stage, recipe))
+        said = {(d.message, d.span): d for d in _stage(name, stage, recipe)}
+        for run in recipe.runs.get(name, ()):
+            if run.stage is not stage:
+                said.update({(d.message, d.span): d for d in _stage(name, run.stage, recipe)})
+        found.extend(said.values())
     for name, evaluation in recipe.evals.items():
         found.extend(_eval(name, evaluation))
     if not recipe.stages and not recipe.evals:

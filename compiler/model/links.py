@@ -102,11 +102,13 @@ def check_cycles(recipe: Recipe) -> Iterator[Diagnostic]:
 
 
 def _inits(recipe: Recipe, name: str) -> list[Link]:
-    stage = recipe.stages[name]
-    links = [stage.init]
-    if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:
-        links.append(stage.method.reference)
-    return links
+    """What a stage starts from and compares with, in all runs of its grid; each name once."""
+    links = {}
+    for stage in [recipe.stages[name], *(run.stage for run in recipe.runs.get(name, ()))]:
+        links.setdefault(stage.init.name, stage.init)
+        if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:
+            links.setdefault(stage.method.reference.name, stage.method.reference)
+    return list(links.values())
 
 
 def stage_order(recipe: Recipe) -> list[str]:

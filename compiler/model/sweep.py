@@ -9,6 +9,7 @@ from smolc.compiler.diagnostics import Diagnostic, Label, Severity
 from smolc.compiler.format.value import print_value
 from smolc.compiler.model.arrange import arrange
 from smolc.compiler.model.base import Reading
+from smolc.compiler.model.links import Declared, check_names
 from smolc.compiler.model.recipe import Run
 from smolc.compiler.model.stage import Stage, Sweep
 from smolc.compiler.model.validate import validate
@@ -17,8 +18,13 @@ from smolc.compiler.resolve.override import put
 from smolc.compiler.syntax import tree
 
 
-def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -> tuple[Run, ...]:
-    """The runs of a stage: one without values if it has no sweep. A value that does not fit is reported once."""
+def expand(
+    name: str, stage: Stage, section: Section, declared: Declared, found: list[Diagnostic]
+) -> tuple[Run, ...]:
+    """The runs of a stage: one without values if it has no sweep. A value that does not fit is reported once.
+
+    declared: what a value may name.
+    """
     if stage.sweep is None:
         return (Run(written={}, values={}, stage=stage),)
     sweep = stage.sweep
@@ -31,6 +37,7 @@ def expand(name: str, stage: Stage, section: Section, found: list[Diagnostic]) -
             put(changed, path, value)
         reading = Reading()
         made = validate(Stage, arrange(changed, reading.found), reading)
+        reading.found.extend(check_names(reading.links, declared))
         for mistake in reading.found:
             key = (mistake.span.start if mistake.span else 0, mistake.message)
             if key not in reported:
