@@ -111,7 +111,7 @@ def _of_file(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        import tomllib
+        import tomllib  # type: ignore[import-not-found]
     except ImportError:  # Python 3.10
         import tomli as tomllib  # type: ignore[import-not-found, no-redef, unused-ignore]
     try:

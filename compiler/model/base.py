@@ -144,4 +144,4 @@ class Variant(Noun):
     @classmethod
     def unwritten(cls) -> Self:
         """With all fields at their defaults. Made without validation, whose schema start-up would have to build."""
-        return cls.model_construct()
+        return cls.model_construct()  # type: ignore[return-value]  # the plugin forgets the subclass

@@ -103,7 +103,7 @@ def check_cycles(recipe: Recipe) -> Iterator[Diagnostic]:
 
 def _inits(recipe: Recipe, name: str) -> list[Link]:
     """What a stage starts from and compares with, in all runs of its grid; each name once."""
-    links = {}
+    links: dict[str, Link] = {}
     for stage in [recipe.stages[name], *(run.stage for run in recipe.runs.get(name, ()))]:
         links.setdefault(stage.init.name, stage.init)
         if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from smolc.compiler import format as formatting
-from smolc.compiler.format import form
 from smolc.compiler.cli import fmt
-from smolc.compiler.format import files
+from smolc.compiler.format import files, form
 
 UNTIDY = "stage s {\n init=m # why\n}"
 TIDY = "stage s {\n  init = m  # why\n}\n"
