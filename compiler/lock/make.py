@@ -11,7 +11,7 @@ from smolc.compiler.lock import collect
 from smolc.compiler.lock.hub import Unresolved, resolve_commit
 from smolc.compiler.lock.pin import hub_of
 from smolc.compiler.lock.read import COMMIT
-from smolc.compiler.lock.types import PACKAGES, Hub, Lock, Section
+from smolc.compiler.lock.types import PACKAGES, Hub, Lock, Section, TokenizerPin
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.plan.types import Plan
 from smolc.compiler.resolve import Resolved
@@ -92,8 +92,8 @@ class Maker:
                 return None
         return self._commits[hub]
 
-    def _tokenizers(self, pins: dict[Hub, str], old: Section) -> dict[tuple[str, str], collect.TokenizerPin]:
-        found: dict[tuple[str, str], collect.TokenizerPin] = {}
+    def _tokenizers(self, pins: dict[Hub, str], old: Section) -> dict[tuple[str, str], TokenizerPin]:
+        found: dict[tuple[str, str], TokenizerPin] = {}
         for hub, commit in sorted(pins.items()):
             if hub.type != "model" or any(id == hub.id for id, _ in found):
                 continue

@@ -4,6 +4,7 @@ ever opened: it is only compared with what the recipe says."""
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,10 +63,10 @@ def read_lock_bytes(folder: Path) -> bytes | None:
 
 def parse_lock(data: bytes, shown: str) -> Lock:
     """A lock file's content. shown: its name in messages. Raises BadLock."""
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ImportError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[import-not-found, no-redef, unused-ignore]
+    else:
+        import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
     try:
         whole = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError:

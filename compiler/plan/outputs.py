@@ -67,7 +67,9 @@ def read_job(path: Path) -> dict[str, Any] | None:
     try:
         text = data.decode("utf-8")
         # We write no aliases; with them a short file could stand for more values than there is memory for.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)):
+        if "*" in text and any(
+            isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)
+        ):
             return None
         value = yaml.load(text, Loader=loader)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):

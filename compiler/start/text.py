@@ -113,10 +113,20 @@ def label(name: str) -> str:
 def devices(on: str) -> int | None:
     """How many devices a shorthand such as `2x8xh100` names; None if it is none."""
     made = _cluster(on)
-    return made["nodes"] * made["count"] if made else None
+    return made.nodes * made.count if made else None
 
 
-def _cluster(on: str) -> dict[str, int | str] | None:
+@dataclass(frozen=True)
+class _Cluster:
+    """memory: of one GPU, in GiB."""
+
+    nodes: int
+    count: int
+    kind: str
+    memory: int
+
+
+def _cluster(on: str) -> _Cluster | None:
     match = SHORTHAND.fullmatch(on.lower()) if on else None
     if match is None:
         return None
@@ -124,7 +134,7 @@ def _cluster(on: str) -> dict[str, int | str] | None:
     nodes, count = int(match["nodes"] or 1), int(match["count"] or 1)
     if (kind != "cpu" and kind not in GPUS) or nodes < 1 or count < 1:
         return None
-    return {"nodes": nodes, "count": count, "kind": kind, "memory": GPUS.get(kind, 0)}
+    return _Cluster(nodes, count, kind, GPUS.get(kind, 0))
 
 
 def _rows(start: Start, length: int, preferences: bool) -> int:
