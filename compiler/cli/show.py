@@ -47,8 +47,8 @@ def command(
             )
         text, new = flat_text(recipe, overrides, on)
         click.echo(text, nl=False)
-        for found in new:
-            note = f"note: lint says more of the flat text than of its parts: {found.name}: {found.message}"
+        for one in new:
+            note = f"note: lint says more of the flat text than of its parts: {one.name}: {one.message}"
             click.echo(note, err=True)
         return
     from smolc.compiler.resolve import resolve

@@ -155,7 +155,7 @@ def _count(job: Job) -> int | None:
     if duration["steps"] is not None:
         return int(duration["steps"])
     if duration["tokens"] is not None and _packed(job):
-        return max(1, math.ceil(duration["tokens"] / _tokens(job)))
+        return max(1, math.ceil(int(duration["tokens"]) / _tokens(job)))
     return None
 
 

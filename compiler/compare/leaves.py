@@ -81,7 +81,7 @@ class _Walker:
 
     def recipe(self) -> Leaves:
         label = self.side.resolved.of("recipe")[0].label
-        name = Leaf("name", self.recipe_.name, quote(self.recipe_.name), label and label.span)
+        name = Leaf("name", self.recipe_.name, quote(self.recipe_.name), label.span if label else None)
         return _by_id([name, *self._noun(self.recipe_, "", {})])
 
     def block(self, label: str, noun: Any) -> Iterator[Leaf]:
@@ -151,7 +151,7 @@ class _Walker:
             said = f"[{', '.join(map(str, value))}]"
             return tuple(self._ref(kinds, one.name, one.part) for one in value), text or said
         if isinstance(value, str):
-            return value, text or written(value, by) if '"' not in value else quote(value)
+            return value, text or (quote(value) if '"' in value else written(value, by) or "")
         return value, text or written(value, by) or "[]"
 
     def _ref(self, kinds: tuple[str, ...], label: str, part: str | None) -> Ref:

@@ -44,6 +44,7 @@ class Attached:
         self.header = Notes()
         self.end = Notes()
         self._source = source
+        self._lines = source.text.count("\n") + 1
         self._anchors: list[_Anchor] = []
         for one in (self.file.edition, self.file.extends):
             if one is not None:
@@ -97,9 +98,7 @@ class Attached:
         self.end.blank = self._empty(tops.get(id(self.end), 1) - 1)
 
     def _empty(self, line: int) -> bool:
-        if not 1 <= line <= self._source.text.count("\n", 0, len(self._source.text)) + 1:
-            return False
-        return not self._source.line(line).strip()
+        return 1 <= line <= self._lines and not self._source.line(line).strip()
 
 
 def key_of(kind: tree.Ident, label: tree.Ident | None) -> tuple[str, str | None]:

@@ -60,7 +60,8 @@ class _Writer:
         """As one of the files says it."""
         from smolc.compiler.syntax import parse
 
-        files = [parse(source)[0] for source in _sources(self.resolved)]
+        files = [a.file for a in self.attached.values()]
+        files = files or [parse(source)[0] for source in _sources(self.resolved)]
         return next((f.edition.text for f in files if f.edition is not None), None)
 
     # --- blocks

@@ -126,12 +126,12 @@ def _arguments(call: tree.Call) -> list[tree.Argument]:
 @lru_cache(maxsize=1)
 def _positional() -> dict[str, tuple[str, ...]]:
     """Names of the arguments that each constructor takes unnamed."""
-    from smolc.compiler.model import recipe
+    # The recipe's module imports all that define constructors.
+    import smolc.compiler.model.recipe  # noqa: F401
     from smolc.compiler.model.base import Variant
 
-    assert recipe.Recipe
     found: dict[str, tuple[str, ...]] = {}
-    waiting = [Variant]
+    waiting: list[type[Variant]] = [Variant]
     while waiting:
         for variant in waiting.pop().__subclasses__():
             waiting.append(variant)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from smolc.compiler.format import formatted
+from smolc.compiler.format import canonical
 from smolc.compiler.resolve import Resolved, Section
 from smolc.compiler.show.flatten import flatten
 from smolc.compiler.show.origin import DEFAULT, Origin, annotated, origins, said
@@ -15,7 +15,7 @@ from smolc.compiler.show.origin import DEFAULT, Origin, annotated, origins, said
 
 def as_text(resolved: Resolved, origin: bool, defaults: bool, header: bool = True) -> str:
     """Recipe text. With `origin` and `defaults`, that is said behind the values, and the recipe's comments are left out."""
-    text = formatted(flatten(resolved, comments=not (origin or defaults), edition=header))
+    text = canonical(flatten(resolved, comments=not (origin or defaults), edition=header))
     return annotated(text, resolved, not origin) if origin or defaults else text
 
 
