@@ -96,10 +96,10 @@ class _Run:
         elif self.check:
             click.echo(f"would reformat: {_plain(path)}")
         else:
-            from smolc.compiler.format.files import CannotWrite, replace
+            from smolc.compiler.syntax.write import CannotWrite, replace_bytes
 
             try:
-                replace(Path(path), data, made)
+                replace_bytes(Path(path), data, made)
             except CannotWrite as error:
                 self.fail(f"`{path}` was not written: {error}")
                 return

@@ -10,6 +10,7 @@ import click
 
 from smolc.compiler.cli.common import Compiled, compile_recipe
 from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.diagnostics.types import Refused
 
 FORMATS = ("full", "concise", "json", "github", "gitlab", "sarif", "junit")
 STDIN = "-"
@@ -122,7 +123,7 @@ class _Review:
     def mend(self, unsafe: bool) -> list[str]:
         """Put the edits in and write the file. What there is to say about it."""
         from smolc.compiler.lint.fix import fix
-        from smolc.compiler.syntax.write import replace_text
+        from smolc.compiler.syntax.write import CannotWrite, replace_text
 
         if self.compiled.source is None:
             return []
@@ -135,7 +136,10 @@ class _Review:
             for d in fixed.refused
         ]
         if fixed.applied:
-            replace_text(path, before, fixed.text)
+            try:
+                replace_text(path, before, fixed.text)
+            except CannotWrite as error:
+                raise Refused(f"{self.shown} was not written: {error}") from error
             self.compiled = self._compile()
             counts = f"{len(fixed.applied)} finding{'s' if len(fixed.applied) > 1 else ''}"
             said.append(

@@ -13,7 +13,6 @@ from smolc.compiler.syntax.layout import DEEPEST, KINDS, TOP, Layout
 from smolc.compiler.syntax.lex import Token, lex
 from smolc.compiler.syntax.tree import Block, File, Ident, Item, Number, Path, Text, Value
 
-
 MOST = 200
 """Mistakes in one file, after which reading it is of no use to anybody."""
 

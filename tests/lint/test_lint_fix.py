@@ -77,7 +77,7 @@ def test_a_link_stays_a_link(here: Path) -> None:
 
 
 def test_a_file_that_changed_meanwhile_is_left_alone(here: Path) -> None:
-    with pytest.raises(Refused, match="changed while it was read"):
+    with pytest.raises(Refused, match="it changed in the meantime"):
         replace_text(here / "packed.recipe", "something else", "new")
     assert (here / "packed.recipe").read_text() == PACKED
     assert [p.name for p in here.iterdir() if p.name.startswith(".")] == []
