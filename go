@@ -2,9 +2,9 @@
 # Installs smolc into .venv when that is needed, then does what is asked:
 #
 #   ./go run recipes/quickstart.recipe   build and run a recipe, to its report
-#   ./go build X.recipe                  compile only; also: lint, explain
+#   ./go build X.recipe                  compile only; also: init, fmt, lint, explain, plan, show, diff, lock
 #   ./go test                            every test; ./go test ARGS hands ARGS to pytest
-#   ./go check                           ruff, formatting, types
+#   ./go check                           ruff, formatting, types; the recipes, formatted and reviewed
 #
 # PYTHON=python3.12 picks the interpreter, VENV=folder the environment, TORCH='torch==2.14.0' the torch.
 set -euo pipefail
@@ -73,7 +73,7 @@ export PATH=$venv/bin:$PATH # as if activated: DeepSpeed looks for ninja there
 command=${1:-help}
 [ $# -eq 0 ] || shift
 case $command in
-  run | build | lint | explain)
+  run | build | init | fmt | lint | explain | plan | show | diff | lock)
     needs train
     exec "$venv/bin/smolc" "$command" "$@"
     ;;
@@ -89,6 +89,8 @@ case $command in
     cd "$here"
     "$venv/bin/ruff" check
     "$venv/bin/ruff" format --check
+    "$venv/bin/smolc" fmt --check recipes
+    "$venv/bin/smolc" lint recipes/*.recipe --format concise
     "$venv/bin/mypy"
     ;;
   *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
