@@ -24,62 +24,77 @@ LINES = 60
 def recipe(number: int) -> str:
     """A recipe of 60 lines."""
     random = Random(number)
-    lr = random.choice(["1e-5", "2e-5", "3e-5", "5e-6"])
-    length = random.choice(["2Ki", "4Ki", "8Ki"])
-    lines = f"""smolc 1
+
+    def commit() -> str:
+        return f"{random.randrange(16**39, 16**40):040x}"
+
+    size, rows = random.choice(["135M", "1.7B", "3B"]), random.randrange(1, 9)
+    takes = [random.choice(["all", "take(50%)", f"take({rows}000seq)"]) for _ in range(3)]
+    lr = random.choice([(3, 6), (5, 9), (4, 8)])
+    text = f"""smolc 1
 
 recipe experiment_{number} {{
-  about = "Experiment {number}: SFT on a grid, then DPO."
-  seed  = {random.randrange(1000)}
+  about   = "Experiment {number}: SFT on a grid, then APO."
+  seed    = {random.randrange(1000)}
+  license = "apache-2.0"
 }}
 
 model base {{
-  hub      = "org{random.randrange(50)}/model-{random.choice(["135M", "1.7B", "3B", "8B"])}"
-  revision = "{random.randrange(16**39, 16**40):040x}"
+  hub      = "org{random.randrange(50)}/model-{size}-Base"
+  revision = "{commit()}"
 }}
 
 template chat {{
-  builtin = {random.choice(["chatml", "smollm3", "qwen3"])}
+  builtin     = chatml
+  end_of_turn = "<|im_end|>"
 }}
+
+# Where it comes from.
+dataset talk   {{ hub = "org/talk-{number}"; revision = "{commit()}" }}
+dataset maths  {{ hub = "org/maths-{number}"; revision = "{commit()}" }}
+dataset code   {{ hub = "org/code-{number}"; revision = "{commit()}" }}
+dataset choice {{ hub = "org/choice-{number}"; revision = "{commit()}"; format = preference }}
 
 mixture skills {{
-""".splitlines()
-    rows = [f"  d{i} = {random.choice(['all', 'take(50%)', 'take(2000seq)'])}" for i in range(4)]
-    datasets = [
-        line
-        for i in range(5)
-        for line in (
-            f'dataset d{i} {{ path = "data/{number}/{i}.jsonl"'
-            + ("; format = preference }" if i == 4 else " }"),
-        )
-    ]
-    lines = [*lines[:-2], *datasets, *lines[-2:], *rows, "  holdout = 2%", "}"]
-    lines += f"""
-stage sft {{
-  init     = base
-  method   = sft(loss_on = assistant)
-  data     = skills
-  template = chat
-  packing  = best_fit(length = {length})
-  batch    = 128Kitok
-  length   = {random.randrange(1, 4)}epoch
-  optim    = adamw(lr = {lr}, clip = 0.{random.randrange(1, 9)})
-  sweep {{
-    optim.lr = [{lr}, 1e-6]
-    pick     = min(eval_loss)
-  }}
+  talk    = {takes[0]}
+  maths   = {takes[1]}
+  code    = {takes[2]}
+  holdout = 2%
 }}
 
-stage dpo {{
+mixture taste {{
+  choice  = take({rows}000seq)
+  holdout = 5%
+}}
+
+stage sft {{
+  init     = base
+  data     = skills
+  method   = sft(loss_on = assistant)
+  template = chat
+  packing  = best_fit(length = {random.choice([2, 4, 8])}Ki)
+  batch    = {random.choice([64, 128, 256])}Kitok
+  length   = {random.randrange(1, 4)}epoch
+  optim    = adamw(lr = 1e-5, clip = 0.{rows})
+  schedule = cosine(warmup = 5%)
+  sweep    {{ optim.lr = [{lr[0]}e-6, 1e-5, {lr[1]}e-5]; pick = min(eval_loss) }}
+}}
+
+stage apo {{
   init   = sft.best
-  method = dpo(loss = apo_zero, beta = 0.0{random.randrange(1, 9)})
-  data   = d4
+  method = dpo(loss = apo_zero, beta = 0.{rows:02})
+  data   = taste
   batch  = 32seq
   optim  = adamw(lr = 1e-6)
-}}""".splitlines()
-    lines += ["# why, in words"] * (LINES - len(lines))
-    assert len(lines) == LINES
-    return "\n".join(lines) + "\n"
+  schedule = cosine(warmup = 10%)
+}}
+
+# Measured once, at the end.
+eval final {{ of = [base, sft, apo]; role = test; tasks = [gsm_plus, mmlu_pro] }}
+"""
+    lines = text.count("\n")
+    assert lines == LINES, lines
+    return text
 
 
 def wide(rows: int) -> str:
@@ -128,12 +143,10 @@ def main() -> None:
         )
         print(f"{'rows':>7} {'lint s':>7} {'ms/row':>7} {'build s':>8} {'ms/row':>7}")
         empty = {}
-        for command in ("lint", "build"):
-            path = Path(folder) / "wide.recipe"
-            path.write_text(wide(1))
-            empty[command] = seconds(
-                [smolc, command, str(path), *(["-o", f"{folder}/built"] if command == "build" else [])]
-            )[0]
+        path = Path(folder) / "wide.recipe"
+        path.write_text(wide(1))
+        for command, options_of in (("lint", []), ("build", ["-o", f"{folder}/built"])):
+            empty[command] = seconds([smolc, command, str(path), *options_of])[0]
         for rows in (options.rows // 8, options.rows // 4, options.rows // 2, options.rows, options.rows * 2):
             path.write_text(wide(rows))
             lint, _ = seconds([smolc, "lint", str(path)])

@@ -13,6 +13,7 @@ from smolc.compiler.syntax.tree import Comment
 _AFTER_TEXT = re.compile(r'\n(?=[a-z_]+ [A-Za-z0-9_"]+ *\{ *(?:#.*)?$|[ \t]*\}[ \t]*$)', re.MULTILINE)
 _CLOSED = re.compile(r'"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*"""')
 _CUTS = 8
+_SPECIAL = frozenset({"COMMENT", "TRIPLE", "BAD_STRING", "BAD_QUOTES"})
 
 
 class Token(str):
@@ -51,6 +52,9 @@ def _lex_from(source: Source, begin: int, tokens: list[Token], comments: list[Co
         if kind is None:
             continue  # blanks before the end
         start, end = match.span(kind)
+        if kind not in _SPECIAL:
+            tokens.append(Token(kind, text[start:end], start, end))
+            continue
         if kind == "COMMENT":
             comment = text[start:end].rstrip()
             own_line = not tokens or tokens[-1].type == "NEWLINE"
@@ -60,10 +64,10 @@ def _lex_from(source: Source, begin: int, tokens: list[Token], comments: list[Co
             end = found.start() if found else end
             tokens.append(_unclosed("BAD_STRING", text[start:end], start))
             return end
-        elif kind in ("BAD_STRING", "BAD_QUOTES"):
-            tokens.append(_unclosed(kind, text[start:end], start))
-        else:
+        elif kind == "TRIPLE":
             tokens.append(Token(kind, text[start:end], start, end))
+        else:
+            tokens.append(_unclosed(kind, text[start:end], start))
     return len(text)
 
 

@@ -198,11 +198,17 @@ class _Reader:
         end = self.layout.end_of_statement(first)
         deep = self.layout.too_deep(first, end)
         tokens = [t for t in self.tokens[first:end] if t.type != "NEWLINE"]
+        head = end < len(self.tokens) and self.tokens[end].type == "LBRACE"
+        if deep is None and not head:
+            tree = statement.known(tokens)
+            if tree is not None and tree.data in _PLAIN:
+                self._item(tree, tokens)
+                return end
         if deep is not None:
             self.found.append(_too_deep(self._span(deep)))
             self.started = True
             return end
-        if end < len(self.tokens) and self.tokens[end].type == "LBRACE":
+        if head:
             return self._head(first, end, tokens, [])
         if self._is_bare_head(tokens):
             brace = self._next(end)
@@ -308,22 +314,28 @@ class _Reader:
     def _take(self, reading: statement.Reading, tokens: list[Token]) -> None:
         self.found.extend(reading.found)
         for tree in reading.trees:
-            builder = Builder(self.source)
-            item: Item | None = None
-            match tree.data:
-                case "assign":
-                    item = builder.assign(tree)
-                case "compare":
-                    item = builder.compare(tree)
-                case "drop":
-                    item = builder.drop(tree, tokens[0])
-                case "edition":
-                    self._edition(builder, tree)
-                case _:
-                    self._extends(builder, tree)
-            self.found.extend(builder.found[: 0 if reading.found else None])
-            if item is not None and builder.whole:
-                self._add(item)
+            self._item(tree, tokens, reported=bool(reading.found))
+        self.started = True
+
+    def _item(self, tree: Any, tokens: list[Token], reported: bool = False) -> None:
+        """Adds what a statement says. reported: it has its one report already."""
+        builder = Builder(self.source)
+        item: Item | None = None
+        match tree.data:
+            case "assign":
+                item = builder.assign(tree)
+            case "compare":
+                item = builder.compare(tree)
+            case "drop":
+                item = builder.drop(tree, tokens[0])
+            case "edition":
+                self._edition(builder, tree)
+            case _:
+                self._extends(builder, tree)
+        if builder.found and not reported:
+            self.found.extend(builder.found)
+        if item is not None and builder.whole:
+            self._add(item)
         self.started = True
 
     def _edition(self, builder: Builder, tree: Any) -> None:
@@ -358,6 +370,8 @@ class _Reader:
         return Span(self.source, tokens[0].start, tokens[-1].end)
 
 
+_PLAIN = frozenset({"assign", "compare"})
+"""Statements that are what they look like: no head of a block, no keyword."""
 _KEYWORDS = {"smolc": "SMOLC", "extends": "EXTENDS", "drop": "DROP"}
 _NOT_AFTER_KEYWORD = frozenset({"EQUAL", "DOT", "OPERATOR", "COLON", "ARROW"})
 

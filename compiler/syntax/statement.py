@@ -54,6 +54,12 @@ class _Failure:
     expected: set[str]
 
 
+def known(tokens: list[Token]) -> Node | None:
+    """The tree of a statement whose shape was read before; None for others, with mistakes or without."""
+    shape = _SHAPES.get(("statement", *[token.type for token in tokens]))
+    return _filled(shape, tokens) if shape is not None else None
+
+
 def _attempt(tokens: list[Token], start: str) -> Any:
     """The statement's tree, or where it went wrong.
 
