@@ -198,8 +198,8 @@ class _Reader:
         end = self.layout.end_of_statement(first)
         deep = self.layout.too_deep(first, end)
         tokens = [t for t in self.tokens[first:end] if t.type != "NEWLINE"]
-        head = end < len(self.tokens) and self.tokens[end].type == "LBRACE"
-        if deep is None and not head:
+        opens = end < len(self.tokens) and self.tokens[end].type == "LBRACE"
+        if deep is None and not opens:
             tree = statement.known(tokens)
             if tree is not None and tree.data in _PLAIN:
                 self._item(tree, tokens)
@@ -208,7 +208,7 @@ class _Reader:
             self.found.append(_too_deep(self._span(deep)))
             self.started = True
             return end
-        if head:
+        if opens:
             return self._head(first, end, tokens, [])
         if self._is_bare_head(tokens):
             brace = self._next(end)
