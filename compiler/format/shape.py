@@ -35,8 +35,10 @@ class Shape:
 
     def is_one_line(self, block: Block, depth: int) -> bool:
         """Whether a block stays on the line that it was written on; one of nothing always takes one line."""
+        if not block.items:
+            return not self._has_comments(block)
         if "\n" in block.span.text:
-            return not block.items and not self._has_comments(block)
+            return False
         if self.is_pinned(block.span):
             return True
         if any(self.is_broken(value) for value in _values(block)):
