@@ -21,10 +21,14 @@ from statistics import median
 GOALS = {"smolc --version": 3, "smolc fmt --check": 10, "smolc lint": 20, "smolc build": 30}
 
 
+# Bytecode is kept, as where smolc is installed.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 def measure(command: list[str]) -> tuple[float, float, int]:
     """Wall clock and processor time in seconds, and the exit code."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, process.returncode
