@@ -50,22 +50,25 @@ def command(
     fix = fix or unsafe_fixes
     if fix and (overrides or since is not None):
         raise click.UsageError("--fix mends the file as it is: leave out --set and --since")
-    reviews = [_Review(name, stdin_filename, overrides, on, select, ignore) for name in recipes]
     if fix and STDIN in recipes:
         raise click.UsageError("--fix needs a file to write to, not stdin")
     said: list[str] = []
     found: list[Diagnostic] = []
-    for review in reviews:
+    names: list[str] = []
+    unreadable = False
+    for name in recipes:
+        review = _Review(name, stdin_filename, overrides, on, select, ignore)
         if fix:
             said.extend(review.mend(unsafe_fixes))
         found.extend(review.found if since is None else review.added_since(since))
-    names = [review.shown for review in reviews]
+        names.append(review.shown)
+        unreadable = unreadable or review.compiled.resolved is None
     _print(found, names, form, output_file)
     for line in said:
         click.echo(line, err=True)
     if form in ("full", "concise") or output_file:
         click.echo(_summary(found, len(names), fix), err=bool(found))
-    if any(review.compiled.resolved is None for review in reviews):
+    if unreadable:
         sys.exit(2)
     sys.exit(1 if any(d.severity >= Severity.WARNING for d in found) else 0)
 

@@ -68,7 +68,7 @@ class Noun(BaseModel):
             return handler(data)
         assert isinstance(info.context, Reading)
         found = info.context.found
-        fields = cls.model_fields
+        fields = cls.__pydantic_fields__
         for key in [k for k in data if k not in fields]:
             found.append(cls._unknown(data, key))
             del data[key]
@@ -76,7 +76,7 @@ class Noun(BaseModel):
             _missing(data, key, fields[key].description) for key in _required(cls) if key not in data
         )
         made = handler(data)
-        made.__pydantic_private__ = {"_origin": data.origin}  # as pydantic does it, without its detours
+        object.__setattr__(made, "__pydantic_private__", {"_origin": data.origin})  # pydantic's way takes longer
         return made
 
     @classmethod
