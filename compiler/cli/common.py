@@ -79,7 +79,7 @@ def compile_recipe(
 
     broken = has_errors(found)
     recipe, more = build(resolved)
-    found.extend(d for d in more if not (broken and d.name in FOLLOWS))
+    found.extend(d for d in more if not (broken and _follows(d)))
     if recipe is None or broken:
         return Compiled(resolved, None, None, found)
     from smolc.compiler.lock import NAME
@@ -97,6 +97,13 @@ def compile_recipe(
 
     found.extend(lint(recipe, resolved, made, settings or settings_for(Path(path))))
     return Compiled(resolved, recipe, made, found, locked)
+
+
+def _follows(found: Diagnostic) -> bool:
+    """A name that is nearly one which is there was mistyped, whatever else could not be read."""
+    return found.name in FOLLOWS and not (
+        found.name == "unknown-name" and found.help is not None and found.help.startswith("did you mean")
+    )
 
 
 def show(found: list[Diagnostic], form: str = "full") -> None:

@@ -87,16 +87,31 @@ def describe(value: Any) -> str:
     return names.get(type(value), "a block" if isinstance(value, dict) else type(value).__name__)
 
 
-def mismatch(value: Any, doc: Doc) -> Exception:
+WORDS = {"step": "step", "seq": "sequence", "tok": "token"}
+
+
+def _with_units(value: tree.Number, units: Sequence[str | None]) -> str | None:
+    """The number as it was written, with each unit that it may have: `32` -> `32seq` or `32tok`. None if it has one."""
+    if value.unit is not None:
+        return None
+    offers = []
+    for unit in units:
+        if unit in WORDS and value.value != int(value.value):
+            continue
+        if unit == "%":
+            offers.append(f"{value.value * 100:g}%" if value.value <= 1 else f"{value.text}%")
+        else:
+            offers.append(value.text + {"B": "GiB"}.get(unit or "", unit or ""))
+    return "write " + " or ".join(f"`{offer}`" for offer in offers) if offers else None
+
+
+def mismatch(value: Any, doc: Doc, help: str | None = None) -> Exception:
     return wrong(
         f"expected {doc.wants}, found {describe(value)}",
         getattr(value, "span", None),
-        help=f"write it as `{doc.example}`",
+        help=help or f"write it as `{doc.example}`",
         name="wrong-type",
     )
-
-
-WORDS = {"step": "step", "seq": "sequence", "tok": "token"}
 
 
 def _number(
@@ -119,7 +134,7 @@ def _number(
                 return value  # a default, or already checked
             raise mismatch(value, doc)
         if value.unit not in units:
-            raise mismatch(value, doc)
+            raise mismatch(value, doc, _with_units(value, units))
         number = value.value
         if whole and number != int(number):
             raise wrong(

@@ -45,8 +45,13 @@ def sequences(batch: Quantity, length: int, packed: bool) -> int:
     return count
 
 
-def split(global_sequences: int, data_parallel: int, micro: int | None, most: int) -> Split:
-    """Divide a batch. `micro` None takes the largest divisor of each device's part up to `most`. Raises Indivisible."""
+def split(
+    global_sequences: int, data_parallel: int, micro: int | None, most: int, tokens: int | None = None
+) -> Split:
+    """Divide a batch. `micro` None takes the largest divisor of each device's part up to `most`. Raises Indivisible.
+
+    tokens: of a row, where the recipe gives the batch in tokens, so that what is offered instead is in tokens, too.
+    """
     share, rest = divmod(global_sequences, data_parallel)
     if rest or share == 0:
         lower, upper = share * data_parallel, (share + 1) * data_parallel
@@ -54,7 +59,8 @@ def split(global_sequences: int, data_parallel: int, micro: int | None, most: in
         fewer = max(d for d in range(1, data_parallel + 1) if global_sequences % d == 0)
         raise Indivisible(
             f"a batch of {global_sequences:,} sequences cannot be divided among {data_parallel} devices",
-            f"the nearest batches that can: {' and '.join(f'{n}seq' for n in near)}; or run on {fewer} devices",
+            f"the nearest batches that can: {' and '.join(f'{n * tokens}tok' if tokens else f'{n}seq' for n in near)}; "
+            f"or run on {fewer} device{'s' if fewer > 1 else ''}",
         )
     if micro is None:
         micro = max(d for d in _divisors(share) if d <= max(1, most))

@@ -74,8 +74,10 @@ def train_body(
 def _batch(stage: Stage, cluster: Cluster, found: list[Diagnostic]) -> batch.Split | None:
     micro = None if stage.micro_batch == "auto" else stage.micro_batch
     try:
-        count = batch.sequences(defaults.batch(stage), stage.packing.length, stage.packed)
-        return batch.split(count, cluster.world_size, micro, defaults.largest_micro_batch(stage, cluster))
+        asked, length = defaults.batch(stage), stage.packing.length
+        count = batch.sequences(asked, length, stage.packed)
+        most = defaults.largest_micro_batch(stage, cluster)
+        return batch.split(count, cluster.world_size, micro, most, length if asked.unit == "tok" else None)
     except batch.Indivisible as error:
         span = stage.span_of("batch" if micro is None else "micro_batch")
         found.append(

@@ -85,6 +85,13 @@ def test_a_batch_that_cannot_be_divided_is_an_error_that_names_those_that_can(tm
     assert "30seq and 33seq" in (batch.help or "")
 
 
+def test_a_batch_in_tokens_is_offered_in_tokens(tmp_path: Path) -> None:
+    text = SMALL.replace("batch = 32seq", "batch = 128Kitok; packing = best_fit(length = 4Ki)")
+    _, found = compiled(tmp_path, text, on="3xh100")
+    batch = next(d for d in found if d.name == "indivisible-batch" and d.span and "128Ki" in d.span.text)
+    assert batch.help == "the nearest batches that can: 122880tok and 135168tok; or run on 2 devices"
+
+
 def test_a_grid_reports_an_indivisible_batch_once(tmp_path: Path) -> None:
     _, found = compiled(tmp_path, with_grid(), on="3xh100")
     assert len([d for d in found if d.span and d.span.text == "32seq"]) == 1
