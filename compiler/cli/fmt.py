@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from smolc.compiler.diagnostics import Diagnostic, Severity, Source
+from smolc.compiler.diagnostics import Diagnostic, Source
 
 STDIN = "-"
 
@@ -73,15 +73,14 @@ class _Run:
     failed: int = 0
 
     def file(self, path: str) -> None:
-        from smolc.compiler.syntax.read import decode, read_bytes
+        from smolc.compiler.syntax.read import decode, empty_file, read_bytes
 
         data, found = read_bytes(Path(path), path)
         source: Source | None = None
         if data is not None:
             source, found = decode(data, path)
             if source is not None and not source.text.strip():
-                help = "`smolc init` starts a recipe"
-                found = [Diagnostic("F008", "empty-file", Severity.ERROR, f"`{path}` is empty", help=help)]
+                found = [empty_file(path)]
         if data is None or source is None or found:
             self._refuse(found)
             return

@@ -14,6 +14,8 @@ from smolc.compiler.diagnostics.types import Refused
 
 FORMATS = ("full", "concise", "json", "github", "gitlab", "sarif", "junit")
 STDIN = "-"
+NOT_FOLLOWED = frozenset({"A001", "A002", "A004"})
+"""Suppressions without a reason, of a rule that is not there, or of a form that is none: lint was told what it cannot do."""
 
 
 @click.command()
@@ -45,7 +47,7 @@ def command(
 ) -> None:
     """Review RECIPES (`-` is stdin): every mistake at once, with its place, why, and what to write instead.
 
-    Ends with 0 if nothing is wrong, 1 on errors and warnings, 2 if a file or an option cannot be understood.
+    Ends with 0 if nothing is wrong, 1 on errors and warnings, 2 if a file, an option or a suppression cannot be understood.
     """
     fix = fix or unsafe_fixes
     if fix and (overrides or since is not None):
@@ -68,7 +70,7 @@ def command(
         click.echo(line, err=True)
     if form in ("full", "concise") or output_file:
         click.echo(_summary(found, len(names), fix), err=bool(found))
-    if unreadable:
+    if unreadable or any(d.code in NOT_FOLLOWED for d in found):
         sys.exit(2)
     sys.exit(1 if any(d.severity >= Severity.WARNING for d in found) else 0)
 

@@ -18,7 +18,17 @@ def read_source(path: Path, shown: str) -> tuple[Source | None, list[Diagnostic]
     A byte-order mark and CRLF line ends are taken out, so that offsets count what is left.
     """
     data, found = read_bytes(path, shown)
-    return (None, found) if data is None else decode(data, shown)
+    if data is None:
+        return None, found
+    source, found = decode(data, shown)
+    if source is not None and not source.text.strip():
+        return None, [empty_file(shown)]
+    return source, found
+
+
+def empty_file(shown: str) -> Diagnostic:
+    """What is said of a file with nothing in it: an editor that has not saved, a download that failed."""
+    return _problem("F008", "empty-file", f"`{shown}` is empty", "`smolc init` starts a recipe")
 
 
 def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:

@@ -139,7 +139,7 @@ def test_set_and_on_are_for_both(diff: Diff) -> None:
         (("x", "y"), "neither `x` nor `y` is a recipe"),
         (("a.recipe", "folder"), "`folder` is a folder, not a recipe"),
         (("folder", "HEAD"), "`folder` is a folder, not a recipe"),
-        (("a.recipe", "empty.recipe"), "there is no `recipe` block"),
+        (("a.recipe", "empty.recipe"), "`empty.recipe` is empty"),
         (("a.recipe", "broken.recipe"), "is a name here, not a string"),
         (("", "a.recipe"), "is a folder, not a recipe"),
         (("a.recipe", "\udcff"), "there is no revision"),

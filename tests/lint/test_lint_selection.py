@@ -134,3 +134,26 @@ def test_build_runs_the_same_rules(here: Path) -> None:
     (here / "pyproject.toml").write_text("[tool.smolc.lint]\nignore = ['D']\n")
     found = {d.code for d in compile_recipe("both.recipe").found}
     assert "B301" in found and "D201" not in found
+
+
+@pytest.mark.parametrize(
+    ("comment", "code"),
+    [
+        ("# lint: allow(B301)", "A001"),
+        ("# lint: allow(B301) --", "A001"),
+        ("# lint: allow(no-such-rule) -- because", "A002"),
+        ("# lint: allow() -- because", "A002"),
+        ("# lint: alow(B301) -- because", "A004"),
+    ],
+)
+def test_a_suppression_that_cannot_be_followed_ends_with_2(here: Path, comment: str, code: str) -> None:
+    (here / "both.recipe").write_text(PACKED.replace("8seq", f"8seq  {comment}"))
+    result = lint("both.recipe")
+    assert result.exit_code == 2
+    assert f"error[{code} " in result.stdout
+
+
+def test_an_empty_file_ends_with_2(here: Path) -> None:
+    (here / "both.recipe").write_text("\n\n")
+    result = lint("both.recipe")
+    assert (result.exit_code, "error[F008 empty-file]: `both.recipe` is empty" in result.stdout) == (2, True)
