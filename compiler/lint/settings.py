@@ -73,15 +73,16 @@ def _lower(selectors: Iterable[str]) -> tuple[str, ...]:
 def _check(selectors: Iterable[str], where: str) -> None:
     from smolc.compiler.lint.discover import all_rules
 
-    for selector in _lower(selectors):
-        if selector == ALL or any(
-            selector == one.rule.name or one.rule.code.lower().startswith(selector) for one in all_rules()
+    for selector in selectors:
+        lower = selector.lower()
+        if lower == ALL or any(
+            lower == one.rule.name or one.rule.code.lower().startswith(lower) for one in all_rules()
         ):
             continue
         from smolc.compiler.diagnostics.suggest import closest
 
         names = [name for one in all_rules() for name in (one.rule.name, one.rule.code)]
-        near = closest(selector, names)
+        near = closest(lower, names)
         hint = f"did you mean `{near}`?" if near else "`smolc explain` lists the rules"
         raise BadSettings(f"{where}: there is no rule `{selector}`; {hint}")
 
@@ -93,6 +94,12 @@ def _pyproject(recipe: Path) -> Path | None:
     except (OSError, ValueError):
         return None
     return _above(folder)
+
+
+def forget() -> None:
+    """Read configuration files anew: a process that goes on, such as a language server, sees them change."""
+    _above.cache_clear()
+    _of_file.cache_clear()
 
 
 @lru_cache(maxsize=256)
@@ -110,13 +117,11 @@ def _above(folder: Path) -> Path | None:
 def _of_file(path: Path | None) -> Settings:
     if path is None:
         return Settings()
+    from smolc.compiler.syntax.toml import loads
+
     try:
-        import tomllib  # type: ignore[import-not-found]
-    except ImportError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[import-not-found, no-redef, unused-ignore]
-    try:
-        whole = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        whole = loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise BadSettings(f"{path} cannot be read: {error}") from error
     table = whole.get("tool", {}).get("smolc", {}) if isinstance(whole.get("tool"), dict) else {}
     lint = _table(table, path, "tool.smolc", ("lint",)).get("lint", {})

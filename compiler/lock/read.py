@@ -4,7 +4,6 @@ ever opened: it is only compared with what the recipe says."""
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,41 +37,40 @@ class BadLock(Refused):
     """A lock file that cannot be read or understood."""
 
 
-def read_lock(folder: Path) -> Lock | None:
-    """The lock of a folder's recipes, or None if there is none. Raises BadLock."""
-    data = read_lock_bytes(folder)
-    return None if data is None else parse_lock(data, str(folder / NAME))
+def read_lock(folder: Path, shown: str | None = None) -> Lock | None:
+    """The lock of a folder's recipes, or None if there is none. shown: its name in messages. Raises BadLock."""
+    data = read_lock_bytes(folder, shown)
+    return None if data is None else parse_lock(data, shown or str(folder / NAME))
 
 
-def read_lock_bytes(folder: Path) -> bytes | None:
+def read_lock_bytes(folder: Path, shown: str | None = None) -> bytes | None:
     """Its content as it stands. Raises BadLock."""
     from smolc.compiler.plan.outputs import Unreadable, read_bytes
 
     path = folder / NAME
+    shown = shown or str(path)
     if path.is_symlink():
-        raise BadLock(f"{path} is a link; a lock file lies beside its recipes")
+        raise BadLock(f"{shown} is a link; a lock file lies beside its recipes")
     if path.is_dir():
-        raise BadLock(f"{path} is a folder, not a lock file")
+        raise BadLock(f"{shown} is a folder, not a lock file")
     try:
         return read_bytes(path, LARGEST)
     except Unreadable as error:
         raise BadLock(
-            f"{path} {error}" if str(error).startswith("is ") else f"{path} cannot be read: {error}"
+            f"{shown} {error}" if str(error).startswith("is ") else f"{shown} cannot be read: {error}"
         ) from None
 
 
 def parse_lock(data: bytes, shown: str) -> Lock:
     """A lock file's content. shown: its name in messages. Raises BadLock."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+    from smolc.compiler.syntax.toml import loads
+
     try:
-        whole = tomllib.loads(data.decode("utf-8"))
+        whole = loads(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadLock(f"{shown} is not UTF-8 text; {_AGAIN}") from None
-    except (ValueError, RecursionError) as error:
-        said = plain(str(error).splitlines()[0]) if str(error) else "nested too deeply"
+    except ValueError as error:
+        said = plain(str(error).splitlines()[0])
         raise BadLock(f"{shown} is not a lock file, or was cut short: {said}; {_AGAIN}") from None
     return _Reader(shown).lock(whole)
 

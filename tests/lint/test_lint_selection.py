@@ -8,7 +8,7 @@ import pytest
 from linting import BY_EXAMPLES, PACKED, lint, project
 
 from smolc.compiler.lint.discover import find
-from smolc.compiler.lint.settings import BadSettings, Settings, settings_for
+from smolc.compiler.lint.settings import BadSettings, Settings, forget, settings_for
 
 BOTH = PACKED + BY_EXAMPLES.split("\n", 1)[1]
 
@@ -47,6 +47,17 @@ def codes(*arguments: str) -> list[str]:
 )
 def test_selectors(here: Path, arguments: list[str], expected: list[str]) -> None:
     assert codes(*arguments) == expected
+
+
+def test_a_process_that_goes_on_forgets_what_it_read(here: Path) -> None:
+    recipe = here / "both.recipe"
+    assert settings_for(recipe) == Settings()
+    (here / "pyproject.toml").write_text("[tool.smolc.lint]\nselect = ['B']\n")
+    forget()
+    assert settings_for(recipe) == Settings(("b",))
+    (here / "pyproject.toml").write_text("[tool.smolc.lint]\nselect = ['D']\n")
+    forget()
+    assert settings_for(recipe) == Settings(("d",))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +116,7 @@ def test_configuration_that_cannot_be_understood(here: Path, text: str, said: st
 
 
 def test_unknown_selector() -> None:
-    with pytest.raises(BadSettings, match="--ignore: there is no rule `p5011`; did you mean `P501`"):
+    with pytest.raises(BadSettings, match="--ignore: there is no rule `P5011`; did you mean `P501`"):
         settings_for(Path("x.recipe"), (), ("P5011",))
 
 
