@@ -11,6 +11,7 @@ from typing import Any
 from smolc.compiler.compare.leaves import Block
 from smolc.compiler.compare.side import Side
 from smolc.compiler.plan import templates
+from smolc.compiler.plan.amounts import tokens_per_step
 from smolc.compiler.plan.size import training_bytes
 from smolc.compiler.plan.types import Job, Plan, digest
 
@@ -103,11 +104,6 @@ def _packed(job: Job) -> bool:
     return bool(job.body["packing"] != "none")
 
 
-def _tokens(job: Job) -> int:
-    """Of one optimiser step: exact for packed rows, an upper limit for others."""
-    return int(job.body["batch"]["global_sequences"] * job.body["length"])
-
-
 def _parallel(job: Job) -> str:
     parallel = job.body["parallel"]
     return f"ZeRO-{parallel['stage']}" if parallel["type"] == "zero" else str(parallel["type"]).upper()
@@ -115,7 +111,7 @@ def _parallel(job: Job) -> str:
 
 _READ: dict[str, Callable[[Job], Any]] = {
     "global batch": lambda job: job.body["batch"]["global_sequences"],
-    "tokens per step": _tokens,
+    "tokens per step": lambda job: tokens_per_step(job.body),
     "devices": lambda job: job.body["batch"]["data_parallel"],
     "micro batch": lambda job: job.body["batch"]["micro"],
     "accumulation": lambda job: job.body["batch"]["accumulation"],
@@ -155,7 +151,7 @@ def _count(job: Job) -> int | None:
     if duration["steps"] is not None:
         return int(duration["steps"])
     if duration["tokens"] is not None and _packed(job):
-        return max(1, math.ceil(int(duration["tokens"]) / _tokens(job)))
+        return max(1, math.ceil(int(duration["tokens"]) / tokens_per_step(job.body)))
     return None
 
 
@@ -165,7 +161,7 @@ def _rate(job: Job) -> Fraction | None:
     if epochs is None:
         return None
     sequences = job.body["batch"]["global_sequences"]
-    return Fraction(epochs) / (_tokens(job) if _packed(job) else sequences)
+    return Fraction(epochs) / (tokens_per_step(job.body) if _packed(job) else sequences)
 
 
 _ROWS = ("sources", "basis", "budget_tokens")

@@ -66,15 +66,20 @@ def prepared(folder: Path, job: str) -> Prepared | None:
     return Prepared(rows, bins, tokens)
 
 
+def tokens_per_step(body: dict[str, Any]) -> int:
+    """Of a training job's body: exact for packed rows but for their padding, an upper limit for others."""
+    # A pair is read as two sequences.
+    each = 2 if body["method"] in ("dpo", "orpo") else 1
+    return int(body["batch"]["global_sequences"]) * int(body["length"]) * each
+
+
 def amounts(job: Job, data: Job, counted: Prepared | None) -> Amounts:
     """data: the `prepare` job that a training job reads. counted: what it counted, if it is done."""
     body = job.body
     batch, length = body["batch"], int(body["length"])
     sequences = int(batch["global_sequences"])
     packed = body["packing"] != "none"
-    # A pair is read as two sequences.
-    each = length * (2 if body["method"] in ("dpo", "orpo") else 1)
-    per_step = sequences * each
+    per_step = tokens_per_step(body)
     guess = counted or _declared(data)
     steps = _steps(body["duration"], guess, sequences, per_step, packed)
     tokens = None

@@ -15,6 +15,7 @@ from smolc.compiler.compare.changes import BlockChange, Compared, compare
 from smolc.compiler.compare.follows import follows
 from smolc.compiler.compare.json import as_json
 from smolc.compiler.format import formatted
+from smolc.compiler.plan.amounts import amounts
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
@@ -78,6 +79,24 @@ def test_the_other_direction_is_the_mirror(a: str, b: str) -> None:
         assert len(forth.jobs.again) == len(other.jobs.again)
         assert len(forth.jobs.added) == len(other.jobs.removed)
         assert [len(facts) for facts in forth.stages.values()] == [len(f) for f in other.stages.values()]
+
+
+@settings(max_examples=20, deadline=None)
+@given(lines, lines)
+def test_tokens_per_step_are_those_of_the_plan(a: str, b: str) -> None:
+    with folder() as name:
+        path = Path(name) / "case.recipe"
+        sides = [side(path, text=f'extends "base.recipe"\n{one}\n') for one in (a, b)]
+        found = follows(*sides, {})
+        for stage in ("sft", "dpo"):
+            counts = []
+            for one in sides:
+                jobs = {job.id: job for job in one.plan.jobs}
+                runs = [job for job in one.plan.jobs if job.kind == "train" and job.stage == stage]
+                told = [amounts(run, jobs[run.body["data"]], None).tokens_per_step for run in runs]
+                counts.append(tuple(dict.fromkeys(told)))
+            said = [f for f in found.stages.get(stage, ()) if f.name == "tokens per step"]
+            assert [(f.before, f.after) for f in said] == ([tuple(counts)] if counts[0] != counts[1] else [])
 
 
 @settings(max_examples=40, deadline=None)
