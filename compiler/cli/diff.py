@@ -45,7 +45,8 @@ def command(
     that must run again.
 
     One of the two may be a git revision: the other is then compared with what it was there. A recipe alone is compared
-    with HEAD; a revision alone with all recipes in this folder. Order, comments and spelling do not count.
+    with HEAD; a revision alone with all recipes in this folder. Order, comments and spelling do not count. What
+    `smolc.lock` pins counts as it stood beside each.
 
     Ends with 0, with 1 if they differ and --exit-code is given, with 2 if they cannot be compared.
     """
@@ -127,19 +128,22 @@ class _Comparer:
 
     def _at(self, path: str, ref: str) -> Side | None:
         """None if the recipe is younger."""
+        from smolc.compiler.lock import NAME as LOCK
         from smolc.compiler.resolve.revision import NotThere, at_revision
 
         try:
             with at_revision(Path(path), ref) as place:
-                return self._side(str(place), f"{ref}:{path}")
+                return self._side(str(place), f"{ref}:{path}", f"{ref}:{Path(path).with_name(LOCK)}")
         except NotThere:
             if not Path(path).exists():
                 raise
             return None
 
-    def _side(self, path: str, shown: str | None = None) -> Side:
+    def _side(self, path: str, shown: str | None = None, lock: str | None = None) -> Side:
+        """shown, lock: what the recipe and its lock are called in messages."""
         from smolc.compiler.cli.common import FOLLOWS
         from smolc.compiler.compare.side import Side
+        from smolc.compiler.lock.pin import apply_lock
         from smolc.compiler.model.build import build
         from smolc.compiler.plan import plan
         from smolc.compiler.resolve import resolve
@@ -152,10 +156,11 @@ class _Comparer:
         found.extend(d for d in more if not (broken and d.name in FOLLOWS))
         if recipe is None or broken:
             raise _Broken(found)
-        made, more = plan(recipe, resolved, self.on)
+        pinned, locked = apply_lock(recipe, resolved, lock)
+        made, more = plan(pinned, resolved, self.on)
         if made is None:
             raise _Broken([*found, *more])
-        return Side(resolved, recipe, made)
+        return Side(resolved, recipe, made, locked.section if locked else None)
 
 
 def _show(found: list[Diagnostic]) -> None:

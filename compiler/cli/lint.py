@@ -115,6 +115,7 @@ class _Review:
     def added_since(self, ref: str) -> list[Diagnostic]:
         """The findings that the recipe did not have at `ref`. Raises Refused where there is no such revision."""
         from smolc.compiler.lint.since import added
+        from smolc.compiler.lock.read import BadLock
         from smolc.compiler.resolve.revision import NotThere, at_revision
 
         if self.compiled.resolved is None:
@@ -122,6 +123,8 @@ class _Review:
         try:
             with at_revision(Path(self.shown), ref) as old:
                 return added(self.found, self._compile(path=old).found)
+        except BadLock as error:
+            raise Refused(f"at `{ref}`: {error}") from error
         except NotThere:
             return self.found
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("address", required=False)
 @click.option("--origin", is_flag=True, help="Say behind each value where it was written.")
 @click.option("--defaults", is_flag=True, help="Show also what nobody wrote.")
-@click.option("--flat", is_flag=True, help="One self-contained text that builds to the same plan.")
+@click.option("--flat", is_flag=True, help="One self-contained text that builds to the same plan, with what is locked.")
 @click.option("--json", "as_json", is_flag=True, help="Every value with its address and origin, as JSON.")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value first.")
 @click.option("--on", metavar="CLUSTER", help="Where it will run, for --flat's check and for defaults.")
@@ -126,12 +126,15 @@ def flat_text(recipe: str, overrides: tuple[str, ...], on: str | None) -> tuple[
     before = compile_recipe(recipe, overrides, on)
     if before.resolved is None or before.recipe is None or before.plan is None or has_errors(before.found):
         _stop(before.found)
-    text = formatted(self_contained(before.resolved, before.recipe, before.plan))
+    locked = before.locked is not None
+    text = formatted(self_contained(before.resolved, before.recipe, before.plan, locked))
+    # A name that no lock knows: the text has to stand without one.
     place = Path(recipe).resolve()
-    after = compile_recipe(recipe, (), on, texts={place: text})
-    if not any(d.name == USELESS for d in before.found):
+    place = place.with_name(f"{place.name}.flat")
+    after = compile_recipe(str(place), (), on, shown=recipe, texts={place: text})
+    if locked or not any(d.name == USELESS for d in before.found):
         text = formatted(without_useless(text, after.found))
-        after = compile_recipe(recipe, (), on, texts={place: text})
+        after = compile_recipe(str(place), (), on, shown=recipe, texts={place: text})
     wrong = differs(before.plan, after.plan)
     if wrong:
         raise Refused(

@@ -52,6 +52,8 @@ def _value(leaf: Leaf | None) -> dict[str, Any] | None:
     if leaf is None:
         return None
     found: dict[str, Any] = {"value": covered(leaf.text), "default": leaf.span is None}
+    if leaf.locked:
+        found["locked"] = True
     if leaf.span is not None:
         found |= {
             "file": os.path.normpath(leaf.span.source.name),

@@ -15,7 +15,7 @@ from smolc.compiler.model.build import NOUNS
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.stage import Stage, Sweep
-from smolc.compiler.model.start import Template
+from smolc.compiler.model.start import HubTokenizer, Model, Template
 from smolc.compiler.model.types import Link, To
 from smolc.compiler.plan.paths import relative
 from smolc.compiler.reference.readers import readers
@@ -43,7 +43,8 @@ class Leaf:
     """One value. key: its address in the block. value: what is compared. text: as recipe text.
 
     span: where it was written; None for a default. content: of a chat template. id: what tells it from others, where
-    that is more than its key. constructor: its arguments are values of their own.
+    that is more than its key. constructor: its arguments are values of their own. locked: a commit of `smolc.lock`,
+    which stands for the revision that is written.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Leaf:
     content: str | None = None
     id: str = ""
     constructor: bool = False
+    locked: bool = False
 
 
 Leaves = dict[str, Leaf]
@@ -110,7 +112,10 @@ class _Walker:
             value = getattr(noun, key)
             more = decided.get(key)
             span = noun.span_of(key) if noun.given(key) else None
-            if isinstance(value, Variant):
+            commit = self._commit(noun) if key == "revision" else None
+            if commit is not None:
+                yield Leaf(at, commit, quote(commit), span or noun.span, locked=True)
+            elif isinstance(value, Variant):
                 yield Leaf(at, value.word, self._constructor(value), span, constructor=True)
                 yield from self._noun(value, at, more or {})
             elif value is None and isinstance(more, str):
@@ -118,6 +123,13 @@ class _Walker:
             else:
                 compared, text = self._value(noun, key, value, span)
                 yield Leaf(at, compared, text, span)
+
+    def _commit(self, noun: Noun) -> str | None:
+        if self.side.locked is None or not isinstance(noun, (Model, HubTokenizer, Dataset)):
+            return None
+        from smolc.compiler.lock.pin import commit_of
+
+        return commit_of(noun, self.side.locked)
 
     def _decided(self, at: str, text: str, by: Any) -> Leaf:
         """A value that the plan decides, as a value that was read would be."""

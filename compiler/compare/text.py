@@ -17,6 +17,7 @@ _COLORS = {"+": "32", "-": "31", "~": "33"}
 _LONGEST = 72
 _DIFF_LINES = 12
 _NAMED = 6
+_LOCKED = " (locked)"
 _SIZES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
@@ -62,6 +63,8 @@ def _change(change: Change, width: int, whole: bool, paint: Paint) -> Iterator[s
     elif sign == "~" and change.key == "text":
         said = f"{before} ({_digest(change.before)}) -> {after} ({_digest(change.after)})"
     else:
+        if change.before and change.after and change.before.locked and change.after.locked:
+            before = before.removesuffix(_LOCKED)
         said = f"{before} -> {after}" if sign == "~" else after or before
     # A whole block reads like a recipe, unless it holds comparisons.
     between = " = " if whole and change.key not in ("expect", "where") else "  "
@@ -77,6 +80,8 @@ def _said(leaf: Leaf | None) -> str:
     if leaf is None:
         return ""
     text = covered(leaf.text)
+    if leaf.locked:
+        return f"{text[1:13]}…{_LOCKED}"
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 2]}…" + ('"' if text[0] == text[-1] == '"' else "")
     return text if leaf.span is not None else f"{text} (default)"

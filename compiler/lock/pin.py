@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from smolc.compiler.lock import NAME
 from smolc.compiler.lock.types import Hub, Lock, Section
 
 if TYPE_CHECKING:
+    from smolc.compiler.model.data import Dataset
     from smolc.compiler.model.recipe import Recipe
+    from smolc.compiler.model.start import HubTokenizer, Model
     from smolc.compiler.resolve import Resolved
 
 MAIN = "main"
@@ -27,9 +30,12 @@ class Locked:
     hub: tuple[Hub, ...]
 
 
-def apply_lock(recipe: Recipe, resolved: Resolved) -> tuple[Recipe, Locked | None]:
-    """The recipe as the lock beside it pins it, and that lock; unchanged and None without one. Raises BadLock."""
-    lock = lock_of(resolved)
+def apply_lock(recipe: Recipe, resolved: Resolved, shown: str | None = None) -> tuple[Recipe, Locked | None]:
+    """The recipe as the lock beside it pins it, and that lock; unchanged and None without one.
+
+    shown: the lock's name in messages, if that is not beside the recipe's. Raises BadLock.
+    """
+    lock = lock_of(resolved, shown)
     if lock is None:
         return recipe, None
     section = lock.sections.get(resolved.files[0].name)
@@ -37,14 +43,16 @@ def apply_lock(recipe: Recipe, resolved: Resolved) -> tuple[Recipe, Locked | Non
     return pinned(recipe, section), Locked(lock, section, hub)
 
 
-def lock_of(resolved: Resolved) -> Lock | None:
-    """The lock beside a recipe, or None. Raises BadLock."""
+def lock_of(resolved: Resolved, shown: str | None = None) -> Lock | None:
+    """The lock beside a recipe, or None. shown: as for `apply_lock`. Raises BadLock."""
     place = resolved.files[0].parent
     if not _is_there(place / NAME):
         return None
     from smolc.compiler.lock.read import read_lock
 
-    return read_lock(place)
+    if shown is None:
+        shown = os.path.join(os.path.dirname(resolved.source.name), NAME)  # noqa: PTH118, PTH120  as it is called
+    return read_lock(place, shown)
 
 
 def pinned(recipe: Recipe, section: Section | None) -> Recipe:
@@ -56,18 +64,18 @@ def pinned(recipe: Recipe, section: Section | None) -> Recipe:
     models = {}
     for name, model in recipe.models.items():
         change: dict[str, object] = {}
-        commit = _commit(section, "model", model.hub, model.revision)
+        commit = commit_of(model, section)
         if commit:
             change["revision"] = commit
         tokenizer = model.tokenizer
         if isinstance(tokenizer, HubTokenizer):
-            commit = _commit(section, "model", tokenizer.id, tokenizer.revision)
+            commit = commit_of(tokenizer, section)
             if commit:
                 change["tokenizer"] = tokenizer.model_copy(update={"revision": commit})
         models[name] = model.model_copy(update=change) if change else model
     datasets = {}
     for name, dataset in recipe.datasets.items():
-        commit = _commit(section, "dataset", dataset.hub, dataset.revision)
+        commit = commit_of(dataset, section)
         datasets[name] = dataset.model_copy(update={"revision": commit}) if commit else dataset
     return recipe.model_copy(update={"models": models, "datasets": datasets})
 
@@ -87,12 +95,17 @@ def hub_of(recipe: Recipe) -> Iterator[tuple[str, Hub]]:
             yield name, Hub("dataset", dataset.hub, dataset.revision or MAIN)
 
 
-def _commit(section: Section, type_: str, id: str | None, revision: str | None) -> str | None:
+def commit_of(noun: Model | HubTokenizer | Dataset, section: Section) -> str | None:
+    """What the lock pins the revision of one block or tokenizer to; None if that is a commit itself, or not pinned."""
     from smolc.compiler.lock.read import COMMIT
+    from smolc.compiler.model.data import Dataset
+    from smolc.compiler.model.start import HubTokenizer
 
-    if id is None or (revision is not None and COMMIT.fullmatch(revision)):
+    id = noun.id if isinstance(noun, HubTokenizer) else noun.hub
+    if id is None or (noun.revision is not None and COMMIT.fullmatch(noun.revision)):
         return None
-    return section.hub.get(Hub(type_, id, revision or MAIN))
+    type_ = "dataset" if isinstance(noun, Dataset) else "model"
+    return section.hub.get(Hub(type_, id, noun.revision or MAIN))
 
 
 def _is_there(path: Path) -> bool:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from smolc.compiler.diagnostics.types import Refused
+from smolc.compiler.lock import NAME as LOCK
 from smolc.compiler.syntax import parse, read_source, tree
 
 SMALL = 4 * 2**20
@@ -25,11 +26,13 @@ class NotThere(NoRevision):
 
 @contextmanager
 def at_revision(path: Path, ref: str) -> Iterator[Path]:
-    """A folder with `path` as it was at `ref`, its parents and its chat templates; gives the recipe's path in it.
+    """A folder with `path` as it was at `ref`, its parents, its chat templates and its lock; gives the recipe's path in it.
 
     Data files are not copied, since nothing but a run reads them. Nothing of the working tree or of git's state
     is touched. Raises NoRevision, and NotThere if the recipe is younger.
     """
+    from smolc.compiler.lock.read import LARGEST
+
     folder = path.resolve().parent
     top = Path(_git(folder, "rev-parse", "--show-toplevel", wrong=f"{path} is in no git repository").strip())
     commit = _commit(top, ref, f"there is no revision `{ref}` in the repository of {path}")
@@ -39,6 +42,7 @@ def at_revision(path: Path, ref: str) -> Iterator[Path]:
         if not copy.take(name):
             raise NotThere(f"there is no {path} at `{ref}`")
         copy.follow(name)
+        copy.take(name.parent / LOCK, LARGEST)
         yield copy.to / name
 
 
@@ -71,7 +75,7 @@ class _Copy:
     def __init__(self, top: Path, commit: str, to: Path) -> None:
         self.top, self.commit, self.to = top, commit, to
 
-    def take(self, name: PurePosixPath) -> bool:
+    def take(self, name: PurePosixPath, largest: int = SMALL) -> bool:
         """Write one file of the commit below `to`; False if the commit has no such file, or a huge one."""
         if name.is_absolute() or ".." in name.parts:
             return False
@@ -80,7 +84,7 @@ class _Copy:
         object = f"{self.commit}:{name}"
         size = self._run("cat-file", "-s", object)
         kind = self._run("cat-file", "-t", object)
-        if size is None or kind != b"blob\n" or int(size) > SMALL:
+        if size is None or kind != b"blob\n" or int(size) > largest:
             return False
         content = self._run("cat-file", "blob", object)
         if content is None:

@@ -17,13 +17,20 @@ _ALLOW = re.compile(r"(#\s*lint\s*:\s*allow\s*\()([^()]*)\)")
 USELESS = "useless-suppression"
 
 
-def self_contained(resolved: Resolved, recipe: Recipe, plan: Plan) -> str:
-    """The flattened recipe with its template files' text in it. Data and models stay references."""
+def self_contained(resolved: Resolved, recipe: Recipe, plan: Plan, locked: bool = False) -> str:
+    """The flattened recipe with its template files' text in it. Data and models stay references.
+
+    locked: `recipe` has the commits of a lock, which are written into the text.
+    """
     texts = {
         label: plan.templates[f"templates/{label}.jinja"]
         for label, template in recipe.templates.items()
         if template.file is not None
     }
+    if locked:
+        from smolc.compiler.show.commits import with_commits
+
+        resolved = with_commits(resolved, recipe)
     return flatten(resolved, texts=texts)
 
 
