@@ -72,12 +72,14 @@ def compiled(path: Path, texts: Texts) -> Compiled:
 
 
 def review(path: Path, texts: Texts) -> list[Report]:
-    """All that `smolc lint` would say about the text; what it says of parents is shown where they are named."""
+    """All that `smolc lint` would say about the text; what it says of parents is shown where they are named, and of the
+    lock or the settings in the first line."""
+    one = opened(path, texts)
     try:
         found = compiled(path, texts).found
     except Refused as error:
-        return [Report(0, 0, Severity.ERROR, "", "", str(error))]
-    one = opened(path, texts)
+        first = one.source.text.partition("\n")[0] if one is not None else ""
+        return [Report(0, len(first), Severity.ERROR, "", "", str(error))]
     extends = one.file.extends.span if one is not None and one.file.extends is not None else None
     return [_report(d, path, extends) for d in found]
 
@@ -151,7 +153,10 @@ def fix_all(path: Path, texts: Texts) -> str | None:
     """The text with every edit in it that leaves the plan as it is; None if there is none."""
     from smolc.compiler.lint.fix import fix
 
-    before = compiled(path, texts)
+    try:
+        before = compiled(path, texts)
+    except Refused:
+        return None  # it is shown already
     if before.source is None:
         return None
     fixed = fix(before, lambda text: compiled(path, {**texts, path: text}))

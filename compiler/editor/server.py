@@ -195,11 +195,10 @@ def _closed(server: Server, params: types.DidCloseTextDocumentParams) -> None:
 
 
 def _files_changed(server: Server, params: types.DidChangeWatchedFilesParams) -> None:
-    """Parents, templates, or the settings in pyproject.toml: everything that is open is looked at again."""
-    from smolc.compiler.lint import settings
+    """Parents, templates, locks, or the settings in pyproject.toml: everything that is open is looked at again."""
+    from smolc.compiler.lint.settings import forget
 
-    for kept in (settings._above, settings._of_file):
-        kept.cache_clear()
+    forget()
     for uri in list(server.workspace.text_documents):
         _schedule(server, uri)
 

@@ -20,7 +20,7 @@ async function start() {
         { scheme: "untitled", language: "smolc" },
       ],
       synchronize: {
-        fileEvents: ["**/*.recipe", "**/*.jinja", "**/pyproject.toml"].map((glob) =>
+        fileEvents: ["**/*.recipe", "**/*.jinja", "**/smolc.lock", "**/pyproject.toml"].map((glob) =>
           vscode.workspace.createFileSystemWatcher(glob)
         ),
       },

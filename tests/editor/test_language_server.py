@@ -157,6 +157,31 @@ def test_changed_settings_and_safe_fixes(client: Client, tmp_path: Path) -> None
 
 
 @needs_pygls
+def test_a_bad_lock_is_shown_until_it_is_mended(client: Client, tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "case.recipe"
+    lock = path.with_name("smolc.lock")
+    lock.write_text("<<<<<<< HEAD\n")
+    client.start()
+    client.open(path, MENDED)
+    (found,) = client.wait_for("textDocument/publishDiagnostics")["diagnostics"]
+    assert "is not a lock file" in found["message"] and found["severity"] == 1
+    assert found["range"] == {"start": at(MENDED, "smolc 1"), "end": at(MENDED, "\nrecipe")}
+
+    params = {"textDocument": {"uri": path.as_uri()}, "range": found["range"]}
+    for only in (["quickfix"], ["source.fixAll"]):
+        asked = {**params, "context": {"diagnostics": [found], "only": only}}
+        assert client.ask("textDocument/codeAction", asked)["result"] == []
+    hover = {"textDocument": {"uri": path.as_uri()}, "position": at(MENDED, "1epoch")}
+    assert client.ask("textDocument/hover", hover)["result"]
+
+    lock.write_text("version = 1\n")
+    client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": lock.as_uri(), "type": 2}]})
+    published = client.wait_for("textDocument/publishDiagnostics")["diagnostics"]
+    assert not [d for d in published if d["severity"] == 1]
+    assert [n for n in client.notes if n["method"] == "window/logMessage"] == []
+
+
+@needs_pygls
 def test_an_editor_that_goes_away_ends_the_server(client: Client) -> None:
     client.start()
     assert client.process.stdin is not None

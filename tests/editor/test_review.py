@@ -46,6 +46,27 @@ def fixed(text: str, report: Report, title: str) -> str:
     return text
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("smolc.lock", "<<<<<<< HEAD\n", "smolc.lock is not a lock file, or was cut short"),
+        ("smolc.lock", "version = 9\n", "is of version 9, and this smolc reads version 1"),
+        ("pyproject.toml", "[tool.smolc\n", "pyproject.toml cannot be read"),
+        ("pyproject.toml", '[tool.smolc.lint]\nselect = ["X9"]\n', "there is no rule `X9`"),
+    ],
+)
+def test_what_lies_beside_a_recipe_and_cannot_be_read(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    (found,) = reports(tmp_path, GOOD)
+    assert message in found.message and found.severity is Severity.ERROR
+    assert GOOD[found.start : found.end] == "recipe small { }"
+    assert list(fixes(found)) == []
+    path, _, texts = marked(tmp_path, GOOD + "‸")
+    assert fix_all(path, texts) is None
+
+
 def test_what_the_compiler_and_lint_find(tmp_path: Path) -> None:
     found = one(tmp_path, GOOD + "dataset spare { path = 'a.jsonl' }\n", "wrong-quotes")
     assert (found.severity, found.code) == (Severity.ERROR, "S012")
