@@ -18,8 +18,12 @@ PARTS = ("best",)
 
 
 def check_names(links: Iterable[tuple[Link, tuple[str, ...]]], declared: Declared) -> list[Diagnostic]:
-    """Each reference, also of blocks with other mistakes, names something declared of a kind that fits."""
-    return [d for link, kinds in links for d in _one(link, kinds, declared)]
+    """Each reference, also of blocks with other mistakes, names something declared of a kind that fits.
+
+    The rows of a `from` block refer to its dataset at one place, of which one report is enough.
+    """
+    places = {(link.span, link.name, link.part): (link, kinds) for link, kinds in links}
+    return [d for link, kinds in places.values() for d in _one(link, kinds, declared)]
 
 
 JOBS = ("model", "stage", "eval")
