@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Source, Span
@@ -53,9 +54,7 @@ def resolve(
         path, main.source, sections, folders, [w for _, w in chain], [c for f, _ in chain for c in f.comments]
     )
     for file, _ in reversed(chain):
-        for item in file.items:
-            if isinstance(item, tree.Assign):
-                _override(sections, item.path, item.value, found)
+        _overrides(sections, file, found)
     for text in overrides:
         source = Source("--set", text)
         folders["--set"] = real.parent
@@ -319,6 +318,25 @@ def _drop(drop: tree.Drop, sections: list[Section], found: list[Diagnostic]) -> 
             help=f"did you mean `{near}`?" if near else "`drop` removes what a parent recipe declares",
         )
     )
+
+
+def _overrides(sections: list[Section], file: tree.File, found: list[Diagnostic]) -> None:
+    """Those of one file. Bare keys behind a block were meant to be in it: one `}` too early is one report."""
+    above: tree.Item | None = None
+    for item in file.items:
+        if isinstance(item, tree.Assign) and not (_is_bare(item) and _is_bare(above)):
+            count = len(found)
+            _override(sections, item.path, item.value, found)
+            if len(found) > count and _is_bare(item) and isinstance(above, tree.Block) and above.close:
+                ends = Label(above.close, f"`{above.head.text}` ends here")
+                inside = ".".join([*above.head.text.split(None, 1), str(item.path)])
+                help = f"write it before this `}}`, or name the block: `{inside} = ...`"
+                found[-1] = replace(found[-1], labels=(ends,), help=help)
+        above = item
+
+
+def _is_bare(item: object) -> bool:
+    return isinstance(item, tree.Assign) and len(item.path.parts) == 1
 
 
 def _override_text(sections: list[Section], source: Source, found: list[Diagnostic]) -> None:

@@ -121,6 +121,22 @@ def test_an_override_shows_where_in_it_the_mistake_is(tmp_path: Path) -> None:
     assert found[0].span is not None and str(found[0].span) == "--set:1:14"
 
 
+def test_a_brace_too_early_is_one_report(tmp_path: Path) -> None:
+    text = SMALL.replace("  init = base\n  method = sft\n", "  init = base }\n  method = sft\n", 1)
+    text = text.replace("  batch = 32seq\n}\n", "  batch = 32seq\n")
+    found = [d for d in found_in(tmp_path, text) if d.name == "unknown-path"]
+    (one,) = found
+    assert one.message == "there is no block named `method`"
+    assert [label.text for label in one.labels] == ["`stage sft` ends here"]
+    assert one.help == "write it before this `}`, or name the block: `stage.sft.method = ...`"
+
+
+def test_overrides_that_are_none_are_each_reported(tmp_path: Path) -> None:
+    text = f"{SMALL}a = 1\nb = 2\nsfr.batch = 3\nc.d = 4\n"
+    found = found_in(tmp_path, text)
+    assert [d.message.split("`")[1] for d in found if d.name == "unknown-path"] == ["a", "sfr", "c"]
+
+
 def test_one_label_of_two_kinds_must_be_told_apart(tmp_path: Path) -> None:
     text = SMALL.replace("template chat", "template talk").replace("template = chat", "template = talk")
     found = found_in(tmp_path, text, "talk.holdout=5%")
