@@ -6,6 +6,8 @@ import random
 import re
 from collections.abc import Callable
 
+from smolc.compiler.diagnostics import Diagnostic
+
 VALUES = [
     "42",
     "2e-5",
@@ -123,3 +125,17 @@ def broken(rng: random.Random, lines: list[str], count: int) -> tuple[list[str],
             lines[at] = changed
             marks[at + 1] = how
     return lines, marks
+
+
+def touched(diagnostic: Diagnostic, lines: list[str]) -> set[int]:
+    """Lines that a report points at; 'before this' is any line back to the one with text."""
+    about = {diagnostic.span.line} if diagnostic.span else set()
+    for label in diagnostic.labels:
+        at = label.span.line
+        about |= {at, at + 1}
+        while at > 1:
+            at -= 1
+            about.add(at)
+            if lines[at - 1].strip() and not lines[at - 1].strip().startswith("#"):
+                break
+    return about

@@ -169,7 +169,7 @@ def test_three_broken_lines_give_three_reports() -> None:
         found = parse(source("\n".join(lines) + "\n"))[1]
         told = set()
         for diagnostic in found:
-            about = touched(diagnostic, lines)
+            about = breakage.touched(diagnostic, lines)
             told |= about
             astray += not about & set(marks)
         reports += len(found)
@@ -179,20 +179,6 @@ def test_three_broken_lines_give_three_reports() -> None:
     assert astray <= 0.03 * reports
     assert silent <= 0.03 * broken
     assert abs(reports - broken) <= 0.03 * broken
-
-
-def touched(diagnostic: Diagnostic, lines: list[str]) -> set[int]:
-    """Lines that a report points at; 'before this' is any line back to the one with text."""
-    about = {diagnostic.span.line} if diagnostic.span else set()
-    for label in diagnostic.labels:
-        at = label.span.line
-        about |= {at, at + 1}
-        while at > 1:
-            at -= 1
-            about.add(at)
-            if lines[at - 1].strip() and not lines[at - 1].strip().startswith("#"):
-                break
-    return about
 
 
 @pytest.mark.parametrize("how", sorted(breakage.BREAKS))
