@@ -60,7 +60,7 @@ def build_folder(
     from smolc.compiler.render import FolderRefused, files, write
 
     folder = Path(out) if out else Path("build") / compiled.plan.recipe
-    root = Path(os.path.relpath(root_of(compiled.resolved), folder.resolve())).as_posix()
+    root = Path(os.path.relpath(root_of(compiled.resolved), os.path.realpath(folder))).as_posix()
     try:
         write(folder, files(compiled.plan, root, Path(recipe).name))
     except FolderRefused as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,8 @@ BASE, CHAT = "HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct"
 @click.option(
     "--gpus", "--on", "on", metavar="8xh100", help="Where it runs: 8xh100, 2x8xh100, cpu; here unless given."
 )
-@click.option("--lora", "adapter", flag_value="lora", help="Train a few new weights, not all.")
-@click.option("--qlora", "adapter", flag_value="qlora", help="The same, over a base in 4 bit.")
+@click.option("--lora", is_flag=True, help="Train a few new weights, not all.")
+@click.option("--qlora", is_flag=True, help="The same, over a base in 4 bit.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing; take the defaults.")
 def command(
     name: str | None,
@@ -41,7 +42,8 @@ def command(
     model: str | None,
     data: str | None,
     on: str | None,
-    adapter: str | None,
+    lora: bool,
+    qlora: bool,
     yes: bool,
 ) -> None:
     """Write NAME.recipe, a first recipe with comments. What no option says is asked for, on a terminal.
@@ -49,6 +51,9 @@ def command(
     The first rows of a local data file tell its format. A file that exists is never overwritten.
     Ends with 2 if an answer makes no sense, or the file is there.
     """
+    if lora and qlora:
+        raise click.UsageError("--lora and --qlora are two ways: give one")
+    adapter = "qlora" if qlora else "lora" if lora else None
     ask = sys.stdin.isatty() and sys.stdout.isatty() and not yes
     if ask:
         click.echo("A few questions; Enter takes what stands in brackets.")
@@ -268,7 +273,8 @@ def _say_next(target: Path, start: Start, seen: Look | None) -> None:
         steps.insert(0, ("lock", "pin what comes from the hub to commits"))
     steps.append(("run", "train, and end in a report"))
     said.append("Next:")
-    said += [f"  smolc {step} {target}{' ' * (5 - len(step))}  # {why}" for step, why in steps]
+    written = shlex.quote(f"./{target}" if str(target).startswith("-") else str(target))
+    said += [f"  smolc {step} {written}{' ' * (5 - len(step))}  # {why}" for step, why in steps]
     from smolc.compiler.diagnostics.excerpt import plain
 
     click.echo(plain("\n".join(said), keep_lines=True))

@@ -179,5 +179,5 @@ def _summary(found: list[Diagnostic], count: int, fixed: bool) -> str:
     safe = sum(is_safe(d) for d in found)
     unsafe = sum(bool(d.edits) for d in found) - safe
     hints = [f"{safe} can be mended with --fix"] if safe and not fixed else []
-    hints += [f"{unsafe} with --unsafe-fixes"] if unsafe else []
+    hints += [f"{unsafe} {'' if hints else 'can be mended '}with --unsafe-fixes"] if unsafe else []
     return "; ".join([said, ", ".join(hints)]) if hints else said

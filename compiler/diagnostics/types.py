@@ -22,7 +22,15 @@ class Severity(IntEnum):
 
 
 class Refused(Exception):
-    """Something besides the recipe that the user has to mend; the message tells them. Ends a command with exit code 2."""
+    """Something besides the recipe that the user has to mend; the message tells them. Ends a command with exit code 2.
+
+    It may quote a file or a name; as text, it has nothing that a terminal would act upon.
+    """
+
+    def __str__(self) -> str:
+        from smolc.compiler.diagnostics.excerpt import plain
+
+        return plain(super().__str__(), keep_lines=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -90,7 +91,7 @@ def _check(selectors: Iterable[str], where: str) -> None:
 def _pyproject(recipe: Path) -> Path | None:
     """The nearest pyproject.toml, from the recipe's folder up, that speaks of smolc."""
     try:
-        folder = recipe.resolve().parent
+        folder = Path(os.path.realpath(recipe)).parent  # links may lead in a circle: resolve() would raise
     except (OSError, ValueError):
         return None
     return _above(folder)

@@ -77,7 +77,7 @@ def _chain(
         found.extend(problems)
         file, problems = parse(source)
         found.extend(problems)
-        chain.append((file, path.resolve()))
+        chain.append((file, _real(path)))
         if file.extends is None:
             return chain
         asked = file.extends.span
@@ -87,7 +87,7 @@ def _chain(
             found.append(error("R001", "not-a-recipe", message, asked))
             return chain
         path = path.parent / parent
-        if path.resolve() in [where for _, where in chain]:
+        if _real(path) in [where for _, where in chain]:
             names = " -> ".join(f.source.name for f, _ in chain)
             found.append(
                 error("R002", "extends-cycle", f"recipes extend each other: {names} -> {parent}", asked)
@@ -101,9 +101,14 @@ def _chain(
         shown = os.path.normpath(Path(shown).parent / parent)
 
 
+def _real(path: Path) -> Path:
+    """Without links; unlike `Path.resolve`, also of links in a circle, for which reading has the words."""
+    return Path(os.path.realpath(path))
+
+
 def _given(path: Path, texts: Mapping[Path, str]) -> str | None:
     try:
-        return texts.get(path.resolve()) if texts else None
+        return texts.get(_real(path)) if texts else None
     except (OSError, ValueError):  # no such path can be: reading it says so
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -33,12 +34,13 @@ def at_revision(path: Path, ref: str) -> Iterator[Path]:
     """
     from smolc.compiler.lock.read import LARGEST
 
-    folder = path.resolve().parent
+    real = Path(os.path.realpath(path))  # links may lead in a circle: resolve() would raise
+    folder = real.parent
     top = Path(_git(folder, "rev-parse", "--show-toplevel", wrong=f"{path} is in no git repository").strip())
     commit = _commit(top, ref, f"there is no revision `{ref}` in the repository of {path}")
     with tempfile.TemporaryDirectory(prefix="smolc-revision-") as made:
         copy = _Copy(top, commit, Path(made).resolve())
-        name = PurePosixPath(path.resolve().relative_to(top.resolve()).as_posix())
+        name = PurePosixPath(real.relative_to(top.resolve()).as_posix())
         if not copy.take(name):
             raise NotThere(f"there is no {path} at `{ref}`")
         copy.follow(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from smolc.compiler.diagnostics import Diagnostic, Severity, Source, Span
 
 LARGEST = 2**20
+SUFFIX = ".recipe"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -39,6 +41,10 @@ def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
         # Opening a pipe would wait for whoever writes to it.
         if not stat.S_ISREG(path.stat().st_mode):
             return None, [_problem("F002", "not-readable", f"`{shown}` is not a regular file")]
+        # An excerpt would show lines of what it leads to: keys, passwords.
+        if path.suffix == SUFFIX != Path(os.path.realpath(path)).suffix:
+            message = f"`{shown}` is a link to a file whose name does not end in `{SUFFIX}`"
+            return None, [_problem("F002", "not-readable", message, "copy the recipe itself to this place")]
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except FileNotFoundError:

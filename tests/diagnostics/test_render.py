@@ -4,6 +4,7 @@ import json
 
 from smolc.compiler.diagnostics import Diagnostic, Edit, Label, Severity, Source, Span
 from smolc.compiler.diagnostics.render import render_concise, render_full, render_json, render_summary
+from smolc.compiler.diagnostics.types import Refused
 
 
 def span(source: Source, words: str) -> Span:
@@ -20,6 +21,10 @@ def carets(text: str) -> tuple[str, str]:
     rows = text.split("\n")
     at = next(i for i, row in enumerate(rows) if "^" in row)
     return rows[at - 1], rows[at]
+
+
+def test_a_refusal_does_not_drive_the_terminal() -> None:
+    assert str(Refused("no rule `a\x1b[31mb`\nno `\u202e`")) == "no rule `a\\x1b[31mb`\nno `\\u{202e}`"
 
 
 def test_full_has_the_shape_of_rustc() -> None:

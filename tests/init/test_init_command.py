@@ -96,6 +96,11 @@ def test_it_says_what_to_do_next() -> None:
     assert "smolc lock other.recipe" in init("other", "--data", "some/data").stdout
 
 
+@pytest.mark.parametrize(("name", "shown"), [("my first", "'my first.recipe'"), ("-x", "./-x.recipe")])
+def test_the_next_commands_can_be_pasted(name: str, shown: str) -> None:
+    assert f"smolc plan {shown} " in init("--data", data("rows.jsonl", CHAT), "--", name).stdout
+
+
 def test_commits_are_written_where_they_are_known() -> None:
     init("mine", "--data", "rows.jsonl")
     assert f'revision = "{"0123456789" * 4}"' in Path("mine.recipe").read_text()
@@ -174,6 +179,7 @@ REFUSED = {
     "model": (["mine", "--data", "a.jsonl", "--model", "a b"], "neither a folder nor a hub id"),
     "machine": (["mine", "--data", "a.jsonl", "--on", "9xfoo"], "no machine that is known"),
     "qlora on cpu": (["mine", "--data", "a.jsonl", "--qlora", "--on", "cpu"], "qlora needs a GPU"),
+    "two adapters": (["mine", "--data", "a.jsonl", "--lora", "--qlora"], None),
     "pairs for sft": (
         ["mine", "--method", "sft", "--data", "pairs.jsonl"],
         "what fits them is dpo or orpo",

@@ -32,7 +32,7 @@ def test_unsafe_fixes_are_not_written_unless_asked_for(here: Path) -> None:
     result = lint("examples.recipe", "--fix")
     assert result.exit_code == 1
     assert (here / "examples.recipe").read_text() == BY_EXAMPLES
-    assert "1 with --unsafe-fixes" in result.output
+    assert "1 can be mended with --unsafe-fixes" in result.output
     assert lint("examples.recipe", "--unsafe-fixes").exit_code == 0
     assert (here / "examples.recipe").read_text() == BY_EXAMPLES.replace("examples\n", "tokens\n")
 

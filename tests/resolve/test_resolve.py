@@ -72,6 +72,13 @@ def test_a_parent_that_is_no_recipe_is_never_read(tmp_path: Path) -> None:
     assert "hunter2" not in str([(d.message, d.notes, d.help) for d in found])
 
 
+def test_a_parent_that_is_a_link_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "loop.recipe").symlink_to("loop.recipe")
+    found = found_in(tmp_path, 'extends "loop.recipe"\n' + SMALL)
+    assert [d.name for d in found] == ["not-readable"]
+    assert found[0].span is not None and found[0].span.text == '"loop.recipe"'
+
+
 @pytest.mark.parametrize(
     ("override", "where", "value"),
     [

@@ -111,6 +111,12 @@ def test_a_recipe_that_is_younger(repo: Path) -> None:
         pass
 
 
+def test_a_link_in_a_circle(repo: Path) -> None:
+    (repo / "mine/loop.recipe").symlink_to("loop.recipe")
+    with pytest.raises(NotThere), at_revision(repo / "mine/loop.recipe", "HEAD"):
+        pass
+
+
 def test_a_recipe_that_is_gone(repo: Path) -> None:
     (repo / "mine/my.recipe").unlink()
     with at_revision(repo / "mine/my.recipe", "HEAD") as path:

@@ -37,6 +37,17 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert codes(Path("/dev/null")) == ["F002"]
 
 
+def test_a_link_shows_no_line_of_another_kind_of_file(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("hunter2 {\n")
+    (tmp_path / "mine.recipe").write_text("smolc 1\n")
+    (tmp_path / "key.recipe").symlink_to("key.pem")
+    (tmp_path / "link.recipe").symlink_to("key.recipe")
+    (tmp_path / "latest.recipe").symlink_to("mine.recipe")
+    assert codes(tmp_path / "key.recipe") == ["F002"]
+    assert codes(tmp_path / "link.recipe") == ["F002"]
+    assert codes(tmp_path / "latest.recipe") == []
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
