@@ -46,9 +46,10 @@ def run(rule: Loaded, context: Context) -> tuple[list[Diagnostic], bool]:
     try:
         for finding in rule.check(context):
             if finding.unchecked is not None:
-                if finding.unchecked in models:
-                    continue
+                known = finding.unchecked in models
                 models.add(finding.unchecked)
+                if known or rule.rule.severity is Severity.INFO:
+                    continue  # that advice could not be given is not worth a line
             found.append(rule.diagnostic(finding))
     except Exception as error:  # a rule may fail in any way; the others still run
         message = f"internal error in rule {rule.rule.code} {rule.rule.name}: {type(error).__name__}: {error}"

@@ -23,7 +23,7 @@ class Finding:
     """One thing that a rule has to say.
 
     `unchecked` is the label of a model that could not be looked at: the finding is then shown as information,
-    once for each rule and model.
+    once for each rule and model, and not at all where the rule's own findings are information.
     """
 
     message: str

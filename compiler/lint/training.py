@@ -24,6 +24,8 @@ HERE = "local"
 BEFORE_AMPERE = frozenset({"t4", "v100", "p100", "rtx2080", "rtx2080ti"})
 """GPUs without bf16 and without FlashAttention 2."""
 
+TRY_OUT = 50
+"""Steps of a run that is not meant to train anything."""
 
 AN = frozenset("AEFHILMNORSX")
 """Letters whose names begin with a vowel."""
@@ -101,6 +103,12 @@ def place(stage: Stage, key: str) -> Span | None:
 def steps_of(stage: Stage) -> int | None:
     """Optimiser steps, where the recipe counts in them."""
     return int(stage.length.value) if stage.length.unit == "step" else None
+
+
+def tried_out(stage: Stage) -> bool:
+    """Whether a run is so short that it is there to see whether it runs: nobody will use what it trains."""
+    steps = steps_of(stage)
+    return steps is not None and steps <= TRY_OUT
 
 
 def wsd_fits(schedule: Wsd, steps: int | None) -> bool:

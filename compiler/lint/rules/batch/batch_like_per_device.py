@@ -3,6 +3,7 @@
 ## What it does
 
 Looks for stages that do not pack and whose batch is 4 sequences or less (with an adapter: 1).
+Runs of at most 50 steps only try something out, and are left alone.
 
 ## Why is this bad?
 
@@ -35,7 +36,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import each_run, once
+from smolc.compiler.lint.training import each_run, once, tried_out
 from smolc.compiler.model.methods import Full
 from smolc.compiler.plan.defaults import PREFERENCES
 
@@ -50,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _check(context: Context) -> Iterator[Finding]:
     for name, stage in each_run(context):
         size = stage.batch
-        if size is None or size.unit != "seq" or stage.packed:
+        if size is None or size.unit != "seq" or stage.packed or tried_out(stage):
             continue
         full = isinstance(stage.adapter, Full)
         if size.value > (FEW if full else FEW_WITH_ADAPTER):

@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for stages that pack (`best_fit` or `wrapped`) while their batch is in sequences, or not given.
+Looks for stages that pack with `best_fit` while their batch is in sequences, or not given. `wrapped` rows are text
+without padding, all equally long: there a number of rows says how many tokens it is.
 
 ## Why is this bad?
 
@@ -48,6 +49,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Edit, Severity
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.model.methods import BestFit
 from smolc.compiler.plan.defaults import batch
 
 RULE = Rule("B301", "packing-without-token-batch", Severity.WARNING)
@@ -60,7 +62,7 @@ def check(context: Context) -> Iterator[Finding]:
         for stage in context.runs(name):
             size, given = batch(stage), stage.batch is not None
             span = first(stage.span_of("batch") if given else stage.packing.span, declared.span)
-            if not stage.packed or size.unit != "seq" or span in seen:
+            if not isinstance(stage.packing, BestFit) or size.unit != "seq" or span in seen:
                 continue
             seen.add(span)
             tokens = int(size.value) * stage.packing.length

@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for preference stages (`dpo`, `orpo`, `kto`) with `overlong = truncate`.
+Looks for preference stages (`dpo`, `orpo`, `kto`) with `overlong = truncate`. Runs of at most 50
+steps only try something out, and are left alone.
 
 ## Why is this bad?
 
@@ -33,6 +34,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Edit, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.lint.training import tried_out
 from smolc.compiler.plan.defaults import PREFERENCES
 
 RULE = Rule("D219", "answers-cut-short", Severity.WARNING)
@@ -41,7 +43,7 @@ RULE = Rule("D219", "answers-cut-short", Severity.WARNING)
 def check(context: Context) -> Iterator[Finding]:
     for name in context.recipe.stages:
         for stage in context.runs(name):
-            if stage.overlong != "truncate" or not isinstance(stage.method, PREFERENCES):
+            if stage.overlong != "truncate" or not isinstance(stage.method, PREFERENCES) or tried_out(stage):
                 continue
             span = stage.span_of("overlong")
             yield Finding(

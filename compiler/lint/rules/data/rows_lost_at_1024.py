@@ -2,8 +2,9 @@
 
 ## What it does
 
-Looks for SFT stages whose rows have at most 1,024 tokens while longer ones are dropped or cut. Chains of thought
-have a rule of their own, `short-rows-for-reasoning`.
+Looks for SFT stages whose rows have at most 1,024 tokens while longer ones are dropped or cut; not
+runs of at most 50 steps, which only try something out. Chains of thought have a rule of their own,
+`short-rows-for-reasoning`.
 
 ## Why is this bad?
 
@@ -35,6 +36,7 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import reasons, sources
+from smolc.compiler.lint.training import tried_out
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("D222", "rows-lost-at-1024", Severity.INFO)
@@ -45,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
     for name in context.recipe.stages:
         for stage in context.runs(name):
             packing = stage.packing
-            if not isinstance(stage.method, Sft) or packing.length > SHORT:
+            if not isinstance(stage.method, Sft) or packing.length > SHORT or tried_out(stage):
                 continue
             if stage.overlong == "error" or packing.word == "wrapped":
                 continue

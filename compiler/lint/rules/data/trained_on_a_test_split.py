@@ -3,7 +3,8 @@
 ## What it does
 
 Looks for stages that train on a split of the hub, or on a local file, whose name says that it is for testing:
-`test`, `test_sft`, `maths-test.jsonl`. What is declared as `role = test` is an error of its own, and the
+the split `test` or `test_sft`, the files `maths-test.jsonl` or `test-00000-of-00001.parquet` (not
+`unit_test_writing.jsonl`). What is declared as `role = test` is an error of its own, and the
 benchmarks that smolc knows are `trained-on-a-benchmark`.
 
 ## Why is this bad?
@@ -31,6 +32,7 @@ stage sft { init = base ; method = sft ; data = chats }
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Severity, Span
@@ -40,6 +42,8 @@ from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import Source, named_test, trained
 
 RULE = Rule("D205", "trained-on-a-test-split", Severity.WARNING)
+_FILE = re.compile(r"(?:.*[-_])?test(?:[-_][0-9].*)?", re.IGNORECASE)
+"""Of a file's name the end counts, and the number of a part."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -65,7 +69,7 @@ def _names(source: Source) -> Iterator[tuple[str, Span | None]]:
     if dataset.path is not None:
         for path in dataset.path:
             name = path.replace("\\", "/").rpartition("/")[2]
-            if named_test(name.split(".")[0]):
+            if _FILE.fullmatch(name.split(".")[0]):
                 yield f"`{path}`", dataset.span_of("path")
     elif named_test(source.split):
         of_row = source.row is not None and source.row.split is not None

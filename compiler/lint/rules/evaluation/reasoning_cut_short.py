@@ -3,7 +3,8 @@
 ## What it does
 
 Looks for evals of a stage whose template has `thinking` tags where an answer may have fewer than 8,192 tokens,
-by the eval's `decode` or a task's own `max_new`.
+by the eval's `decode` or a task's own `max_new`. Of the default limit of greedy decoding, `greedy-reasoning`
+speaks: `sample` has another.
 
 ## Why is this bad?
 
@@ -34,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Severity, Span
-from smolc.compiler.lint.context import Context, first
+from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.reasoning import reasoning_subject
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.model.evaluation import Eval, OwnTask, SuiteTask
@@ -60,9 +61,9 @@ def check(context: Context) -> Iterator[Finding]:
 def _short(evaluation: Eval) -> Iterator[tuple[int, Span | None]]:
     """Each limit that is too small, once."""
     tasks: list[SuiteTask | OwnTask] = [*evaluation.tasks, *evaluation.task.values()]
-    if evaluation.decode.max_new < FEWEST and any(task.max_new is None for task in tasks):
-        span = evaluation.decode.span_of("max_new")
-        yield evaluation.decode.max_new, first(span, evaluation.span_of("decode"), evaluation.span)
+    decode = evaluation.decode
+    if decode.given("max_new") and decode.max_new < FEWEST and any(task.max_new is None for task in tasks):
+        yield decode.max_new, decode.span_of("max_new")
     for task in tasks:
         if task.max_new is not None and task.max_new < FEWEST:
             yield task.max_new, task.span_of("max_new")

@@ -2,15 +2,18 @@
 
 ## What it does
 
-Looks for tasks with fewer than 2,000 problems (own tasks: where `rows` says so) that sample one answer
-each.
+Looks for tasks with at most 200 problems that are answered once each, and, where answers are sampled, for tasks
+with fewer than 1,000 (own tasks: where `rows` says so). Tasks that no eval runs have a rule of their own,
+`eval-runs-code`.
 
 ## Why is this bad?
 
 A score is a mean over problems, and with few of them chance moves it: the standard error at 50% is 9 points
 with the 30 problems of AIME, 3.6 with the 198 of GPQA-Diamond, 2.2 with the 541 of IFEval. Differences
-between training runs are often smaller. The Smol Training Playbook averages over k samples a problem under
-about 2,000 problems: avg@64 for AIME25, avg@16 for LiveCodeBench, avg@8 for GPQA-Diamond.
+between training runs are often smaller, and sampling adds its own chance to that of the problems. The Smol
+Training Playbook averages over k samples a problem under about 2,000 problems: avg@64 for AIME25, avg@16 for
+LiveCodeBench, avg@8 for GPQA-Diamond. Greedy answers to some hundreds of problems are common practice, and left
+alone here.
 
 That a harness says it repeats is not enough: lm-eval's `repeats` with its default filter scores one answer
 and throws the others away (lm-eval#3297); `avg` here is the mean over all.
@@ -43,23 +46,27 @@ from collections.abc import Iterator
 from math import ceil
 
 from smolc.compiler.diagnostics import Edit, Severity
+from smolc.compiler.lint.benchmarks import NOT_RUN
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.evaluation import Eval, SuiteTask
+from smolc.compiler.model.evaluation import Eval, Sample, SuiteTask
 from smolc.compiler.model.suite import SUITE
 
 RULE = Rule("E602", "small-eval-without-avg", Severity.WARNING)
-ENOUGH = 2000
+STABLE = 2000
+"""Answers from which on the playbook calls a score stable."""
+ENOUGH, ENOUGH_GREEDY = 1000, 201
 MOST = 64
 
 
 def check(context: Context) -> Iterator[Finding]:
     for evaluation in context.recipe.evals.values():
+        enough = ENOUGH if _sampled(evaluation) else ENOUGH_GREEDY
         for task in evaluation.tasks:
-            if task.avg == 1:
-                yield from _suite(task, evaluation)
+            if task.avg == 1 and task.word not in NOT_RUN:
+                yield from _suite(task, evaluation, enough)
         for name, own in evaluation.task.items():
-            if own.avg == 1 and own.rows is not None and own.rows < ENOUGH:
+            if own.avg == 1 and own.rows is not None and own.rows < enough:
                 k = _samples(own.rows)
                 help = f"add `avg = {k}` to the task{_decode(evaluation)}"
                 yield Finding(
@@ -67,10 +74,10 @@ def check(context: Context) -> Iterator[Finding]:
                 )
 
 
-def _suite(task: SuiteTask, evaluation: Eval) -> Iterator[Finding]:
+def _suite(task: SuiteTask, evaluation: Eval, enough: int) -> Iterator[Finding]:
     entry = SUITE[task.word]
     problems = min(task.rows or entry.problems, entry.problems)
-    if problems >= ENOUGH:
+    if problems >= enough:
         return
     k = entry.k if entry.k > 1 else _samples(problems)
     bare = task.span is not None and task.span.text == task.word
@@ -86,7 +93,7 @@ def _suite(task: SuiteTask, evaluation: Eval) -> Iterator[Finding]:
 
 
 def _samples(problems: int) -> int:
-    return max(2, min(MOST, ceil(ENOUGH / problems)))
+    return max(2, min(MOST, ceil(STABLE / problems)))
 
 
 def _message(name: str, problems: int) -> str:
@@ -97,9 +104,9 @@ def _note(problems: int) -> str:
     return f"the standard error of a score of 50% on {problems:,} answers is {50 / problems**0.5:.1f} points"
 
 
+def _sampled(evaluation: Eval) -> bool:
+    return isinstance(evaluation.decode, Sample) and evaluation.decode.temperature > 0
+
+
 def _decode(evaluation: Eval) -> str:
-    return (
-        ""
-        if evaluation.decode.word == "sample"
-        else ", and `decode = sample`: greedy answers are all the same"
-    )
+    return "" if _sampled(evaluation) else ", and `decode = sample`: greedy answers are all the same"

@@ -3,7 +3,7 @@
 ## What it does
 
 Looks for stages that no other stage starts from, that no eval measures, and whose data keeps nothing out for a
-validation loss.
+validation loss. Runs of at most 50 steps only try something out, and are left alone.
 
 ## Why is this bad?
 
@@ -35,6 +35,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.lint.training import tried_out
 from smolc.compiler.model.methods import Dpo, Kto
 
 RULE = Rule("E612", "stage-not-measured", Severity.WARNING)
@@ -49,7 +50,7 @@ def check(context: Context) -> Iterator[Finding]:
             used.add(stage.method.reference.name)
     for name, stage in recipe.stages.items():
         mixture = recipe.mixtures.get(stage.data.name)
-        if name in used or (mixture is not None and mixture.holdout is not None):
+        if name in used or tried_out(stage) or (mixture is not None and mixture.holdout is not None):
             continue
         yield Finding(
             f"nothing measures what stage `{name}` ends with: no eval, no validation loss",

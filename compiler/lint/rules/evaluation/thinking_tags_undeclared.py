@@ -3,7 +3,9 @@
 ## What it does
 
 Looks for evals that strip reasoning (the default) of a stage whose chat template writes `<think>` tags and has
-no `thinking = tags(...)` in its block, unless thinking is switched off.
+no `thinking = tags(...)` in its block, unless thinking is switched off. With a shipped template, which writes
+tags only around reasoning that is there, only where a stage has learnt from a source that holds reasoning by its
+name (`_think`), or the start model reasons by its name.
 
 ## Why is this bad?
 
@@ -17,6 +19,7 @@ Source: Smol Training Playbook, post-training chapter (evals); lm-eval#3240.
 
 ```
 template chat { builtin = qwen3 }
+stage sft { init = base ; method = sft ; data = traces_think ; template = chat }
 eval final { of = sft ; tasks = gsm_plus ; decode = sample }
 ```
 
@@ -24,20 +27,29 @@ eval final { of = sft ; tasks = gsm_plus ; decode = sample }
 
 ```
 template chat { builtin = qwen3; thinking = tags("<think>", "</think>") }
+stage sft { init = base ; method = sft ; data = traces_think ; template = chat }
 eval final { of = sft ; tasks = gsm_plus ; decode = sample }
 ```
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.plan.templates import template_of
+from smolc.compiler.lint.sources import reasons, sources
+from smolc.compiler.lint.stages import before
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.plan.templates import model_of, template_of
 
 RULE = Rule("E610", "thinking-tags-undeclared", Severity.WARNING)
+_REASONER = re.compile(
+    r"[-_](?:think|thinking|reasoning|r1)(?![a-z0-9])|qwen3-[0-9.]+b$|smollm3-3b$", re.IGNORECASE
+)
+"""Models that think before they answer unless they are told not to."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -54,6 +66,7 @@ def check(context: Context) -> Iterator[Finding]:
                 template.thinking is not None
                 or template.enable_thinking is False
                 or not _writes(used, context)
+                or (template.builtin is not None and not _reasons(recipe.stages[link.name], context))
             ):
                 continue
             seen.add(used)
@@ -63,6 +76,15 @@ def check(context: Context) -> Iterator[Finding]:
                 labels=(Label(link.span, "scored with all that it thinks"),),
                 help='add `thinking = tags("<think>", "</think>")` to the template',
             )
+
+
+def _reasons(stage: Stage, context: Context) -> bool:
+    """Whether a name says that a stage has learnt to reason, or starts from a model that does."""
+    stages = (stage, *before(stage, context.recipe))
+    if any(reasons(source) for one in stages for source in sources(one, context)):
+        return True
+    model = context.recipe.models[model_of(stage, context.recipe)]
+    return _REASONER.search(model.hub or model.path or "") is not None
 
 
 def _writes(template: str, context: Context) -> bool:

@@ -2,8 +2,8 @@
 
 ## What it does
 
-Looks for `cpt` and `sft` stages with `lora` or `qlora` whose learning rate, in any run of a grid, is below
-five times the default of full fine-tuning (5e-5).
+Looks for `cpt` and `sft` stages with `lora` or `qlora` whose learning rate is below five times the default of
+full fine-tuning (5e-5). Where there is a grid, its largest value counts: one that begins low finds out.
 
 ## Why is this bad?
 
@@ -45,29 +45,34 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule, rate
-from smolc.compiler.model.methods import Adamw, Cpt, Full, Lora, Sft, Sgd
+from smolc.compiler.model.methods import Cpt, Lora, Sft, Sgd
 from smolc.compiler.plan.defaults import learning_rate
 
 RULE = Rule("O401", "lora-lr-like-full", Severity.WARNING)
 TIMES = 5
+FULL = 1e-5
+"""The default of full fine-tuning."""
 
 
 def check(context: Context) -> Iterator[Finding]:
     for name in context.recipe.stages:
-        seen = set()
-        for stage in context.runs(name):
-            lr, adapter = stage.optim.lr, stage.adapter
-            if lr is None or not isinstance(adapter, Lora) or isinstance(stage.optim, Sgd):
-                continue
-            full = learning_rate(stage.model_copy(update={"adapter": Full(), "optim": Adamw()}))
-            span = stage.optim.span_of("lr")
-            if not isinstance(stage.method, (Cpt, Sft)) or lr >= TIMES * full * (1 - 1e-9) or span in seen:
-                continue
-            seen.add(span)
-            yield Finding(
-                f"stage `{name}` trains an adapter at {rate(lr)}, a learning rate for full fine-tuning",
-                span,
-                labels=(Label(adapter.span, "the adapter"),) if adapter.span else (),
-                notes=("LoRA's best learning rate is about ten times that of full fine-tuning, at any rank",),
-                help=f"try `lr = {rate(10 * full)}`, and scan around it",
-            )
+        runs = [
+            run
+            for run in context.runs(name)
+            if isinstance(run.adapter, Lora)
+            and isinstance(run.method, (Cpt, Sft))
+            and not isinstance(run.optim, Sgd)
+        ]
+        if not runs:
+            continue
+        fastest = max(runs, key=learning_rate)
+        lr, there = learning_rate(fastest), fastest.adapter.span
+        if lr >= TIMES * FULL * (1 - 1e-9):
+            continue
+        yield Finding(
+            f"stage `{name}` trains an adapter at {rate(lr)}, a learning rate for full fine-tuning",
+            fastest.optim.span_of("lr"),
+            labels=(Label(there, "the adapter"),) if there else (),
+            notes=("LoRA's best learning rate is about ten times that of full fine-tuning, at any rank",),
+            help=f"try `lr = {rate(10 * FULL)}`, and scan around it",
+        )

@@ -3,7 +3,8 @@
 ## What it does
 
 Compares the scale of an adapter (`alpha / rank`, or `alpha / sqrt(rank)` with `scaling = rsqrt`) with that of
-`alpha = 32` at the same rank, and speaks up where it is four times larger or smaller.
+`alpha = 32` at the same rank, and speaks up where it is more than four times larger or
+smaller. (`rank = 64, alpha = 128` is exactly four.)
 
 ## Why is this bad?
 
@@ -66,7 +67,7 @@ def _check(context: Context) -> Iterator[Finding]:
             continue
         root = adapter.rank**0.5 if adapter.scaling == "rsqrt" else 1.0
         times = adapter.alpha * root / ALPHA
-        if 1 / TIMES < times < TIMES:
+        if 1 / TIMES <= times <= TIMES:
             continue
         key = "alpha" if adapter.given("alpha") else "scaling"
         said = f"{times:,.3g} times" if times > 1 else f"1/{1 / times:,.3g} of"

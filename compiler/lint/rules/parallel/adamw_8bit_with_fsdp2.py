@@ -54,5 +54,6 @@ def _check(context: Context) -> Iterator[Finding]:
             notes=()
             if given
             else ("FSDP2 is what `parallel = auto` takes unless it knows that the model fits",),
-            help="write `optim = adamw(lr = ...)`: sharded over the devices, its states are small",
+            help="write `optim = adamw(lr = ...)`: sharded over the devices, its states are small"
+            + ("" if given else "; or `parallel = ddp`, if the model fits on each"),
         )

@@ -2,9 +2,10 @@
 
 ## What it does
 
-Compares the learning rate of a preference stage (`dpo`, `orpo`, `kto`), in every run of a grid, with that
-of the SFT stage that it starts from, and complains above a fifth of it. Only stages with the same kind of
-adapter are compared. Where the SFT stage has a grid, its largest value counts.
+Compares the learning rate of a preference stage (`dpo`, `kto`) with that of the SFT stage that it starts from,
+and complains above a fifth of it. Only stages with the same kind of adapter are compared. Where there is a grid,
+the smallest value of the preference stage counts, and the largest of the SFT stage. `orpo` has the loss of SFT
+in it and is left alone.
 
 ## Why is this bad?
 
@@ -37,10 +38,11 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding, Rule, rate
+from smolc.compiler.lint.stages import REFERENCED
 from smolc.compiler.model.methods import Lora, Sft, Sgd
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
-from smolc.compiler.plan.defaults import PREFERENCES, learning_rate
+from smolc.compiler.plan.defaults import learning_rate
 
 RULE = Rule("P501", "dpo-lr-not-below-sft", Severity.WARNING)
 TIMES = 5
@@ -51,25 +53,26 @@ def check(context: Context) -> Iterator[Finding]:
         before = _sft_before(declared, context.recipe)
         if before is None:
             continue
-        seen = set()
-        for stage in context.runs(name):
-            runs = [run for run in context.runs(before) if _comparable(run, stage)]
-            if not runs or not isinstance(stage.method, PREFERENCES):
-                continue
-            fastest = max(runs, key=learning_rate)
-            lr, sft = learning_rate(stage), learning_rate(fastest)
-            span = first(stage.optim.span_of("lr"), declared.span)
-            if lr * TIMES <= sft * (1 + 1e-9) or span in seen:
-                continue
-            seen.add(span)
-            there = first(fastest.optim.span_of("lr"), fastest.span)
-            yield Finding(
-                f"stage `{name}` trains at {rate(lr)}, and `{before}`, from which it starts, at {rate(sft)}",
-                span,
-                labels=(Label(there, f"the learning rate of `{before}`"),) if there else (),
-                notes=("in the playbook an SFT model at 46.4 went to 49.6 with 1e-7 and to 36.9 with 1e-5",),
-                help=f"start with `lr = {rate(sft / 10)}`, ten times lower; scan 5 to 20 times lower",
-            )
+        slowest = min(
+            (run for run in context.runs(name) if isinstance(run.method, REFERENCED)),
+            key=learning_rate,
+            default=None,
+        )
+        runs = [run for run in context.runs(before) if slowest is not None and _comparable(run, slowest)]
+        if slowest is None or not runs:
+            continue
+        fastest = max(runs, key=learning_rate)
+        lr, sft = learning_rate(slowest), learning_rate(fastest)
+        if lr * TIMES <= sft * (1 + 1e-9):
+            continue
+        there = first(fastest.optim.span_of("lr"), fastest.span)
+        yield Finding(
+            f"stage `{name}` trains at {rate(lr)}, and `{before}`, from which it starts, at {rate(sft)}",
+            first(slowest.optim.span_of("lr"), declared.span),
+            labels=(Label(there, f"the learning rate of `{before}`"),) if there else (),
+            notes=("in the playbook an SFT model at 46.4 went to 49.6 with 1e-7 and to 36.9 with 1e-5",),
+            help=f"start with `lr = {rate(sft / 10)}`, ten times lower; scan 5 to 20 times lower",
+        )
 
 
 def _sft_before(stage: Stage, recipe: Recipe) -> str | None:

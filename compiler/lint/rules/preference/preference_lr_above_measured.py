@@ -3,7 +3,8 @@
 ## What it does
 
 Looks for `dpo` and `kto` stages that no SFT stage of the recipe comes before (with one, P501 compares the two)
-and that learn at more than 5e-6; with an adapter, 5e-5. Models from scratch and SGD are left alone.
+and that learn at more than 5e-6; with an adapter, 5e-5. Where there is a grid, its smallest value counts.
+Models from scratch and SGD are left alone.
 
 ## Why is this bad?
 
@@ -37,6 +38,8 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule, rate
 from smolc.compiler.lint.stages import REFERENCED, after_sft, runs_of
 from smolc.compiler.model.methods import Lora, Sgd
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.plan.defaults import learning_rate
 from smolc.compiler.plan.templates import model_of
 
 RULE = Rule("P515", "preference-lr-above-measured", Severity.WARNING)
@@ -44,15 +47,18 @@ HIGHEST = 5e-6
 
 
 def check(context: Context) -> Iterator[Finding]:
-    recipe, seen = context.recipe, set()
+    recipe = context.recipe
+    slowest: dict[str, Stage] = {}
     for name, run in runs_of(context, *REFERENCED):
+        if not isinstance(run.optim, Sgd):
+            slowest[name] = min(slowest.get(name, run), run, key=_times)
+    for name, run in slowest.items():
         most = HIGHEST * (10 if isinstance(run.adapter, Lora) else 1)
         lr, span = run.optim.lr, run.optim.span_of("lr")
-        if lr is None or lr <= most * (1 + 1e-9) or isinstance(run.optim, Sgd) or span in seen:
+        if lr is None or lr <= most * (1 + 1e-9) or after_sft(run, recipe):
             continue
-        if after_sft(run, recipe) or recipe.models[model_of(run, recipe)].scratch is not None:
+        if recipe.models[model_of(run, recipe)].scratch is not None:
             continue
-        seen.add(span)
         yield Finding(
             f"stage `{name}` learns preferences at {rate(lr)}, above what helped where it was measured",
             span,
@@ -61,3 +67,8 @@ def check(context: Context) -> Iterator[Finding]:
             ),
             help=f"start with `lr = {rate(most / 10)}`, and scan around it",
         )
+
+
+def _times(run: Stage) -> float:
+    """The learning rate, as of full fine-tuning."""
+    return learning_rate(run) / (10 if isinstance(run.adapter, Lora) else 1)

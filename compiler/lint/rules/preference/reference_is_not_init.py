@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for `dpo` and `kto` stages whose `reference` names another model or stage than `init`.
+Looks for `dpo` and `kto` stages whose `reference` names another model or stage than `init`. A second round of
+preferences may keep the reference of the first: an SFT stage that both go back to.
 
 ## Why is this bad?
 
@@ -35,7 +36,10 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.stages import REFERENCED, runs_of
-from smolc.compiler.model.methods import Dpo, Kto
+from smolc.compiler.model.methods import Dpo, Kto, Sft
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
+from smolc.compiler.plan.defaults import PREFERENCES
 
 RULE = Rule("P507", "reference-is-not-init", Severity.WARNING)
 
@@ -48,6 +52,8 @@ def check(context: Context) -> Iterator[Finding]:
         reference = run.method.reference
         if reference is None or reference.name == run.init.name or reference.span in seen:
             continue
+        if _second_round(run, context.recipe):
+            continue
         seen.add(reference.span)
         yield Finding(
             f"stage `{name}` starts from `{run.init}` and is held to `{reference}`",
@@ -56,3 +62,15 @@ def check(context: Context) -> Iterator[Finding]:
             notes=("the two differ before the first step, and beta pulls towards the reference",),
             help="leave `reference` out: it is then what `init` names",
         )
+
+
+def _second_round(run: Stage, recipe: Recipe) -> bool:
+    """Whether a stage goes on from preferences, and is held to the SFT that they started from."""
+    assert isinstance(run.method, (Dpo, Kto)) and run.method.reference is not None
+    earlier = recipe.stages.get(run.init.name)
+    while earlier is not None and isinstance(earlier.method, PREFERENCES):
+        link = earlier.init
+        earlier = recipe.stages.get(link.name)
+        if link.name == run.method.reference.name:
+            return earlier is None or isinstance(earlier.method, Sft)
+    return False

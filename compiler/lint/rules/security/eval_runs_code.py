@@ -29,17 +29,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Severity
+from smolc.compiler.lint.benchmarks import NOT_RUN
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 
 RULE = Rule("X810", "eval-runs-code", Severity.ERROR)
-RUN = {"humaneval", "mbpp"}
 
 
 def check(context: Context) -> Iterator[Finding]:
     for name, evaluation in context.recipe.evals.items():
         for task in evaluation.tasks:
-            if task.word in RUN:
+            if task.word in NOT_RUN:
                 yield Finding(
                     f"`{task.word}` runs what the model writes: eval `{name}` will refuse it",
                     task.span,
