@@ -59,6 +59,8 @@ def resolve(
         source = Source("--set", text)
         folders["--set"] = real.parent
         _override_text(sections, source, found)
+    if chain[-1][0].extends is not None:  # a parent that was not read may have declared it
+        found = [d for d in found if d.name not in ("unknown-path", "nothing-to-drop")]
     return resolved, found
 
 

@@ -65,6 +65,13 @@ def test_a_missing_parent_is_shown_where_it_is_asked_for(tmp_path: Path) -> None
     assert found[0].span is not None and found[0].span.text == '"none.recipe"'
 
 
+def test_what_a_missing_parent_may_have_declared_is_not_missed(tmp_path: Path) -> None:
+    found = found_in(
+        tmp_path, 'extends "none.recipe"\ndrop dataset spare\nstage.other.batch = 8seq\n' + SMALL
+    )
+    assert [d.name for d in found] == ["not-found"]
+
+
 def test_a_parent_that_is_no_recipe_is_never_read(tmp_path: Path) -> None:
     (tmp_path / "secret.env").write_text("TOKEN=hunter2\n")
     found = found_in(tmp_path, 'extends "secret.env"\n' + SMALL)
