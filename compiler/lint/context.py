@@ -76,6 +76,12 @@ class Context:
     def template(self, stage: Stage) -> ChatTemplate:
         """The chat template that a stage trains with."""
         name = templates.template_of(stage, self.recipe)
+        if name is None:
+            return self._template(None, stage)
+        model = templates.model_of(stage, self.recipe)
+        return self.remember(("chat template", name, model), lambda: self._template(name, stage))
+
+    def _template(self, name: str | None, stage: Stage) -> ChatTemplate:
         declared = self.recipe.templates[name] if name is not None else None
         end = None
         if declared is not None:

@@ -14,31 +14,41 @@ from smolc.compiler.plan.paths import located
 from smolc.compiler.resolve import Resolved
 from smolc.compiler.syntax import tree
 
+MOST = 3
+"""Findings about single files; what is missing beyond them is said in one."""
 
-def missing_files(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+
+def missing_files(recipe: Recipe, resolved: Resolved) -> list[Diagnostic]:
     """Local data files and model folders that a stage or an eval reads and that do not exist here."""
-    for name in _datasets(recipe):
-        for written, span in _paths(name, recipe, resolved):
-            if not _there(located(resolved, written, span), folder=False):
-                yield _missing(f"there is no file `{written}` here", span)
+    found = list(_missing(recipe, resolved))
+    shown = found if len(found) <= MOST + 1 else found[:MOST]
+    said = [_said(message, span) for message, span in shown]
+    if len(found) > len(shown):
+        span, more = found[MOST][1], len(found) - MOST - 1
+        said.append(
+            _said(f"this is not here either, and neither are {more:,} other{'s' if more > 1 else ''}", span)
+        )
+    return said
+
+
+def _missing(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, Span | None]]:
+    used = _datasets(recipe)
+    for name, written, span in data_paths(recipe, resolved):
+        if name in used and not _there(located(resolved, written, span), folder=False):
+            yield f"there is no file `{written}` here", span
     for name in _models(recipe):
         model = recipe.models[name]
         if model.path is not None:
             span = model.span_of("path")
             folder = located(resolved, model.path, span)
             if not _there(folder, folder=True):
-                yield _missing(f"there is no folder `{model.path}` here", span)
+                yield f"there is no folder `{model.path}` here", span
             elif model.gguf is not None and not _there(folder / model.gguf, folder=False):
-                yield _missing(f"there is no `{model.gguf}` in `{model.path}`", model.span_of("gguf"))
+                yield f"there is no `{model.gguf}` in `{model.path}`", model.span_of("gguf")
         if isinstance(model.tokenizer, PathTokenizer):
             span = model.tokenizer.span_of("folder")
             if not _there(located(resolved, model.tokenizer.folder, span), folder=True):
-                yield _missing(f"there is no folder `{model.tokenizer.folder}` here", span)
-
-
-def _missing(message: str, span: Span | None) -> Diagnostic:
-    help = "it is read where the recipe runs, relative to the recipe's folder"
-    return Diagnostic("F010", "missing-file", Severity.INFO, message, span, help=help)
+                yield f"there is no folder `{model.tokenizer.folder}` here", span
 
 
 def _there(path: Path, folder: bool) -> bool:
@@ -48,11 +58,17 @@ def _there(path: Path, folder: bool) -> bool:
         return False
 
 
-def _datasets(recipe: Recipe) -> list[str]:
-    """Those that are read, in the order of their declaration."""
+def _said(message: str, span: Span | None) -> Diagnostic:
+    help = "it is read where the recipe runs, relative to the recipe's folder"
+    return Diagnostic("F010", "missing-file", Severity.INFO, message, span, help=help)
+
+
+def _datasets(recipe: Recipe) -> set[str]:
+    """Those that are read."""
     used = {d for stage in recipe.stages.values() for d in datasets_of(stage, recipe)}
-    used |= {task.data.name for evaluation in recipe.evals.values() for task in evaluation.task.values()}
-    return [name for name in recipe.datasets if name in used]
+    return used | {
+        task.data.name for evaluation in recipe.evals.values() for task in evaluation.task.values()
+    }
 
 
 def _models(recipe: Recipe) -> list[str]:
@@ -64,15 +80,17 @@ def _models(recipe: Recipe) -> list[str]:
     return [name for name in recipe.models if name in used]
 
 
-def _paths(name: str, recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, Span | None]]:
-    """Each path with its own place."""
-    dataset = recipe.datasets[name]
-    section = resolved.find("dataset", name)
-    field = section.fields.get("path") if section else None
-    if field is not None and isinstance(field.value, tree.List):
-        for item in field.value.items:
-            if isinstance(item, tree.Text):
-                yield item.value, item.span
-    else:
-        for path in dataset.path or ():
-            yield path, dataset.span_of("path")
+def data_paths(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span | None]]:
+    """The name of each local dataset with each of its paths, and the path's own place."""
+    sections = {section.label.text: section for section in resolved.of("dataset") if section.label}
+    for name, dataset in recipe.datasets.items():
+        if dataset.path is None:
+            continue
+        field = sections[name].fields.get("path") if name in sections else None
+        if field is not None and isinstance(field.value, tree.List):
+            for item in field.value.items:
+                if isinstance(item, tree.Text):
+                    yield name, item.value, item.span
+        else:
+            for path in dataset.path:
+                yield name, path, dataset.span_of("path")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,15 @@ def snapshot(id: str, revision: str | None) -> Path | None:
 
 def _cache() -> Path:
     """Where huggingface_hub keeps what it downloads."""
-    given = os.environ.get("HF_HUB_CACHE")
-    if given:
-        return Path(given).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or f"{base}/huggingface"
-    return Path(home).expanduser() / "hub"
+    get = os.environ.get
+    return _hub(get("HF_HUB_CACHE"), get("XDG_CACHE_HOME"), get("HF_HOME"), get("HOME"))
+
+
+@lru_cache(maxsize=8)
+def _hub(hub: str | None, cache: str | None, home: str | None, _user: str | None) -> Path:
+    if hub:
+        return Path(hub).expanduser()
+    return Path(home or f"{cache or '~/.cache'}/huggingface").expanduser() / "hub"
 
 
 def _of_bytes(tokenizer: BytesTokenizer) -> TokenizerFiles:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Source, Span
 from smolc.compiler.lint.context import Context
+from smolc.compiler.lint.files import data_paths
 from smolc.compiler.model.start import HubTokenizer, PathTokenizer
-from smolc.compiler.syntax import tree
 
 Written = tuple[str, str, Span | None]
 """Whose it is, what was written, and where."""
@@ -44,18 +44,8 @@ def _local_paths(context: Context) -> Iterator[Written]:
     for name, template in recipe.templates.items():
         if template.file is not None:
             yield f"template `{name}`", template.file, template.span_of("file")
-    for name, dataset in recipe.datasets.items():
-        if dataset.path is None:
-            continue
-        section = context.resolved.find("dataset", name)
-        field = section.fields.get("path") if section else None
-        if field is not None and isinstance(field.value, tree.List):
-            for item in field.value.items:
-                if isinstance(item, tree.Text):
-                    yield f"dataset `{name}`", item.value, item.span
-        else:
-            for path in dataset.path:
-                yield f"dataset `{name}`", path, dataset.span_of("path")
+    for name, path, span in data_paths(recipe, context.resolved):
+        yield f"dataset `{name}`", path, span
 
 
 def hub_ids(context: Context) -> list[Written]:

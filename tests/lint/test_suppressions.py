@@ -168,3 +168,19 @@ dataset unused { path = "unused.jsonl" }
     assert [d.span.text for d in missing(tmp_path / "case.recipe") if d.span] == ['"a.gguf"']
     (tmp_path / "weights" / "a.gguf").touch()
     assert missing(tmp_path / "case.recipe") == []
+
+
+def test_many_missing_files_are_told_in_a_few_lines(tmp_path: Path) -> None:
+    shutil.copy(BASE / "sft.recipe", tmp_path)
+    for count, said in (
+        (4, ["f0", "f1", "f2", "f3"]),
+        (5, ["f0", "f1", "f2", "f3"]),
+        (2000, ["f0", "f1", "f2", "f3"]),
+    ):
+        files = ", ".join(f'"f{i}.jsonl"' for i in range(count))
+        (tmp_path / "case.recipe").write_text(f'extends "sft.recipe"\ndataset chats {{ path = [{files}] }}\n')
+        found = missing(tmp_path / "case.recipe")
+        assert [d.span.text for d in found if d.span] == [f'"{name}.jsonl"' for name in said]
+        rest = "this is not here either, and neither are" if count > 4 else "there is no file `f3.jsonl` here"
+        assert found[-1].message.startswith(rest)
+    assert "1,996 others" in found[-1].message
