@@ -49,7 +49,7 @@ def commit(kind: str, id: str, revision: str | None) -> str | None:
     revision = revision or "main"
     if not _NAME.fullmatch(id) or not _NAME.fullmatch(revision):
         return None
-    ref = _cache() / f"{kind}--{id.replace('/', '--')}" / "refs" / revision
+    ref = Path(f"{_cache()}/{kind}--{id.replace('/', '--')}/refs/{revision}")
     try:
         text = ref.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -62,7 +62,7 @@ def snapshot(id: str, revision: str | None) -> Path | None:
     if not _NAME.fullmatch(id):
         return None
     pinned = revision if revision and COMMIT.fullmatch(revision) else commit("models", id, revision)
-    return _cache() / f"models--{id.replace('/', '--')}" / "snapshots" / pinned if pinned else None
+    return Path(f"{_cache()}/models--{id.replace('/', '--')}/snapshots/{pinned}") if pinned else None
 
 
 def _cache() -> Path:

@@ -58,13 +58,15 @@ RULE = Rule("B301", "packing-without-token-batch", Severity.WARNING)
 def check(context: Context) -> Iterator[Finding]:
     for name, declared in context.recipe.stages.items():
         seen = set()
-        lengths = {run.packing.length for run in context.runs(name)}
         for stage in context.runs(name):
             size, given = batch(stage), stage.batch is not None
+            if size.unit != "seq" or not isinstance(stage.packing, BestFit):
+                continue
             span = first(stage.span_of("batch") if given else stage.packing.span, declared.span)
-            if not isinstance(stage.packing, BestFit) or size.unit != "seq" or span in seen:
+            if span in seen:
                 continue
             seen.add(span)
+            lengths = {run.packing.length for run in context.runs(name)}
             tokens = int(size.value) * stage.packing.length
             said = f"`batch = {size.value}seq`" if given else f"the default batch of {size.value}"
             same = given and span is not None and len(lengths) == 1
