@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from smolc.compiler.cli.common import Compiled, compile_recipe, show
+from smolc.compiler.cli.common import Compiled, compile_recipe, misused, show
 from smolc.compiler.diagnostics.types import has_errors
 
 OPTIONS = (
@@ -54,7 +54,7 @@ def build_folder(
         from smolc.compiler.diagnostics.render import render_summary
 
         click.echo(f"nothing was built: {render_summary(compiled.found)}", err=True)
-        sys.exit(2 if compiled.resolved is None else 1)
+        sys.exit(2 if compiled.resolved is None or misused(compiled.found) else 1)
     _compare_with_lock(compiled, recipe, locked)
     from smolc.compiler.plan.paths import root_of
     from smolc.compiler.render import FolderRefused, files, write

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smolc.compiler.diagnostics import Diagnostic, Source
+from smolc.compiler.diagnostics import Diagnostic, Severity, Source
 from smolc.compiler.diagnostics.types import has_errors
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ FOLLOWS = frozenset(
         "empty-mixture",
         "missing-key",
         "no-files",
+        "no-holdout",
         "no-recipe",
         "no-tasks",
+        "nothing-to-do",
         "one-source",
         "unknown-name",
     }
@@ -97,6 +99,15 @@ def compile_recipe(
 
     found.extend(lint(recipe, resolved, made, settings or settings_for(Path(path))))
     return Compiled(resolved, recipe, made, found, locked)
+
+
+def misused(found: list[Diagnostic]) -> bool:
+    """Whether `--set` or `--on` say what cannot be: the call is wrong, not the recipe."""
+    return any(
+        d.severity is Severity.ERROR
+        and (d.name == "unknown-cluster" if d.span is None else d.span.source.name == "--set")
+        for d in found
+    )
 
 
 def _follows(found: Diagnostic) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from smolc.compiler.cli.common import Compiled, compile_recipe
+from smolc.compiler.cli.common import Compiled, compile_recipe, misused
 from smolc.compiler.diagnostics import Diagnostic, Severity
 from smolc.compiler.diagnostics.types import Refused
 
@@ -70,7 +70,7 @@ def command(
         click.echo(line, err=True)
     if form in ("full", "concise") or output_file:
         click.echo(_summary(found, len(names), fix), err=bool(found))
-    if unreadable or any(d.code in NOT_FOLLOWED for d in found):
+    if unreadable or misused(found) or any(d.code in NOT_FOLLOWED for d in found):
         sys.exit(2)
     sys.exit(1 if any(d.severity >= Severity.WARNING for d in found) else 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -92,6 +93,9 @@ def main() -> None:
 
         if isinstance(error, Refused):
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            print(f"error: what there is to say cannot be written: {error.strerror}", file=sys.stderr)
             sys.exit(2)
         said = str(error).splitlines()[0] if str(error) else ""
         print(f"internal error: {type(error).__name__}: {said}", file=sys.stderr)

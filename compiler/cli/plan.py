@@ -24,7 +24,7 @@ def command(recipe: str, on: str | None, overrides: tuple[str, ...], out: str | 
 
     Nothing is written. Ends with 0, with 1 if the recipe has errors, with 2 if it cannot be read.
     """
-    from smolc.compiler.cli.common import compile_recipe
+    from smolc.compiler.cli.common import compile_recipe, misused
     from smolc.compiler.diagnostics import Severity
 
     compiled = compile_recipe(recipe, overrides, on)
@@ -33,7 +33,7 @@ def command(recipe: str, on: str | None, overrides: tuple[str, ...], out: str | 
         from smolc.compiler.diagnostics.render import render_full
 
         click.echo(render_full(errors, color=sys.stderr.isatty()), nl=False, err=True)
-        sys.exit(2 if compiled.resolved is None else 1)
+        sys.exit(2 if compiled.resolved is None or misused(compiled.found) else 1)
     from smolc.compiler.plan.overview import as_json as to_json
     from smolc.compiler.plan.overview import overview
     from smolc.compiler.plan.paths import root_of

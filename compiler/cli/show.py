@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.argument("address", required=False)
 @click.option("--origin", is_flag=True, help="Say behind each value where it was written.")
 @click.option("--defaults", is_flag=True, help="Show also what nobody wrote.")
-@click.option("--flat", is_flag=True, help="One self-contained text that builds to the same plan, with what is locked.")
+@click.option(
+    "--flat", is_flag=True, help="One self-contained text that builds to the same plan, with what is locked."
+)
 @click.option("--json", "as_json", is_flag=True, help="Every value with its address and origin, as JSON.")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value first.")
 @click.option("--on", metavar="CLUSTER", help="Where it will run, for --flat's check and for defaults.")
@@ -47,8 +49,12 @@ def command(
             )
         text, new = flat_text(recipe, overrides, on)
         click.echo(text, nl=False)
+        from smolc.compiler.diagnostics.excerpt import plain
+
         for one in new:
-            note = f"note: lint says more of the flat text than of its parts: {one.name}: {one.message}"
+            note = (
+                f"note: lint says more of the flat text than of its parts: {one.name}: {plain(one.message)}"
+            )
             click.echo(note, err=True)
         return
     from smolc.compiler.resolve import resolve

@@ -37,7 +37,14 @@ def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
     """What is in a recipe file; of one that is too large, so much that `decode` says so."""
     try:
         if path.is_dir():
-            return None, [_problem("F003", "is-a-directory", f"`{shown}` is a folder, not a recipe")]
+            return None, [
+                _problem(
+                    "F003",
+                    "is-a-directory",
+                    f"`{shown}` is a folder, not a recipe",
+                    f"name the recipes in it: {shown.rstrip('/')}/*.recipe",
+                )
+            ]
         # Opening a pipe would wait for whoever writes to it.
         if not stat.S_ISREG(path.stat().st_mode):
             return None, [_problem("F002", "not-readable", f"`{shown}` is not a regular file")]

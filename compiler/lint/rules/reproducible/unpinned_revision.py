@@ -30,7 +30,7 @@ model base {
 }
 ```
 
-The commit of a branch: `git ls-remote https://huggingface.co/HuggingFaceTB/SmolLM3-3B-Base main` (for
+`smolc lock` does the same beside the recipe, in `smolc.lock`. The commit of a branch: `git ls-remote https://huggingface.co/HuggingFaceTB/SmolLM3-3B-Base main` (for
 datasets, `https://huggingface.co/datasets/...`).
 """
 
@@ -78,6 +78,6 @@ def _pinned(
         span,
         help=f'`revision = "{here}"` is what this machine has'
         if here
-        else f"add the commit: `git ls-remote {url} {revision or 'HEAD'}` tells it",
+        else f"`smolc lock` pins it; or add the commit that `git ls-remote {url} {revision or 'HEAD'}` tells",
         edits=(Edit(span, f'"{here}"'),) if here and revision and span else (),
     )
