@@ -76,7 +76,9 @@ class Noun(BaseModel):
             _missing(data, key, fields[key].description) for key in _required(cls) if key not in data
         )
         made = handler(data)
-        object.__setattr__(made, "__pydantic_private__", {"_origin": data.origin})  # pydantic's way takes longer
+        object.__setattr__(
+            made, "__pydantic_private__", {"_origin": data.origin}
+        )  # pydantic's way takes longer
         return made
 
     @classmethod

@@ -170,6 +170,8 @@ def test_an_empty_file_ends_with_2(here: Path) -> None:
     assert (result.exit_code, "error[F008 empty-file]: `both.recipe` is empty" in result.stdout) == (2, True)
 
 
-@pytest.mark.parametrize("option", ["--set=sft.optim.lrr=1", "--set=sft.batch=", "--set=nope.x=1", "--on=8xh1000"])
+@pytest.mark.parametrize(
+    "option", ["--set=sft.optim.lrr=1", "--set=sft.batch=", "--set=nope.x=1", "--on=8xh1000"]
+)
 def test_an_option_that_says_what_cannot_be_ends_with_2(here: Path, option: str) -> None:
     assert lint("both.recipe", option).exit_code == 2
