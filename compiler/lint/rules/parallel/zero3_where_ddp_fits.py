@@ -9,8 +9,7 @@ weights below their adapter, take less than 60% of one GPU: where `auto` would t
 
 ZeRO-3 gathers every layer's weights from all devices, in each pass, so it pays in time for memory that is not
 needed. On two H100s, a 3B model of fp32 master weights: 13,414 tokens per second and GPU with ZeRO-3, 16,708
-with DDP, 18,286 with FSDP2. Over slow links it is far worse: 20 steps of an 8B model's LoRA took 20 minutes
-instead of 17 seconds (LlamaFactory#3499), and ZeRO-3 is how LoRA runs came to save empty adapters (trl#4416).
+with DDP, 18,286 with FSDP2. And ZeRO-3 is how LoRA runs came to save empty adapters (trl#4416).
 "For small models or those trained with LoRA, you can usually get by with data parallel", says the Smol
 Training Playbook.
 

@@ -30,8 +30,9 @@ model base {
 }
 ```
 
-`smolc lock` does the same beside the recipe, in `smolc.lock`. The commit of a branch: `git ls-remote https://huggingface.co/HuggingFaceTB/SmolLM3-3B-Base main` (for
-datasets, `https://huggingface.co/datasets/...`).
+`smolc lock` does the same beside the recipe, in `smolc.lock`. The commit of a branch by hand:
+`git ls-remote https://huggingface.co/HuggingFaceTB/SmolLM3-3B-Base main` (for datasets,
+`https://huggingface.co/datasets/...`).
 """
 
 from __future__ import annotations
