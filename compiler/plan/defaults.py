@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smolc.compiler.model.methods import AutoParallel, Ddp, Dpo, Fsdp2, Full, Kto, Orpo
+from smolc.compiler.model.methods import AutoParallel, Ddp, Dpo, Fsdp2, Full, Kto, Orpo, Qlora
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.model.types import Quantity
@@ -51,11 +51,14 @@ def largest_micro_batch(stage: Stage, cluster: Cluster) -> int:
 
 
 def parallel(stage: Stage, model: Model, cluster: Cluster) -> dict[str, Any]:
-    """`auto`: DDP while weights, gradients and optimiser take less than 60% of a device, FSDP2 beyond."""
+    """`auto`: DDP while weights, gradients and optimiser take less than 60% of a device, FSDP2 beyond.
+
+    A base in 4 bit is always DDP's: FSDP2 does not shard it.
+    """
     chosen = stage.parallel
     if isinstance(chosen, AutoParallel):
         need = training_bytes(model, stage)
-        fits = need is not None and need <= 0.6 * cluster.memory
+        fits = isinstance(stage.adapter, Qlora) or (need is not None and need <= 0.6 * cluster.memory)
         if cluster.world_size == 1 or cluster.device == "cpu" or fits:
             return {"type": "ddp"}
         return {"type": "fsdp2", "reshard": True}

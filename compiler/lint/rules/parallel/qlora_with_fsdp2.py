@@ -2,8 +2,7 @@
 
 ## What it does
 
-Looks for stages with `qlora` that are planned with FSDP2, whether the recipe says so or `parallel = auto`
-chose it because it cannot tell that the model fits on one GPU.
+Looks for stages with `qlora` and `parallel = fsdp2`, in any run of a grid. `parallel = auto` takes DDP for them.
 
 ## Why is this bad?
 
@@ -51,14 +50,10 @@ def _check(context: Context) -> Iterator[Finding]:
         adapter = run.stage.adapter
         if not isinstance(adapter, Qlora) or run.body["parallel"]["type"] != "fsdp2":
             continue
-        given = run.stage.given("parallel")
         yield Finding(
             f"stage `{run.name}` has a 4-bit base, which FSDP2 does not shard",
-            place(run.stage, "parallel" if given else "adapter"),
-            labels=(Label(adapter.span, "in 4 bit"),) if adapter.span and given else (),
-            notes=()
-            if given
-            else ("FSDP2 is what `parallel = auto` takes unless it knows that the model fits",),
+            place(run.stage, "parallel"),
+            labels=(Label(adapter.span, "in 4 bit"),) if adapter.span else (),
             help="write `parallel = ddp`, or `adapter = lora`",
             edits=replace(run.stage, "parallel", "ddp"),
         )
