@@ -3,7 +3,8 @@
 ## What it does
 
 Looks for stages that no other stage starts from, that no eval measures, and whose data keeps nothing out for a
-validation loss. Runs of at most 50 steps only try something out, and are left alone.
+validation loss. Runs of at most 50 steps only try something out, and are left alone; of stages that say
+`evaluate_every`, `evaluate-without-holdout` speaks.
 
 ## Why is this bad?
 
@@ -50,7 +51,9 @@ def check(context: Context) -> Iterator[Finding]:
             used.add(stage.method.reference.name)
     for name, stage in recipe.stages.items():
         mixture = recipe.mixtures.get(stage.data.name)
-        if name in used or tried_out(stage) or (mixture is not None and mixture.holdout is not None):
+        if name in used or tried_out(stage) or stage.given("evaluate_every"):
+            continue
+        if mixture is not None and mixture.holdout is not None:
             continue
         yield Finding(
             f"nothing measures what stage `{name}` ends with: no eval, no validation loss",
