@@ -10,7 +10,7 @@ has `thinking` tags and does not switch thinking off.
 A long chain of thought that always takes the likeliest token falls into loops, runs to the limit and is scored
 as wrong; what is measured is not how the model will be used. The Smol Training Playbook decodes at temperature
 0.6 and top_p 0.95, up to 32,768 tokens, and averages. lm-eval runs its AIME tasks greedily unless told
-otherwise, and forced greedy decoding has put other reasoning models into loops (qwen-code#9879).
+otherwise.
 
 Source: Smol Training Playbook, post-training chapter (evals).
 
