@@ -104,11 +104,6 @@ def _packed(job: Job) -> bool:
     return bool(job.body["packing"] != "none")
 
 
-def _parallel(job: Job) -> str:
-    parallel = job.body["parallel"]
-    return f"ZeRO-{parallel['stage']}" if parallel["type"] == "zero" else str(parallel["type"]).upper()
-
-
 _READ: dict[str, Callable[[Job], Any]] = {
     "global batch": lambda job: job.body["batch"]["global_sequences"],
     "tokens per step": lambda job: tokens_per_step(job.body),
@@ -116,7 +111,7 @@ _READ: dict[str, Callable[[Job], Any]] = {
     "micro batch": lambda job: job.body["batch"]["micro"],
     "accumulation": lambda job: job.body["batch"]["accumulation"],
     "learning rate": lambda job: job.body["optimizer"]["lr"],
-    "parallel": _parallel,
+    "parallel": lambda job: job.spread,
     "checkpointing": lambda job: job.body["checkpointing"],
 }
 

@@ -193,7 +193,7 @@ def _how(job: Job, varied: bool, cluster: Cluster) -> str:
     what = "all weights"
     if adapter["type"] != "full":
         what = f"{adapter['type']} of rank {adapter['rank']}"
-    spread = f"ZeRO-{parallel['stage']}" if parallel["type"] == "zero" else parallel["type"].upper()
+    spread = job.spread
     if parallel["type"] == "zero" and parallel["offload"] != "none":
         spread += f" (offloads {parallel['offload']})"
     if body["batch"]["data_parallel"] == 1 and parallel["type"] == "ddp":

@@ -41,6 +41,12 @@ class Job:
     hash: str
     cluster: Cluster
 
+    @property
+    def spread(self) -> str:
+        """How a training job is spread over devices, as people say it: DDP, FSDP2, ZeRO-3."""
+        parallel = self.body["parallel"]
+        return f"ZeRO-{parallel['stage']}" if parallel["type"] == "zero" else str(parallel["type"]).upper()
+
 
 @dataclass(frozen=True)
 class Plan:

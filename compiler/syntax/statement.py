@@ -54,10 +54,14 @@ class _Failure:
     expected: set[str]
 
 
-def known(tokens: list[Token]) -> Node | None:
+def known(tokens: list[Token], start: str = "statement") -> Node | None:
     """The tree of a statement whose shape was read before; None for others, with mistakes or without."""
-    shape = _SHAPES.get(("statement", *[token.type for token in tokens]))
+    shape = _SHAPES.get(_key(tokens, start))
     return _filled(shape, tokens) if shape is not None else None
+
+
+def _key(tokens: list[Token], start: str) -> tuple[str, ...]:
+    return (start, *[token.type for token in tokens])
 
 
 def _attempt(tokens: list[Token], start: str) -> Any:
@@ -65,17 +69,16 @@ def _attempt(tokens: list[Token], start: str) -> Any:
 
     A tree depends on the types of its tokens only, and most statements look like one before: Lark reads each shape once.
     """
-    if len(tokens) > _LONGEST_SHAPE:
-        return _by_lark(tokens, start)
-    key = (start, *[token.type for token in tokens])
-    shape = _SHAPES.get(key)
-    if shape is None:
-        tree = _by_lark(tokens, start)
-        if isinstance(tree, _Failure):
-            return tree
-        if len(_SHAPES) >= _MOST_SHAPES:
-            _SHAPES.clear()
-        shape = _SHAPES[key] = _shape_of(tree, {id(token): at for at, token in enumerate(tokens)})
+    node = known(tokens, start)
+    if node is not None:
+        return node
+    tree = _by_lark(tokens, start)
+    if isinstance(tree, _Failure) or len(tokens) > _LONGEST_SHAPE:
+        return tree
+    if len(_SHAPES) >= _MOST_SHAPES:
+        _SHAPES.clear()
+    shape = _shape_of(tree, {id(token): at for at, token in enumerate(tokens)})
+    _SHAPES[_key(tokens, start)] = shape
     return _filled(shape, tokens)
 
 
