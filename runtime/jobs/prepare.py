@@ -14,30 +14,45 @@ from pydantic import Field
 from smolc.runtime.jobs.base import Job, Strict
 
 Method = Literal["cpt", "sft", "dpo", "orpo", "kto"]
+LossOn = Literal["assistant", "last_turn", "completion", "all", "roles"]
+Overlong = Literal["error", "drop", "truncate", "split"]
+
+VERSION = 2
+"""Of what is prepared: raised whenever the same job would make other tokens, labels or rows."""
 
 
 class FileData(Strict):
-    """Local jsonl, json, parquet or csv files. Paths are relative to the manifest's `root`."""
+    """jsonl, json, parquet or csv files, also as .gz or .zst. Local paths are relative to the manifest's `root`;
+    `*`, `?`, `[...]` and `**` stand for names; `s3://`, `gs://`, `az://` and `hf://` are read through fsspec."""
 
     type: Literal["files"]
     paths: tuple[str, ...]
 
 
 class HubData(Strict):
+    """streaming: read row by row as it is downloaded, never whole on disk."""
+
     type: Literal["hub"]
     id: str
     config: str | None
     split: str
     revision: str | None
+    streaming: bool = False
 
 
 class Messages(Strict):
-    """A column of `{"role": ..., "content": ...}` lists."""
+    """A column of `{"role": ..., "content": ...}` lists; role, content: what those two are called in the data.
+
+    roles: what the data calls a role, and what it is (`human: user`); others stay what they are.
+    """
 
     type: Literal["messages"]
     column: str
     tools: str | None
     template_kwargs: str | None
+    role: str = "role"
+    content: str = "content"
+    roles: dict[str, str] = {}
 
 
 class PromptCompletion(Strict):
@@ -78,64 +93,121 @@ class PlainText(Strict):
     column: str
 
 
+class Mapped(Strict):
+    """Columns of any kind, put together by texts with `{column}` in them (`{{` is a brace): a document (text), a
+    conversation of one turn (system, user, assistant), or one with a better and a worse answer (user, chosen,
+    rejected)."""
+
+    type: Literal["map"]
+    text: str | None
+    system: str | None
+    user: str | None
+    assistant: str | None
+    chosen: str | None
+    rejected: str | None
+
+
 Format = Annotated[
-    Messages | PromptCompletion | Alpaca | Preference | Unpaired | PlainText, Field(discriminator="type")
+    Messages | PromptCompletion | Alpaca | Preference | Unpaired | PlainText | Mapped,
+    Field(discriminator="type"),
 ]
+
+Scalar = str | int | float | bool
 
 
 class Condition(Strict):
     """Keep a row only if `column operator value` holds; dots reach into nested objects."""
 
     column: str
+    operator: Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
+    value: Scalar | tuple[Scalar, ...]
+
+
+class Measured(Strict):
+    """As Condition, of what is known once a row is rendered: its length in tokens (the longest sequence of a pair),
+    how many of them are trained, its number of messages."""
+
+    measure: Literal["length", "trained", "turns"]
     operator: Literal["==", "!=", "<", "<=", ">", ">="]
-    value: str | int | float | bool
+    value: int | float
+
+
+class Every(Strict):
+    all: tuple[Filter, ...]
+
+
+class Either(Strict):
+    any: tuple[Filter, ...]
+
+
+class Not(Strict):
+    not_: Filter = Field(alias="not")
+
+
+Filter = Condition | Measured | Every | Either | Not
 
 
 class All(Strict):
+    """Every row, once; but no more than so many tokens or rows, if that is said."""
+
     type: Literal["all"]
+    at_most_tokens: int | None = None
+    at_most_rows: int | None = None
 
 
 class Take(Strict):
-    """Part of the source, seeded: a fraction of its rows, or a number of rows."""
+    """Part of the source, seeded: a fraction of its rows, a number of rows, or of tokens."""
 
     type: Literal["take"]
     fraction: float | None
     rows: int | None
+    tokens: int | None = None
 
 
 class Share(Strict):
-    """Part of the *mixture* in its basis (0..1); repeated at most `at_most_epochs` times, 1.0 unless said otherwise."""
+    """Part of the *mixture* in its basis (0..1); repeated at most `at_most_epochs` times, 1.0 unless said otherwise.
+
+    at_most_tokens, at_most_rows: of the source, in the mixture, repetitions counted.
+    """
 
     type: Literal["share"]
     share: float
     at_most_epochs: float
+    at_most_tokens: int | None = None
+    at_most_rows: int | None = None
 
 
 Weight = Annotated[All | Take | Share, Field(discriminator="type")]
 
 
 class SourceSpec(Strict):
-    """One row of the mixture. `name` is what the report calls it (`smoltalk2/s1k_1.1_think`)."""
+    """One row of the mixture. `name` is what the report calls it (`smoltalk2/s1k_1.1_think`).
+
+    bad_rows: part of the rows (0..1) that may be dropped because they are not what the format says; 0 is an error
+    at the first.
+    """
 
     name: str
     location: Annotated[FileData | HubData, Field(discriminator="type")]
     format: Format
-    where: tuple[Condition, ...]
+    where: Filter | tuple[Condition, ...] | None
     system: str | None
     weight: Weight
+    bad_rows: float = 0.0
 
 
 class TemplateSpec(Strict):
     """`file` is relative to the compiled folder; None means the tokenizer's own chat template.
 
     thinking: opening and closing tag of a chain of thought, if the template has one.
-    kwargs: fixed variables given to the template.
+    kwargs: fixed variables given to the template. today: the date that it writes (`2025-06-30`), if it writes one.
     """
 
     file: str | None
     end_of_turn: str | None
     thinking: tuple[str, str] | None
     kwargs: dict[str, str | int | float | bool]
+    today: str | None = None
 
 
 class Holdout(Strict):
@@ -145,19 +217,65 @@ class Holdout(Strict):
     rows: int | None
 
 
+class Dedup(Strict):
+    """Of rows that are the same but for case and spaces, or nearly the same, one is kept: the first.
+
+    threshold: Jaccard similarity of their five-word shingles from which two are the same (near).
+    """
+
+    type: Literal["exact", "near"]
+    threshold: float | None
+
+
+class Tested(Strict):
+    """Rows that a model is measured on: an eval's own (`rows`: only the first so many), or a task of the suite."""
+
+    name: str
+    suite: str | None
+    location: Annotated[FileData | HubData, Field(discriminator="type")] | None
+    format: Format | None
+    where: Filter | None
+    system: str | None
+    rows: int | None
+
+
+class Decontaminate(Strict):
+    """Rows that share `ngram` words in a row with what the recipe's evals ask or expect."""
+
+    ngram: int
+    action: Literal["drop", "error"]
+    against: tuple[Tested, ...]
+
+
+class Fit(Strict):
+    """The length that `quantile` of the rows fit into, rounded up to a multiple of 64; never above `at_most`."""
+
+    quantile: float
+    at_most: int
+
+
 class PrepareJob(Job):
-    """length: longest row in tokens. overlong: what happens to longer ones (all counted in stats.json)."""
+    """length: longest row in tokens. overlong: what happens to longer ones (all counted in stats.json).
+
+    version: of what prepared data is; data of another version is prepared anew. loss_on `roles`: the turns of `roles`.
+    thinking: whether what stands between the template's thinking tags is trained.
+    """
 
     kind: Literal["prepare"]
     method: Method
     model: str
     template: TemplateSpec | None
-    loss_on: Literal["assistant", "last_turn", "completion", "all"]
+    loss_on: LossOn
+    roles: tuple[str, ...] = ()
+    thinking: bool = True
     sources: tuple[SourceSpec, ...]
-    basis: Literal["tokens", "examples"]
+    basis: Literal["tokens", "trained", "examples"]
     budget_tokens: int | None
     holdout: Holdout | None
-    length: int
-    overlong: Literal["error", "drop", "truncate"]
+    dedup: Dedup | None = None
+    decontaminate: Decontaminate | None = None
+    length: int | Fit
+    overlong: Overlong
     packing: Literal["none", "best_fit", "wrapped"]
     trust_remote_code: bool
+    version: int = VERSION
