@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from jinja2 import TemplateError, TemplateSyntaxError
@@ -55,7 +56,7 @@ class ChatTemplate:
         environment.intercepted_binops = frozenset(["*", "**", "%"])
         environment.call_binop = _guarded
         try:
-            with _time_limit():
+            with guarded():
                 self._compiled = environment.from_string(self.source)
         except TemplateSyntaxError as error:
             raise JobError(
@@ -88,7 +89,7 @@ class ChatTemplate:
         values["add_generation_prompt"] = prompt
         try:
             tracker = self._compiled.environment.activate_tracker(blocks, spans)
-            with _time_limit(), _memory_limit(), tracker:
+            with guarded(), tracker:
                 for block in self._compiled.generate(values):
                     blocks.append(block)
         except _TooLong:
@@ -186,9 +187,33 @@ class _TooLong(BaseException):
 
 
 @contextmanager
+def guarded() -> Iterator[None]:
+    """Limits on time and memory while templates render. Setting them costs more than a rendering: whoever renders
+    many conversations puts this around all of them, and the clock is only set again now and then."""
+    global _armed
+    if _armed is not None:
+        if _armed and monotonic() - _armed > 1:
+            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            _armed = monotonic()
+        yield
+        return
+    with _time_limit(), _memory_limit():
+        try:
+            yield
+        finally:
+            _armed = None
+
+
+_armed: float | None = None
+"""When the clock was set; 0 where there is none, None outside of `guarded`."""
+
+
+@contextmanager
 def _time_limit() -> Iterator[None]:
     """Stops what takes longer than SECONDS. Signals reach only the main thread, where jobs run."""
+    global _armed
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        _armed = 0.0
         yield
         return
 
@@ -197,6 +222,7 @@ def _time_limit() -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    _armed = monotonic()
     try:
         yield
     finally:

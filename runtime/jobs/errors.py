@@ -10,3 +10,6 @@ class JobError(Exception):
         super().__init__(message)
         self.message = message
         self.help = help
+
+    def __reduce__(self) -> tuple[type[JobError], tuple[str, str | None]]:
+        return JobError, (self.message, self.help)  # it comes out of worker processes, too
