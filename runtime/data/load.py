@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from smolc.runtime.data.encode import Answered, Encoder
-from smolc.runtime.data.formats import Chat, Example, Judged, Pair, Text, converter, keeps
+from smolc.runtime.data.filters import keeps
+from smolc.runtime.data.formats import Chat, Example, Judged, Pair, Text, converter
 from smolc.runtime.data.holdout import key_of
 from smolc.runtime.data.lengths import Counts, Limit
 from smolc.runtime.data.rows import Problems, Row, RowError

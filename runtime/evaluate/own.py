@@ -10,7 +10,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
 
-from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, converter, keeps
+from smolc.runtime.data.filters import keeps
+from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, converter
 from smolc.runtime.data.rows import Problems, RowError
 from smolc.runtime.data.sources import read
 from smolc.runtime.data.template import ChatTemplate, RenderError

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from smolc.runtime.data.formats import Chat, Judged, Pair, Text, converter, keeps
+from smolc.runtime.data.formats import Chat, Judged, Pair, Text, converter
 from smolc.runtime.data.rows import RowError
-from smolc.runtime.jobs.prepare import Condition, Format
+from smolc.runtime.jobs.prepare import Format
 
 MESSAGES = {"type": "messages", "column": "m", "tools": None, "template_kwargs": None}
 QUESTION = {"type": "prompt_completion", "prompt": "q", "completion": "a"}
@@ -106,22 +106,3 @@ def test_bad_labels(label: object) -> None:
 def test_a_judged_completion_is_the_assistants() -> None:
     with pytest.raises(RowError, match="to start with the assistant"):
         convert(JUDGED, {"p": "q", "c": [user], "l": True})
-
-
-@pytest.mark.parametrize(
-    ("value", "operator", "wanted", "kept"),
-    [
-        (3, ">=", 3, True), (3, "<", 2.5, False), ("b", ">", "a", True), (True, "==", True, True),
-        ("3", "==", 3, True), ("2.5", "<", 3, True), ("True", "!=", True, False), (1, "!=", 2, True),
-    ],
-)  # fmt: skip
-def test_conditions(value: object, operator: Any, wanted: Any, kept: bool) -> None:
-    assert keeps({"a": {"b": value}}, Condition(column="a.b", operator=operator, value=wanted)) is kept
-
-
-@pytest.mark.parametrize(
-    ("value", "wanted"), [("x", 3), (None, 3), (3, "3"), (True, 1), (1, True), ([], "a"), ("nan?", True)]
-)
-def test_what_cannot_be_compared(value: object, wanted: Any) -> None:
-    with pytest.raises(RowError, match="expected 'a' to compare with"):
-        keeps({"a": value}, Condition(column="a", operator="==", value=wanted))
