@@ -10,7 +10,7 @@ from smolc.compiler.model.types import Link
 from smolc.compiler.resolve import Section
 from smolc.compiler.syntax import tree
 
-MIXTURE_KEYS = ("basis", "budget", "holdout")
+MIXTURE_KEYS = ("basis", "budget", "holdout", "dedup", "decontaminate")
 SWEEP_KEYS = ("pick", "mode", "at_most")
 
 NESTED = {

@@ -8,6 +8,7 @@ from smolc.compiler.diagnostics import Diagnostic, Severity, Span
 from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.model.arrange import arrange
 from smolc.compiler.model.base import Noun, Reading
+from smolc.compiler.model.bounds import with_bounds
 from smolc.compiler.model.checks import check_values
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
@@ -64,7 +65,7 @@ def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
         declared_as = resolved.find("stage", name)
         assert declared_as is not None
         runs[name] = expand(name, stage, declared_as, declared, found)
-    recipe = recipe.model_copy(update={"runs": runs})
+    recipe = with_bounds(recipe.model_copy(update={"runs": runs}))
     found.extend(check_cycles(recipe))
     found.extend(check_values(recipe))
     return (None if has_errors(found) else recipe), found

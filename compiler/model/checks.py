@@ -5,36 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
-from smolc.compiler.model.base import Variant
-from smolc.compiler.model.data import (
-    Alpaca,
-    Dataset,
-    Messages,
-    Mixture,
-    PlainText,
-    Preference,
-    PromptCompletion,
-    Share,
-    Unpaired,
-)
+from smolc.compiler.model.data import Mixture
+from smolc.compiler.model.data_checks import check_dataset, check_format, check_mixture
 from smolc.compiler.model.evaluation import Eval, Greedy, OwnTask, SuiteTask
-from smolc.compiler.model.methods import Cpt, Dpo, Kto, Orpo, Qlora, Sft, Wrapped, Zero
+from smolc.compiler.model.methods import Cpt, Dpo, Fit, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
 from smolc.compiler.model.types import describe
 from smolc.compiler.syntax import tree
-
-READABLE = (".jsonl", ".json", ".parquet", ".csv")
-
-FITTING: dict[type[Variant], tuple[type[Variant], ...]] = {
-    Cpt: (PlainText,),
-    Sft: (Messages, Alpaca, PromptCompletion),
-    Dpo: (Preference,),
-    Orpo: (Preference,),
-    Kto: (Unpaired,),
-}
-"""Formats that a method can learn from."""
 
 
 def check_values(recipe: Recipe) -> list[Diagnostic]:
@@ -42,10 +21,9 @@ def check_values(recipe: Recipe) -> list[Diagnostic]:
     for name, model in recipe.models.items():
         found.extend(_model(name, model))
     for name, dataset in recipe.datasets.items():
-        found.extend(_dataset(name, dataset))
+        found.extend(check_dataset(name, dataset))
     for name, mixture in recipe.mixtures.items():
-        found.extend(_mixture(name, mixture))
-        found.extend(_splits(mixture, recipe))
+        found.extend(check_mixture(name, mixture, recipe))
     for name, template in recipe.templates.items():
         found.extend(_template(name, template))
     for name, stage in recipe.stages.items():
@@ -133,58 +111,6 @@ def _shape(model: Model) -> Iterator[Diagnostic]:
         yield _error("C006", "shape", message, shape.span_of("kv_heads"), "kv_heads must divide heads")
 
 
-def _dataset(name: str, dataset: Dataset) -> Iterator[Diagnostic]:
-    if (dataset.hub is None) == (dataset.path is None):
-        said = "none is given" if dataset.hub is None else "both are"
-        message = f"dataset `{name}` needs exactly one of `hub` and `path`; {said}"
-        yield _error("C002", "one-source", message, dataset.span_of("path"))
-        return
-    if dataset.path is not None:
-        if not dataset.path:
-            yield _error("C007", "no-files", "`path` is an empty list", dataset.span_of("path"))
-        for file in dataset.path:
-            if not file.endswith(READABLE):
-                message = f"cannot read `{file}`: its name ends in none of {', '.join(READABLE)}"
-                yield _error("C023", "unknown-file-type", message, dataset.span_of("path"))
-        for key in ("config", "revision", "split"):
-            if dataset.given(key):
-                message = f"`{key}` belongs to a dataset from the hub, and this one is local"
-                yield _error("C004", "hub-only-key", message, dataset.span_of(key))
-
-
-def _mixture(name: str, mixture: Mixture) -> Iterator[Diagnostic]:
-    if not mixture.rows:
-        yield _error(
-            "C008", "empty-mixture", f"mixture `{name}` has no rows", mixture.span, "add `DATASET = all`"
-        )
-    shares = [r.weight for r in mixture.rows if isinstance(r.weight, Share)]
-    total = sum(s.share for s in shares)
-    only = len(shares) == len(mixture.rows)
-    if total > 1 + 1e-9:
-        labels = tuple(Label(s.span, f"{s.share:.4g}") for s in shares[:-1] if s.span)
-        message = f"the shares of mixture `{name}` add up to {total:.1%}, more than 100%"
-        yield Diagnostic("C009", "shares", Severity.ERROR, message, shares[-1].span, labels)
-    elif shares and not only and total > 1 - 1e-9:
-        message = f"the shares of mixture `{name}` add up to 100%: nothing is left for the other rows"
-        yield _error("C009", "shares", message, shares[-1].span)
-    elif shares and only and abs(total - 1) > 0.001:
-        message = f"every row of mixture `{name}` is a share, and they add up to {total:.1%}, not 100%"
-        yield _error("C009", "shares", message, shares[-1].span)
-
-
-def _splits(mixture: Mixture, recipe: Recipe) -> Iterator[Diagnostic]:
-    for row in mixture.rows:
-        if row.split is not None and recipe.datasets[row.dataset.name].path is not None:
-            message = f"`{row.dataset.name}` is local and has no split `{row.split}`"
-            yield _error(
-                "C022",
-                "local-split",
-                message,
-                row.span,
-                f"write `{row.dataset.name} = ...` outside of `from`",
-            )
-
-
 def _template(name: str, template: Template) -> Iterator[Diagnostic]:
     given = [k for k in ("file", "text", "builtin") if getattr(template, k) is not None]
     if len(given) > 1:
@@ -202,15 +128,7 @@ def datasets_of(stage: Stage, recipe: Recipe) -> list[str]:
 def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     method = stage.method
     for dataset in datasets_of(stage, recipe):
-        form = recipe.datasets[dataset].format
-        fitting = FITTING[type(method)]
-        if not isinstance(form, fitting):
-            wants = " or ".join(f.word for f in fitting)
-            message = f"{method.word} learns from {wants}, and dataset `{dataset}` is {form.word}"
-            labels = (Label(form.span, "its format"),) if form.span else ()
-            yield Diagnostic(
-                "C011", "format-for-method", Severity.ERROR, message, stage.span_of("data"), labels
-            )
+        yield from check_format(dataset, recipe.datasets[dataset], stage)
         role = recipe.datasets[dataset].span_of("role")
         if recipe.datasets[dataset].role == "test" and role is not None:
             message = f"stage `{name}` would train on `{dataset}`, which is test data"
@@ -225,7 +143,7 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
             "packing-preferences",
             message,
             stage.packing.span,
-            f"packing = none(length = {stage.packing.length})",
+            f"packing = none(length = {_length(stage)})",
         )
     if isinstance(stage.packing, Wrapped) and isinstance(method, Sft) and method.loss_on != "all":
         message = "wrapped packing cuts conversations in two and lets them see each other"
@@ -234,8 +152,14 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
             "wrapped-conversations",
             message,
             stage.packing.span,
-            f"packing = best_fit(length = {stage.packing.length})",
+            f"packing = best_fit(length = {_length(stage)})",
         )
+    if isinstance(stage.packing.length, Fit):
+        yield from _fit(stage)
+    if stage.overlong == "split" and not isinstance(method, (Cpt, Sft)):
+        message = f"{method.word} cannot split long rows: a pair is compared answer by answer"
+        help = "write `overlong = drop`, or a longer `length`"
+        yield _error("C028", "split-preferences", message, stage.span_of("overlong"), help)
     if isinstance(stage.adapter, Qlora) and isinstance(stage.parallel, Zero) and stage.parallel.stage == 3:
         message = "a 4-bit base cannot be sharded by ZeRO-3"
         yield _error("C014", "qlora-zero3", message, stage.parallel.span, "parallel = ddp, or adapter = lora")
@@ -243,6 +167,28 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
         yield from _dpo(method)
     if stage.sweep is not None:
         yield from _pick(name, stage, recipe)
+
+
+def _length(stage: Stage) -> str:
+    """A row's length as the recipe says it."""
+    length = stage.packing.length
+    return length.span.text if isinstance(length, Fit) and length.span else str(stage.packing.bound)
+
+
+def _fit(stage: Stage) -> Iterator[Diagnostic]:
+    span = stage.packing.span_of("length")
+    if isinstance(stage.packing, Wrapped):
+        message = "wrapped rows are cut anywhere, so that no length fits them better than another"
+        yield _error("C029", "fitted-length", message, span, "write a length, such as `length = 4Ki`")
+    elif stage.packed and stage.batch is not None and stage.batch.unit == "tok":
+        message = (
+            f"a batch of {stage.batch.value:,} tokens is so many rows of a length that is not known "
+            "until the data is prepared"
+        )
+        labels = (Label(span, "fitted to the data"),) if span else ()
+        help = "give the batch in sequences, such as `batch = 32seq`, or the length, such as `length = 4Ki`"
+        place = stage.span_of("batch")
+        yield Diagnostic("C029", "fitted-length", Severity.ERROR, message, place, labels, help=help)
 
 
 def _dpo(method: Dpo) -> Iterator[Diagnostic]:

@@ -5,90 +5,24 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from smolc.compiler.model.base import Line, Noun, Variant
+from smolc.compiler.model.formats import FORMATS, Format, Messages
 from smolc.compiler.model.start import Strings
-from smolc.compiler.model.types import Epochs, Fraction, Portion, Str, ToDataset, Tokens, choice
+from smolc.compiler.model.types import (
+    Amount,
+    Cap,
+    Flag,
+    Fraction,
+    Portion,
+    Quantity,
+    Repeat,
+    Similarity,
+    Str,
+    ToDataset,
+    Tokens,
+    Words,
+    choice,
+)
 from smolc.compiler.model.variants import OneOf
-
-
-class Messages(Variant):
-    """Conversations: a column holding a list of `{"role": ..., "content": ...}`."""
-
-    word: ClassVar[str] = "messages"
-    positional: ClassVar[tuple[str, ...]] = ("column",)
-    column: Str = Field(
-        default="messages", description="Column with the conversation.", examples=['"conversation"']
-    )
-    tools: Str | None = Field(
-        default=None,
-        description="Column with the tools that the conversation may call.",
-        examples=['"tools"'],
-    )
-    template_kwargs: Str | None = Field(
-        default=None,
-        description="Column with variables for the chat template.",
-        examples=['"chat_template_kwargs"'],
-    )
-
-
-class PromptCompletion(Variant):
-    """A question and its answer, in two columns."""
-
-    word: ClassVar[str] = "prompt_completion"
-    positional: ClassVar[tuple[str, ...]] = ("prompt", "completion")
-    prompt: Str = Field(default="prompt", description="Column with the question.", examples=['"question"'])
-    completion: Str = Field(
-        default="completion", description="Column with the answer.", examples=['"answer"']
-    )
-
-
-class Alpaca(Variant):
-    """Instruction, optional input, and response."""
-
-    word: ClassVar[str] = "alpaca"
-    instruction: Str = Field(
-        default="instruction", description="Column with the instruction.", examples=['"task"']
-    )
-    input: Str | None = Field(
-        default="input", description="Column with what it is about; may be empty.", examples=['"context"']
-    )
-    output: Str = Field(default="output", description="Column with the response.", examples=['"answer"'])
-
-
-class Preference(Variant):
-    """A chosen and a rejected answer. `prompt = ""` where both columns hold whole conversations."""
-
-    word: ClassVar[str] = "preference"
-    prompt: Str = Field(
-        default="prompt", description='Column with the question; "" if there is none.', examples=['""']
-    )
-    chosen: Str = Field(default="chosen", description="Column with the better answer.", examples=['"good"'])
-    rejected: Str = Field(default="rejected", description="Column with the worse one.", examples=['"bad"'])
-
-
-class Unpaired(Variant):
-    """KTO's data: an answer, and whether it is a good one."""
-
-    word: ClassVar[str] = "unpaired"
-    prompt: Str = Field(default="prompt", description="Column with the question.", examples=['"question"'])
-    completion: Str = Field(
-        default="completion", description="Column with the answer.", examples=['"answer"']
-    )
-    label: Str = Field(
-        default="label",
-        description="Column with true for a good answer, false for a bad one.",
-        examples=['"good"'],
-    )
-
-
-class PlainText(Variant):
-    """Text to continue pretraining on."""
-
-    word: ClassVar[str] = "text"
-    positional: ClassVar[tuple[str, ...]] = ("column",)
-    column: Str = Field(default="text", description="Column with the text.", examples=['"body"'])
-
-
-Format = Messages | PromptCompletion | Alpaca | Preference | Unpaired | PlainText
 
 
 class Condition(Line):
@@ -99,6 +33,22 @@ class Condition(Line):
     column: str
     operator: Literal["==", "!=", "<", "<=", ">", ">="]
     value: str | int | float | bool
+
+
+class Refuse(Variant):
+    """The first row that is not what the format says ends the run."""
+
+    word: ClassVar[str] = "error"
+
+
+class Drop(Variant):
+    """Such rows are left out, as long as they are few: `drop(at_most = 1%)`."""
+
+    word: ClassVar[str] = "drop"
+    positional: ClassVar[tuple[str, ...]] = ("at_most",)
+    at_most: Fraction = Field(
+        default=0.001, description="Part of the source's rows; more is an error.", examples=["1%"]
+    )
 
 
 class Dataset(Noun):
@@ -114,13 +64,24 @@ class Dataset(Noun):
         description="Commit, tag or branch on the hub; a commit is reproducible.",
         examples=['"v1.0"'],
     )
+    streaming: Flag = Field(
+        default=False,
+        description="Read from the hub row by row, for what does not fit on the disk.",
+        examples=["true"],
+    )
     path: Strings | None = Field(
         default=None,
-        description="Files (jsonl, json, parquet, csv), relative to the recipe; one or a list.",
-        examples=['["a.jsonl", "b.jsonl"]'],
+        description="Files (jsonl, json, parquet, csv; also .gz and .zst), relative to the recipe, or an address "
+        "(s3://, gs://, az://, hf://); one or a list. `*`, `?`, `[...]` and `**` stand for names.",
+        examples=['"data/*.jsonl.gz"'],
     )
-    format: Annotated[Format, OneOf(Messages, PromptCompletion, Alpaca, Preference, Unpaired, PlainText)] = (
-        Field(default=Messages.unwritten(), description="What a row looks like, and which columns hold it.")
+    format: Annotated[Format, OneOf(*FORMATS)] = Field(
+        default=Messages.unwritten(), description="What a row looks like, and which columns hold it."
+    )
+    bad_rows: Annotated[Refuse | Drop, OneOf(Refuse, Drop)] = Field(
+        default=Refuse.unwritten(),
+        description="What happens to rows that are not what `format` says; those dropped are counted and listed.",
+        examples=["drop(at_most = 0.1%)"],
     )
     system: Str | None = Field(
         default=None, description="System prompt for rows that have none.", examples=['"Answer briefly."']
@@ -134,17 +95,20 @@ class Dataset(Noun):
 
 
 class All(Variant):
-    """Every row, once."""
+    """Every row, once; of a large source, no more than `at_most`."""
 
     word: ClassVar[str] = "all"
+    at_most: Cap | None = Field(
+        default=None, description="Tokens or rows of the source, at most.", examples=["1Mtok"]
+    )
 
 
 class Take(Variant):
-    """Part of the *source*, drawn with the seed: `take(50%)` or `take(10_000seq)`."""
+    """Part of the *source*, drawn with the seed: `take(50%)`, `take(10_000seq)` or `take(5Mtok)`."""
 
     word: ClassVar[str] = "take"
     positional: ClassVar[tuple[str, ...]] = ("amount",)
-    amount: Portion = Field(description="How much of the source.")
+    amount: Amount = Field(description="How much of the source.")
 
 
 class Share(Variant):
@@ -153,9 +117,16 @@ class Share(Variant):
     word: ClassVar[str] = "share"
     positional: ClassVar[tuple[str, ...]] = ("share",)
     share: Fraction = Field(description="How much of the mixture.")
-    at_most: Epochs = Field(
-        default=1.0, description="How often the source may be repeated to fill its share."
+    at_most: Repeat = Field(
+        default=Quantity(1, "epoch"),
+        description="How often the source may be repeated to fill its share (`4epoch`), or how many of its tokens "
+        "or rows there may be, without repeating it.",
     )
+
+    @property
+    def epochs(self) -> float:
+        """How often each row may be in the mixture."""
+        return float(self.at_most.value) if self.at_most.unit == "epoch" else 1.0
 
 
 class Row(Line):
@@ -168,12 +139,54 @@ class Row(Line):
     weight: Annotated[All | Take | Share, OneOf(All, Take, Share)]
 
 
+class NoDedup(Variant):
+    """Rows are trained as often as the data has them."""
+
+    word: ClassVar[str] = "none"
+
+
+class ExactDedup(Variant):
+    """Of rows that are the same but for case and spaces, the first is kept."""
+
+    word: ClassVar[str] = "exact"
+
+
+class NearDedup(Variant):
+    """Of rows that share most of their five-word shingles, too, the first is kept."""
+
+    word: ClassVar[str] = "near"
+    positional: ClassVar[tuple[str, ...]] = ("threshold",)
+    threshold: Similarity = Field(
+        default=0.8, description="Jaccard similarity from which two rows are the same.", examples=["70%"]
+    )
+
+
+class NoDecontamination(Variant):
+    """Rows are not compared with what the recipe's evals ask."""
+
+    word: ClassVar[str] = "none"
+
+
+class Ngram(Variant):
+    """Rows that share `n` words in a row with a question or an answer of the recipe's evals."""
+
+    word: ClassVar[str] = "ngram"
+    positional: ClassVar[tuple[str, ...]] = ("n",)
+    n: Words = Field(default=13, description="Words in a row.", examples=["8"])
+    action: Annotated[Literal["drop", "error"], choice("drop", "error")] = Field(
+        default="drop", description="Whether such rows are left out and listed, or end the run."
+    )
+
+
 class Mixture(Noun):
     """What is trained on, and how much of each. Counted in tokens unless `basis` says otherwise."""
 
     rows: tuple[Row, ...]
-    basis: Annotated[Literal["tokens", "examples"], choice("tokens", "examples")] = Field(
-        default="tokens", description="What shares are shares of."
+    basis: Annotated[Literal["tokens", "trained", "examples"], choice("tokens", "trained", "examples")] = (
+        Field(
+            default="tokens",
+            description="What shares are shares of: tokens, those of them that are trained, or rows.",
+        )
     )
     budget: Tokens | None = Field(
         default=None, description="Size of the whole mixture in tokens.", examples=["10Mtok"]
@@ -182,4 +195,11 @@ class Mixture(Noun):
         default=None,
         description="Rows kept out of training for the validation loss: a part, or a number of rows.",
         examples=["2%"],
+    )
+    dedup: Annotated[NoDedup | ExactDedup | NearDedup, OneOf(NoDedup, ExactDedup, NearDedup)] = Field(
+        default=NoDedup.unwritten(), description="Which rows count as the same, so that one of them is kept."
+    )
+    decontaminate: Annotated[NoDecontamination | Ngram, OneOf(NoDecontamination, Ngram)] = Field(
+        default=NoDecontamination.unwritten(),
+        description="Rows that the recipe's own evals ask or expect, kept out of training.",
     )

@@ -6,9 +6,10 @@ it is None here and decided in `plan/defaults.py`.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from smolc.compiler.model.base import Variant
+from smolc.compiler.model.texts import LossOn
 from smolc.compiler.model.types import (
     Count,
     Doc,
@@ -17,6 +18,7 @@ from smolc.compiler.model.types import (
     Kind,
     NonNegative,
     Positive,
+    Quantile,
     Quantity,
     Rate,
     Ratio,
@@ -29,6 +31,7 @@ from smolc.compiler.model.types import (
     listed,
 )
 from smolc.compiler.model.variants import OneOf
+from smolc.compiler.syntax import tree
 
 DPO_LOSSES = (
     "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot", "aot_unpaired",
@@ -47,12 +50,16 @@ class Sft(Variant):
     """Supervised fine-tuning on conversations."""
 
     word: ClassVar[str] = "sft"
-    loss_on: Annotated[
-        Literal["assistant", "last_turn", "completion", "all"],
-        choice("assistant", "last_turn", "completion", "all"),
-    ] = Field(
+    loss_on: LossOn = Field(
         default="assistant",
-        description="Which tokens are trained. Masking user turns: IFEval +4.5 in the playbook.",
+        description="Which tokens are trained: by a word, or the turns of some roles. Masking user turns: IFEval "
+        "+4.5 in the playbook.",
+        examples=["[user, assistant]"],
+    )
+    thinking: Flag = Field(
+        default=True,
+        description="Whether what stands between the template's `thinking` tags is trained.",
+        examples=["false"],
     )
     neftune: Positive | None = Field(
         default=None, description="NEFTune's noise, added to the embeddings.", examples=["5"]
@@ -134,25 +141,62 @@ class Qlora(Lora):
     word: ClassVar[str] = "qlora"
 
 
-class NoPacking(Variant):
+LONGEST = 32768
+"""The bound of a fitted length, unless given."""
+
+
+class Fit(Variant):
+    """The length that so many of the rows fit into, chosen when the data is prepared: a multiple of 64."""
+
+    word: ClassVar[str] = "fit"
+    positional: ClassVar[tuple[str, ...]] = ("quantile",)
+    quantile: Quantile = Field(description="Part of the rows that are no longer.", examples=["99%"])
+    at_most: Tokens | None = Field(
+        default=None,
+        description="Never longer; unless given 32Ki, or the context of a model made from scratch.",
+        examples=["16Ki"],
+    )
+
+
+RowLength = Annotated[
+    Annotated[Tokens, Tag("number")] | Annotated[Fit, OneOf(Fit), Tag("constructor")],
+    Discriminator(
+        lambda value: "constructor" if isinstance(value, (tree.Call, tree.Ref, Variant)) else "number"
+    ),
+]
+"""A number of tokens, or a way to find one."""
+
+
+class _Packing(Variant):
+    length: RowLength
+
+    @property
+    def bound(self) -> int:
+        """Tokens of a row, or, where its length is fitted to the data, what it cannot exceed: to plan with."""
+        return self.length.at_most or LONGEST if isinstance(self.length, Fit) else self.length
+
+
+class NoPacking(_Packing):
     """One conversation a row, padded to the longest of its batch."""
 
     word: ClassVar[str] = "none"
-    length: Tokens = Field(default=4096, description="Longest row in tokens.")
+    length: RowLength = Field(default=4096, description="Longest row in tokens.", examples=["8Ki"])
 
 
-class BestFit(Variant):
+class BestFit(_Packing):
     """Whole conversations packed into rows of `length` tokens by best-fit decreasing; they do not see each other."""
 
     word: ClassVar[str] = "best_fit"
-    length: Tokens = Field(default=4096, description="Length of a packed row in tokens.")
+    length: RowLength = Field(
+        default=4096, description="Length of a packed row in tokens.", examples=["fit(99%, at_most = 16Ki)"]
+    )
 
 
-class Wrapped(Variant):
+class Wrapped(_Packing):
     """Everything concatenated and cut every `length` tokens; for continued pretraining."""
 
     word: ClassVar[str] = "wrapped"
-    length: Tokens = Field(default=4096, description="Length of a row in tokens.")
+    length: RowLength = Field(default=4096, description="Length of a row in tokens.", examples=["8Ki"])
 
 
 class _Optimizer(Variant):

@@ -96,9 +96,12 @@ class Stage(Noun):
     packing: Packing = Field(
         default=NoPacking.unwritten(), description="How conversations are put into rows."
     )
-    overlong: Annotated[Literal["error", "drop", "truncate"], choice("error", "drop", "truncate")] = Field(
+    overlong: Annotated[
+        Literal["error", "drop", "truncate", "split"], choice("error", "drop", "truncate", "split")
+    ] = Field(
         default="error",
-        description="What happens to rows longer than the packing's `length`; counted in the report.",
+        description="What happens to rows longer than the packing's `length`; counted in the report. `truncate` "
+        "keeps their beginning, `split` makes several rows of them.",
     )
     batch: Batch | None = Field(
         default=None,

@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from smolc.compiler.model.base import Noun, Variant
+from smolc.compiler.model.texts import Date
 from smolc.compiler.model.types import Count, Doc, Flag, Kind, Str, Tokens, choice, listed
 from smolc.compiler.model.variants import OneOf
 
-SHIPPED = ("chatml", "smollm2", "smollm3", "llama3", "qwen3")
+SHIPPED = ("chatml", "smollm2", "smollm3", "llama3", "qwen3", "gemma", "mistral", "phi", "zephyr")
 """Chat templates in `templates/chat/`."""
 
 Strings = Annotated[tuple[Str, ...], Kind(listed, Doc("one string or a list of strings", '["a", "b"]'))]
@@ -146,4 +147,9 @@ class Template(Noun):
     )
     enable_thinking: Flag | None = Field(
         default=None, description="Passed to the template where it knows the switch."
+    )
+    today: Date | None = Field(
+        default=None,
+        description="The date that the template writes, if it writes one: the same on every day.",
+        examples=['"2025-06-30"'],
     )

@@ -177,7 +177,8 @@ def _limits(whole: bool, low: float | None, high: float | None, above: float | N
     return ", ".join(["whole"] * whole + ends)
 
 
-def _text(value: Any) -> Any:
+def read_text(value: Any) -> Any:
+    """The string that a tree value holds. Raises pydantic errors."""
     if isinstance(value, tree.Text):
         if "\0" in value.value:
             raise wrong("a string cannot hold a NUL character", value.span)
@@ -270,7 +271,7 @@ def _whole(wants: str, example: str, low: int = 1, units: Sequence[str | None] =
     return _number(Doc(wants, example), units, whole=True, low=low)
 
 
-Str = Annotated[str, Kind(_text, Doc("a string", '"..."'))]
+Str = Annotated[str, Kind(read_text, Doc("a string", '"..."'))]
 Flag = Annotated[bool, Kind(_bool, Doc("true or false", "true", choices=("true", "false")))]
 MetricName = Annotated[Link, Kind(_link, Doc("eval_loss or the name of a task", "eval_loss"))]
 ToModel = Annotated[Link, To("model", "stage")]
@@ -328,4 +329,29 @@ Warmup = Annotated[
 ]
 Portion = Annotated[
     Quantity, _number(Doc("a part, or a number of rows", "50%"), ("%", "seq"), above=0, quantity=True)
+]
+Amount = Annotated[
+    Quantity,
+    _number(
+        Doc("a part, a number of rows, or of tokens", "50%"), ("%", "seq", "tok"), above=0, quantity=True
+    ),
+]
+Cap = Annotated[
+    Quantity,
+    _number(Doc("a number of tokens or rows", "1Mtok"), ("tok", "seq"), whole=True, low=1, quantity=True),
+]
+Repeat = Annotated[
+    Quantity,
+    _number(
+        Doc("a number of epochs, tokens or rows", "4epoch"), ("epoch", "tok", "seq"), above=0, quantity=True
+    ),
+]
+Quantile = Annotated[
+    float, _number(Doc("a part of the rows above 0% and up to 100%", "99%"), (None, "%"), above=0, high=1)
+]
+Similarity = Annotated[
+    float, _number(Doc("a similarity above 0% and up to 100%", "80%"), (None, "%"), above=0, high=1)
+]
+Words = Annotated[
+    int, _number(Doc("a number of words from 5 to 50", "13"), (None,), whole=True, low=5, high=50)
 ]

@@ -18,6 +18,7 @@ from smolc.compiler.plan import templates
 from smolc.compiler.plan.cluster import choose, of_stage
 from smolc.compiler.plan.data import model_body, prepare_body, sources_of
 from smolc.compiler.plan.evals import evaluate_body, gate_body
+from smolc.compiler.plan.rows import tested
 from smolc.compiler.plan.train import train_body
 from smolc.compiler.plan.types import Cluster, Job, Plan, digest
 from smolc.compiler.resolve import Resolved
@@ -51,6 +52,7 @@ class _Planner:
         self.jobs: dict[str, Job] = {}
         self.texts: dict[str, str] = {}
         self.sources: dict[str, list[dict[str, Any]]] = {}
+        self.tested = tested(recipe, resolved)
 
     def run(self) -> None:
         for name, template in self.recipe.templates.items():
@@ -127,7 +129,7 @@ class _Planner:
             else self._template(templates.template_of(stage, self.recipe))
         )
         title = f"{name}: mix, render, mask and pack {stage.data.name}"
-        body = prepare_body(stage, root, template, self.recipe, self._sources(stage))
+        body = self._prepared(stage, root, template)
         shared = self._add(f"{name}-data", "prepare", title, name, (root,), body)
         runs = self.recipe.runs[name]
         made: list[str] = []
@@ -135,11 +137,17 @@ class _Planner:
             id = name if stage.sweep is None else _run_id(name, run.written, made)
             made.append(id)
             # A grid over lengths or masks needs data of its own for each run.
-            own = prepare_body(run.stage, root, template, self.recipe, self._sources(run.stage))
+            own = self._prepared(run.stage, root, template)
             data = shared if own == body else self._add(f"{id}-data", "prepare", title, name, (root,), own)
             self._train(id, name, run.stage, run.written, data, body["holdout"] is not None)
         if stage.sweep is not None:
             self._pick(name, stage, made)
+
+    def _prepared(self, stage: Stage, model: str, template: dict[str, Any] | None) -> dict[str, Any]:
+        problem = templates.untagged(stage, template)
+        if problem is not None and problem not in self.found:
+            self.found.append(problem)
+        return prepare_body(stage, model, template, self.recipe, self._sources(stage), self.tested)
 
     def _train(
         self, id: str, name: str, stage: Stage, values: dict[str, str], data: str, holdout: bool

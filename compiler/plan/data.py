@@ -1,17 +1,35 @@
-"""Bodies of `model` and `prepare` jobs: where things are, how rows are read, how much of each."""
+"""Bodies of `model` and `prepare` jobs: where things are, how much of each, and what it becomes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from smolc.compiler.model.data import All, Dataset, Mixture, Row, Share, Take
-from smolc.compiler.model.methods import Cpt, Sft
+from smolc.compiler.model.data import (
+    All,
+    Dataset,
+    Drop,
+    ExactDedup,
+    Mixture,
+    NearDedup,
+    Ngram,
+    NoDecontamination,
+    NoDedup,
+    Row,
+    Share,
+    Take,
+)
+from smolc.compiler.model.methods import Cpt, Fit, Method, Sft
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import BytesTokenizer, HubTokenizer, Model, OwnTokenizer
 from smolc.compiler.model.types import Quantity
 from smolc.compiler.plan.paths import relative
+from smolc.compiler.plan.rows import rows_of
 from smolc.compiler.resolve import Resolved
+
+VERSION = 2
+"""Of prepared data: `runtime/jobs/prepare.py` says when it is raised."""
 
 
 def model_body(model: Model, resolved: Resolved) -> dict[str, Any]:
@@ -59,52 +77,46 @@ def _tokenizer(model: Model, resolved: Resolved) -> dict[str, Any]:
     return {"type": "path", "id": folder, "revision": None}
 
 
-def location(dataset: Dataset, resolved: Resolved, split: str | None = None) -> dict[str, Any]:
-    if dataset.path is not None:
-        span = dataset.span_of("path")
-        return {"type": "files", "paths": [relative(resolved, p, span) for p in dataset.path]}
-    return {
-        "type": "hub",
-        "id": dataset.hub,
-        "config": dataset.config,
-        "split": split or dataset.split,
-        "revision": dataset.revision,
-    }
-
-
-def rows_of(dataset: Dataset, resolved: Resolved, split: str | None = None) -> dict[str, Any]:
-    """Location, format and conditions: how the rows of a dataset are read."""
-    form = {"type": dataset.format.word, **dataset.format.model_dump()}
-    if form["type"] == "preference":
-        form["prompt"] = form["prompt"] or None
-    return {
-        "location": location(dataset, resolved, split),
-        "format": form,
-        "where": [c.model_dump() for c in dataset.where],
-        "system": dataset.system,
-    }
-
-
 def _weight(weight: All | Take | Share) -> dict[str, Any]:
     if isinstance(weight, Share):
-        return {"type": "share", "share": weight.share, "at_most_epochs": weight.at_most}
+        epochs = weight.epochs
+        return {"type": "share", "share": weight.share, "at_most_epochs": epochs, **_caps(weight.at_most)}
     if isinstance(weight, Take):
-        rows = int(weight.amount.value) if weight.amount.unit == "seq" else None
-        return {"type": "take", "fraction": weight.amount.value if rows is None else None, "rows": rows}
-    return {"type": "all"}
+        amount = weight.amount
+        return {
+            "type": "take",
+            "fraction": amount.value if amount.unit == "%" else None,
+            "rows": int(amount.value) if amount.unit == "seq" else None,
+            "tokens": int(amount.value) if amount.unit == "tok" else None,
+        }
+    return {"type": "all", **_caps(weight.at_most)}
+
+
+def _caps(cap: Quantity | None) -> dict[str, int | None]:
+    return {
+        f"at_most_{name}": int(cap.value) if cap is not None and cap.unit == unit else None
+        for name, unit in (("tokens", "tok"), ("rows", "seq"))
+    }
 
 
 def _source(row: Row, recipe: Recipe, resolved: Resolved) -> dict[str, Any]:
     name = row.dataset.name if row.split is None else f"{row.dataset.name}/{row.split}"
-    read = rows_of(recipe.datasets[row.dataset.name], resolved, row.split)
-    return {"name": name, **read, "weight": _weight(row.weight)}
+    return _read(name, recipe.datasets[row.dataset.name], resolved, row.split, row.weight)
+
+
+def _read(
+    name: str, dataset: Dataset, resolved: Resolved, split: str | None, weight: All | Take | Share
+) -> dict[str, Any]:
+    bad = dataset.bad_rows.at_most if isinstance(dataset.bad_rows, Drop) else 0.0
+    rows = rows_of(dataset, resolved, split)
+    return {"name": name, **rows, "weight": _weight(weight), "bad_rows": bad}
 
 
 def sources_of(data: str, recipe: Recipe, resolved: Resolved) -> list[dict[str, Any]]:
     """What a mixture, or a dataset by itself, reads: location, format and weight of each source."""
     if data in recipe.mixtures:
         return [_source(row, recipe, resolved) for row in recipe.mixtures[data].rows]
-    return [{"name": data, **rows_of(recipe.datasets[data], resolved), "weight": {"type": "all"}}]
+    return [_read(data, recipe.datasets[data], resolved, None, All.unwritten())]
 
 
 def prepare_body(
@@ -113,23 +125,27 @@ def prepare_body(
     template: dict[str, Any] | None,
     recipe: Recipe,
     sources: list[dict[str, Any]],
+    against: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """sources: those of the stage's data."""
+    """sources: those of the stage's data. against: what the recipe's evals ask, for a mixture that is decontaminated."""
     mixture = recipe.mixtures.get(stage.data.name) or Mixture(rows=())
     method = stage.method
-    loss_on = (
-        method.loss_on if isinstance(method, Sft) else "all" if isinstance(method, Cpt) else "completion"
-    )
+    length = stage.packing.length
     return {
+        "version": VERSION,
         "method": method.word,
         "model": model,
         "template": template,
-        "loss_on": loss_on,
+        **_mask(method),
         "sources": sources,
         "basis": mixture.basis,
         "budget_tokens": mixture.budget,
         "holdout": _holdout(mixture.holdout),
-        "length": stage.packing.length,
+        "dedup": _dedup(mixture.dedup),
+        "decontaminate": _decontaminate(mixture.decontaminate, against),
+        "length": {"quantile": length.quantile, "at_most": stage.packing.bound}
+        if isinstance(length, Fit)
+        else length,
         "overlong": stage.overlong,
         "packing": stage.packing.word,
         "trust_remote_code": recipe.models[model].trust_remote_code,
@@ -141,3 +157,28 @@ def _holdout(holdout: Quantity | None) -> dict[str, Any] | None:
         return None
     whole = holdout.unit == "seq"
     return {"fraction": None if whole else holdout.value, "rows": int(holdout.value) if whole else None}
+
+
+def _mask(method: Method) -> dict[str, Any]:
+    """Which tokens are trained."""
+    thinking = not isinstance(method, Sft) or method.thinking
+    if not isinstance(method, Sft):
+        loss_on = "all" if isinstance(method, Cpt) else "completion"
+        return {"loss_on": loss_on, "roles": [], "thinking": thinking}
+    if isinstance(method.loss_on, str):
+        return {"loss_on": method.loss_on, "roles": [], "thinking": thinking}
+    return {"loss_on": "roles", "roles": list(method.loss_on), "thinking": thinking}
+
+
+def _dedup(dedup: NoDedup | ExactDedup | NearDedup) -> dict[str, Any] | None:
+    if isinstance(dedup, NoDedup):
+        return None
+    return {"type": dedup.word, "threshold": dedup.threshold if isinstance(dedup, NearDedup) else None}
+
+
+def _decontaminate(
+    decontaminate: NoDecontamination | Ngram, against: Sequence[dict[str, Any]]
+) -> dict[str, Any] | None:
+    if isinstance(decontaminate, NoDecontamination):
+        return None
+    return {"ngram": decontaminate.n, "action": decontaminate.action, "against": list(against)}

@@ -23,6 +23,10 @@ END_OF_TURN = {
     "smollm3": "<|im_end|>",
     "qwen3": "<|im_end|>",
     "llama3": "<|eot_id|>",
+    "gemma": "<end_of_turn>",
+    "mistral": "</s>",
+    "phi": "<|end|>",
+    "zephyr": "</s>",
 }
 """Of the templates that smolc ships."""
 
@@ -46,7 +50,7 @@ def batch(stage: Stage) -> Quantity:
 
 def largest_micro_batch(stage: Stage, cluster: Cluster) -> int:
     """Sequences whose tokens are a sensible forward pass; a pair counts twice."""
-    per_sequence = stage.packing.length * (2 if isinstance(stage.method, PREFERENCES) else 1)
+    per_sequence = stage.packing.bound * (2 if isinstance(stage.method, PREFERENCES) else 1)
     return max(1, TOKENS_PER_MICRO_BATCH[cluster.device] // per_sequence)
 
 

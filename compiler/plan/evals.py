@@ -7,7 +7,7 @@ from typing import Any
 from smolc.compiler.model.evaluation import After, Eval, OwnTask, Sample, SuiteTask
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.suite import SUITE
-from smolc.compiler.plan.data import rows_of
+from smolc.compiler.plan.rows import rows_of
 from smolc.compiler.plan.types import Cluster
 from smolc.compiler.resolve import Resolved
 from smolc.compiler.syntax import tree

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from smolc.compiler.diagnostics import Span
+from smolc.compiler.model.addresses import is_remote
 from smolc.compiler.resolve import Resolved
 
 
@@ -21,8 +22,11 @@ def located(resolved: Resolved, written: str, span: Span | None) -> Path:
 
 
 def relative(resolved: Resolved, written: str, span: Span | None) -> str:
-    """The path as a plan says it: POSIX, relative to the recipe's folder; absolute only if it was written so."""
-    if Path(written).is_absolute():
+    """The path as a plan says it: POSIX, relative to the recipe's folder; absolute only if it was written so.
+
+    Addresses stay what they are.
+    """
+    if Path(written).is_absolute() or is_remote(written):
         return written
     root = root_of(resolved)
     folder = resolved.folders.get(span.source.name, root) if span else root

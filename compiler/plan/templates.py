@@ -9,6 +9,7 @@ from typing import Any
 
 import smolc.templates
 from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.model.methods import Sft
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Template
@@ -53,7 +54,7 @@ def text_of(template: Template, resolved: Resolved) -> tuple[str | None, Diagnos
 def spec(name: str | None, recipe: Recipe, has_file: bool) -> dict[str, Any]:
     """How a job refers to template `name`; None is the tokenizer's own."""
     if name is None:
-        return {"file": None, "end_of_turn": None, "thinking": None, "kwargs": {}}
+        return {"file": None, "end_of_turn": None, "thinking": None, "kwargs": {}, "today": None}
     template = recipe.templates[name]
     kwargs = {} if template.enable_thinking is None else {"enable_thinking": template.enable_thinking}
     return {
@@ -61,7 +62,23 @@ def spec(name: str | None, recipe: Recipe, has_file: bool) -> dict[str, Any]:
         "end_of_turn": template.end_of_turn or END_OF_TURN.get(template.builtin or ""),
         "thinking": [template.thinking.open, template.thinking.close] if template.thinking else None,
         "kwargs": kwargs,
+        "today": template.today,
     }
+
+
+def untagged(stage: Stage, spec: dict[str, Any] | None) -> Diagnostic | None:
+    """Why a stage that leaves thinking out of its loss cannot tell it from the rest, if so. spec: of its template."""
+    method = stage.method
+    if not isinstance(method, Sft) or method.thinking or (spec is not None and spec["thinking"] is not None):
+        return None
+    return Diagnostic(
+        "C035",
+        "thinking-without-tags",
+        Severity.ERROR,
+        "the template does not say what stands around thinking, so that it cannot be left out of the loss",
+        method.span_of("thinking"),
+        help='add `thinking = tags("<think>", "</think>")` to its `template` block',
+    )
 
 
 def template_of(stage: Stage, recipe: Recipe) -> str | None:

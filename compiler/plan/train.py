@@ -47,7 +47,7 @@ def train_body(
         "data": data,
         "loss": _loss(stage, reference),
         "adapter": _adapter(stage),
-        "length": stage.packing.length,
+        "length": stage.packing.bound,
         "packing": stage.packing.word,
         "batch": {
             "global_sequences": divided.global_sequences,
@@ -74,7 +74,7 @@ def train_body(
 def _batch(stage: Stage, cluster: Cluster, found: list[Diagnostic]) -> batch.Split | None:
     micro = None if stage.micro_batch == "auto" else stage.micro_batch
     try:
-        asked, length = defaults.batch(stage), stage.packing.length
+        asked, length = defaults.batch(stage), stage.packing.bound
         count = batch.sequences(asked, length, stage.packed)
         most = defaults.largest_micro_batch(stage, cluster)
         return batch.split(count, cluster.world_size, micro, most, length if asked.unit == "tok" else None)

@@ -36,7 +36,7 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import sources
-from smolc.compiler.model.data import Messages
+from smolc.compiler.model.formats import Messages
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("T122", "conversations-trained-by-their-end", Severity.INFO)

@@ -37,7 +37,7 @@ from smolc.compiler.lint.chats import declared_for
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import sources
-from smolc.compiler.model.data import Messages
+from smolc.compiler.model.formats import Messages
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("T119", "template-variables-ignored", Severity.WARNING)

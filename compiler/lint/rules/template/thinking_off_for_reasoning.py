@@ -38,7 +38,7 @@ from smolc.compiler.lint.chats import declared_for, template_for
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import Source, reasons, sources
-from smolc.compiler.model.data import Messages
+from smolc.compiler.model.formats import Messages
 from smolc.compiler.model.methods import Cpt
 
 RULE = Rule("T116", "thinking-off-for-reasoning", Severity.WARNING)

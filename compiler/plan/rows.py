@@ -1,0 +1,91 @@
+"""How rows are read: where they lie, what they look like, which of them; and what evals ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smolc.compiler.model.data import Dataset
+from smolc.compiler.model.formats import Format, Messages, Preference, Sharegpt
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.texts import ROLES
+from smolc.compiler.plan.paths import relative
+from smolc.compiler.resolve import Resolved
+
+SHAREGPT = {
+    "human": "user",
+    "gpt": "assistant",
+    "system": "system",
+    "tool": "tool",
+    "function_response": "tool",
+    "observation": "tool",
+    "function_call": "assistant",
+}
+"""What ShareGPT's data calls a role, and what it is."""
+
+
+def location(dataset: Dataset, resolved: Resolved, split: str | None = None) -> dict[str, Any]:
+    if dataset.path is not None:
+        span = dataset.span_of("path")
+        return {"type": "files", "paths": [relative(resolved, p, span) for p in dataset.path]}
+    return {
+        "type": "hub",
+        "id": dataset.hub,
+        "config": dataset.config,
+        "split": split or dataset.split,
+        "revision": dataset.revision,
+        "streaming": dataset.streaming,
+    }
+
+
+def rows_of(dataset: Dataset, resolved: Resolved, split: str | None = None) -> dict[str, Any]:
+    """Location, format and conditions: how the rows of a dataset are read."""
+    return {
+        "location": location(dataset, resolved, split),
+        "format": _format(dataset.format),
+        "where": [c.model_dump() for c in dataset.where],
+        "system": dataset.system,
+    }
+
+
+def _format(form: Format) -> dict[str, Any]:
+    if isinstance(form, Messages):
+        named = {name: role for role in ROLES if (name := form.named.get(role)) is not None}
+        return _messages(form.column, form.tools, form.template_kwargs, form.role, form.content, named)
+    if isinstance(form, Sharegpt):
+        return _messages(form.column, form.tools, None, "from", "value", SHAREGPT)
+    said = {"type": form.word, **form.model_dump()}
+    if isinstance(form, Preference):
+        said["prompt"] = form.prompt or None
+    return said
+
+
+def _messages(
+    column: str, tools: str | None, kwargs: str | None, role: str, content: str, roles: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        "type": "messages",
+        "column": column,
+        "tools": tools,
+        "template_kwargs": kwargs,
+        "role": role,
+        "content": content,
+        "roles": dict(roles),
+    }
+
+
+def tested(recipe: Recipe, resolved: Resolved) -> tuple[dict[str, Any], ...]:
+    """What the evals of a recipe ask: each task of the suite, and all rows of the recipe's own that one reads, once."""
+    suite: dict[str, dict[str, Any]] = {}
+    own: list[dict[str, Any]] = []
+    for evaluation in recipe.evals.values():
+        for task in evaluation.tasks:
+            nothing = dict.fromkeys(("location", "format", "where", "system", "rows"))
+            suite.setdefault(task.word, {"name": task.word, "suite": task.word, **nothing})
+        for name, mine in evaluation.task.items():
+            read = rows_of(recipe.datasets[mine.data.name], resolved)
+            same = next((one for one in own if all(one[key] == read[key] for key in read)), None)
+            if same is None:
+                own.append({"name": name, "suite": None, **read, "rows": mine.rows})
+            elif same["rows"] is not None:
+                same["rows"] = None if mine.rows is None else max(same["rows"], mine.rows)
+    return (*suite.values(), *own)
