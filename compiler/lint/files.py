@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smolc.compiler.diagnostics import Diagnostic, Severity, Span
+from smolc.compiler.lint.patterns import any_file
+from smolc.compiler.model.addresses import is_pattern, is_remote
 from smolc.compiler.model.checks import datasets_of
 from smolc.compiler.model.methods import Dpo, Kto
 from smolc.compiler.model.recipe import Recipe
@@ -34,7 +36,12 @@ def missing_files(recipe: Recipe, resolved: Resolved) -> list[Diagnostic]:
 def _missing(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, Span | None]]:
     used = _datasets(recipe)
     for name, written, span in data_paths(recipe, resolved):
-        if name in used and not _there(located(resolved, written, span), folder=False):
+        if name not in used:
+            continue
+        if is_pattern(written):
+            if not any_file(located(resolved, "", span), written):
+                yield f"no file here fits `{written}`", span
+        elif not _there(located(resolved, written, span), folder=False):
             yield f"there is no file `{written}` here", span
     for name in _models(recipe):
         model = recipe.models[name]
@@ -81,7 +88,13 @@ def _models(recipe: Recipe) -> list[str]:
 
 
 def data_paths(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span | None]]:
-    """The name of each local dataset with each of its paths, and the path's own place."""
+    """The name of each dataset with each of its local paths, and the path's own place."""
+    for name, path, span in _paths(recipe, resolved):
+        if not is_remote(path):
+            yield name, path, span
+
+
+def _paths(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span | None]]:
     sections = {section.label.text: section for section in resolved.of("dataset") if section.label}
     for name, dataset in recipe.datasets.items():
         if dataset.path is None:

@@ -54,7 +54,7 @@ def activations(run: Training) -> float | None:
 def tokens_at_once(run: Training) -> int:
     """Tokens that a device may have in one forward pass; a pair is read as two sequences."""
     paired = 2 if run.body["method"] in ("dpo", "orpo") else 1
-    return int(run.body["batch"]["micro"]) * run.stage.packing.length * paired
+    return int(run.body["batch"]["micro"]) * run.stage.packing.bound * paired
 
 
 def _trained(run: Training) -> tuple[float, float, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from smolc.compiler.diagnostics import Span
 from smolc.compiler.lint.context import Context
+from smolc.compiler.model.addresses import is_remote
 from smolc.compiler.model.data import Dataset, Row
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.paths import located
@@ -125,5 +126,6 @@ class Rows:
         if source not in self._folders:
             self._folders[source] = str(located(self._resolved, "", span))
         inside = f"{self._folders[source]}/"
-        paths = (path if path.startswith("/") else inside + path for path in dataset.path)
-        return [("file", os.path.normpath(path)) for path in paths]
+        return [
+            ("file", path if is_remote(path) else os.path.normpath(inside + path)) for path in dataset.path
+        ]

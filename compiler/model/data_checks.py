@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.addresses import problem
@@ -11,7 +11,6 @@ from smolc.compiler.model.data import Dataset, Mixture, Ngram, Share
 from smolc.compiler.model.formats import (
     CONVERSATION,
     DOCUMENT,
-    MAPPED,
     PREFERENCE,
     Alpaca,
     Format,
@@ -26,7 +25,7 @@ from smolc.compiler.model.formats import (
 from smolc.compiler.model.methods import Cpt, Dpo, Kto, Orpo, Sft
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
-from smolc.compiler.model.texts import ROLES
+from smolc.compiler.model.texts import ROLES, columns
 
 FITTING: dict[type[Variant], tuple[type[Variant], ...]] = {
     Cpt: (PlainText,),
@@ -75,11 +74,17 @@ def check_dataset(name: str, dataset: Dataset) -> Iterator[Diagnostic]:
 
 
 def _format(form: Format) -> Iterator[Diagnostic]:
-    if isinstance(form, Map) and form.parts not in MAPPED:
-        said = " and ".join(f"`{key}`" for key in type(form).model_fields if key in form.parts)
-        message = f"{said} together make no row" if said else "`map` puts nothing together"
-        help = "write `text`; `user` and `assistant`, with `system` or without; or `user`, `chosen` and `rejected`"
-        yield _error("C027", "map-texts", message, form.span, help)
+    if isinstance(form, Map):
+        said = " and ".join(f"`{key}`" for key in form.texts)
+        if form.makes is None:
+            message = f"{said} together make no row" if said else "`map` puts nothing together"
+            help = "write `text`; `user` and `assistant`; or `user`, `chosen` and `rejected`"
+            yield _error("C027", "map-texts", message, form.span, help)
+        elif not any(map(columns, form.texts.values())):
+            message = (
+                f"{said} {'name' if len(form.texts) > 1 else 'names'} no column: all rows would be the same"
+            )
+            yield _error("C027", "map-texts", message, form.span, "write `{column}` where its text goes")
     elif isinstance(form, Messages):
         roles: dict[str, str] = {}
         for role in ROLES:
@@ -131,16 +136,16 @@ def check_format(name: str, dataset: Dataset, stage: Stage) -> Iterator[Diagnost
     form, method = dataset.format, stage.method
     fitting, mapped = FITTING[type(method)], MAPS.get(type(method))
     if isinstance(form, Map):
-        if form.parts not in MAPPED or form.parts - {"system"} == mapped:
+        if form.makes is None or form.makes == mapped:
             return
     elif isinstance(form, fitting):
         return
     wants = [one.word for one in fitting] + ([_map(mapped)] if mapped else [])
-    is_now = _map(form.parts) if isinstance(form, Map) else form.word
+    is_now = _map(form.texts) if isinstance(form, Map) else form.word
     message = f"{method.word} learns from {' or '.join(wants)}, and dataset `{name}` is {is_now}"
     labels = (Label(form.span, "its format"),) if form.span else ()
     yield Diagnostic("C011", "format-for-method", Severity.ERROR, message, stage.span_of("data"), labels)
 
 
-def _map(parts: frozenset[str]) -> str:
+def _map(parts: Container[str]) -> str:
     return f"map({', '.join(key for key in Map.model_fields if key in parts)})"

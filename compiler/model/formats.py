@@ -126,8 +126,8 @@ class PlainText(Variant):
 class Map(Variant):
     """Columns of any kind, put together by texts: `{name}` is a column, `{{` and `}}` are braces.
 
-    `text` makes a document; `user` and `assistant`, with `system` or without, a conversation; `user`, `chosen` and
-    `rejected` a preference.
+    `text` makes a document; `user` and `assistant` a conversation; `user`, `chosen` and `rejected` a preference. The
+    last two may have `system`, too.
     """
 
     word: ClassVar[str] = "map"
@@ -145,16 +145,23 @@ class Map(Variant):
     rejected: Pattern | None = Field(default=None, description="The worse answer.", examples=['"{worst}"'])
 
     @property
-    def parts(self) -> frozenset[str]:
-        """The texts that it puts together."""
-        return frozenset(key for key in type(self).model_fields if getattr(self, key) is not None)
+    def texts(self) -> dict[str, str]:
+        """Those that it puts together."""
+        return {key: text for key in type(self).model_fields if (text := getattr(self, key)) is not None}
+
+    @property
+    def makes(self) -> frozenset[str] | None:
+        """One of MAPPED, or None if the texts make no row."""
+        said = frozenset(self.texts)
+        known = said - {"system"} if "user" in said else said
+        return known if known in MAPPED else None
 
 
 DOCUMENT = frozenset({"text"})
 CONVERSATION = frozenset({"user", "assistant"})
 PREFERENCE = frozenset({"user", "chosen", "rejected"})
-MAPPED = (DOCUMENT, CONVERSATION, CONVERSATION | {"system"}, PREFERENCE)
-"""Texts that make a row together."""
+MAPPED = (DOCUMENT, CONVERSATION, PREFERENCE)
+"""Texts that make a row together; where there is a user, there may be a system prompt."""
 
 Format = Messages | Sharegpt | PromptCompletion | Alpaca | Preference | Unpaired | PlainText | Map
 FORMATS = (Messages, Sharegpt, PromptCompletion, Alpaca, Preference, Unpaired, PlainText, Map)

@@ -31,11 +31,6 @@ def _mistakes(pattern: str) -> Iterator[tuple[str, str]]:
                 f"`{piece}` names no column",
                 "write the column's name between the braces, or `{{` for a brace",
             )
-    if not columns(pattern):
-        yield (
-            "the text names no column, so that it is the same in every row",
-            "write `{column}` where its text goes",
-        )
 
 
 def _pattern(value: Any) -> Any:

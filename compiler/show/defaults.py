@@ -74,7 +74,7 @@ def _section(section: Section, recipe: Recipe) -> Section:
     noun = getattr(recipe, NOUNS[kind][0])[label]
     if kind == "mixture":
         return _mixture(section, noun)
-    left_out = ("split",) if kind == "dataset" and noun.path is not None else ()
+    left_out = ("split", "streaming") if kind == "dataset" and noun.path is not None else ()
     made = _filled(section, noun, _agreed(noun, label, recipe), left_out)
     made.sections = [_nested(nested, noun) for nested in made.sections]
     return made

@@ -38,6 +38,7 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import each_run, once, place
 from smolc.compiler.model.data import Mixture, Take
+from smolc.compiler.model.methods import Fit
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.defaults import batch
 
@@ -68,7 +69,9 @@ def _steps(stage: Stage, mixture: Mixture | None) -> int | None:
     if length.unit == "step":
         return None
     if stage.packed:
-        tokens = size.value if size.unit == "tok" else size.value * stage.packing.length
+        if isinstance(stage.packing.length, Fit):
+            return None
+        tokens = size.value if size.unit == "tok" else size.value * stage.packing.bound
         if length.unit == "tok":
             return ceil(length.value / tokens)
         if mixture is not None and mixture.budget is not None:

@@ -46,7 +46,7 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import each_run, once, place
-from smolc.compiler.model.methods import Cpt, Lora, Sft
+from smolc.compiler.model.methods import Cpt, Fit, Lora, Sft
 from smolc.compiler.plan.defaults import batch
 
 RULE = Rule("B302", "large-batch-for-lora", Severity.INFO)
@@ -63,9 +63,10 @@ def _check(context: Context) -> Iterator[Finding]:
         if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft)):
             continue
         size, given = batch(stage), stage.batch is not None
-        rows = size.value if size.unit == "seq" else size.value / stage.packing.length
+        rows = size.value if size.unit == "seq" else size.value / stage.packing.bound
         if rows <= LARGEST:
             continue
+        in_tokens = stage.packed and not isinstance(stage.packing.length, Fit)
         what = "packed rows" if stage.packed else "sequences"
         yield Finding(
             f"stage `{name}` trains an adapter with {'' if given else 'the default of '}{rows:,.0f} {what} a step",
@@ -73,5 +74,5 @@ def _check(context: Context) -> Iterator[Finding]:
             labels=(Label(adapter.span, "the adapter"),) if given and adapter.span else (),
             notes=("large batches cost adapters more than full fine-tuning, at any rank",),
             help=f"try a batch below {LARGEST} {what}"
-            + (f": `batch = {16 * stage.packing.length}tok`" if stage.packed else ": `batch = 16seq`"),
+            + (f": `batch = {16 * stage.packing.bound}tok`" if in_tokens else ": `batch = 16seq`"),
         )

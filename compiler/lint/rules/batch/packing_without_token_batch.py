@@ -49,7 +49,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Edit, Severity
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.methods import BestFit
+from smolc.compiler.model.methods import BestFit, Fit
 from smolc.compiler.plan.defaults import batch
 
 RULE = Rule("B301", "packing-without-token-batch", Severity.WARNING)
@@ -66,16 +66,19 @@ def check(context: Context) -> Iterator[Finding]:
             if span in seen:
                 continue
             seen.add(span)
-            lengths = {run.packing.length for run in context.runs(name)}
-            tokens = int(size.value) * stage.packing.length
+            fitted = isinstance(stage.packing.length, Fit)
+            lengths = {run.packing.bound for run in context.runs(name)}
+            tokens = int(size.value) * stage.packing.bound
             said = f"`batch = {size.value}seq`" if given else f"the default batch of {size.value}"
-            same = given and span is not None and len(lengths) == 1
+            same = given and span is not None and len(lengths) == 1 and not fitted
             yield Finding(
-                f"stage `{name}` packs its rows, so {said} is {tokens:,} tokens per update",
+                f"stage `{name}` packs its rows, so {said} is {'up to ' if fitted else ''}{tokens:,} tokens per update",
                 span,
                 notes=(
                     "the playbook's IFEval fell from 71.6 to 59.9 when a batch of 128 was packed as it was",
                 ),
-                help=f"give tokens per update: batch x mean length; as it is now: `batch = {tokens}tok`",
+                help="give fewer rows: as many as hold the conversations of an update"
+                if fitted
+                else f"give tokens per update: batch x mean length; as it is now: `batch = {tokens}tok`",
                 edits=(Edit(span, f"{tokens}tok", safe=True),) if same and span else (),
             )

@@ -47,16 +47,16 @@ def check(context: Context) -> Iterator[Finding]:
     for name in context.recipe.stages:
         for stage in context.runs(name):
             packing = stage.packing
-            if not isinstance(stage.method, Sft) or packing.length > SHORT or tried_out(stage):
+            if not isinstance(stage.method, Sft) or packing.bound > SHORT or tried_out(stage):
                 continue
-            if stage.overlong == "error" or packing.word == "wrapped":
+            if stage.overlong in ("error", "split") or packing.word == "wrapped":
                 continue
             if any(reasons(source) for source in sources(stage, context)):
                 continue  # `short-rows-for-reasoning`
             overlong = stage.span_of("overlong")
             lost = "dropped" if stage.overlong == "drop" else "cut"
             yield Finding(
-                f"conversations above {packing.length:,} tokens are {lost} in stage `{name}`",
+                f"conversations above {packing.bound:,} tokens are {lost} in stage `{name}`",
                 packing.span_of("length"),
                 labels=(Label(overlong, "said here"),) if overlong else (),
                 help="raise `length`; `overlong = error` tells how many rows do not fit, and how long they are",

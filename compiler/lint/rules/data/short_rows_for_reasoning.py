@@ -43,8 +43,8 @@ TRACES = ("s1k", "openthoughts", "openr1", "mixture-of-thoughts")
 def check(context: Context) -> Iterator[Finding]:
     for name in context.recipe.stages:
         for stage in context.runs(name):
-            length = stage.packing.length
-            if stage.overlong == "error" or stage.packing.word == "wrapped" or length >= SHORT:
+            length = stage.packing.bound
+            if stage.overlong in ("error", "split") or stage.packing.word == "wrapped" or length >= SHORT:
                 continue
             source = next((s for s in sources(stage, context) if _long(s)), None)
             if source is None:

@@ -54,9 +54,9 @@ def check(context: Context) -> Iterator[Finding]:
             epochs = float(stage.length.value) if stage.length.unit == "epoch" else 1.0
             for row in mixture.rows:
                 weight = row.weight
-                if not isinstance(weight, Share) or weight.at_most <= 1:
+                if not isinstance(weight, Share) or weight.epochs <= 1:
                     continue
-                times = weight.at_most * epochs
+                times = weight.epochs * epochs
                 span = weight.span_of("at_most")
                 if times <= MEASURED * (1 + 1e-9) or span in seen:
                     continue

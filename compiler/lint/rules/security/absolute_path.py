@@ -2,8 +2,8 @@
 
 ## What it does
 
-Looks for paths of models, tokenizers, templates and data that begin at the root of a machine: `/data/...`,
-`C:\\...`, `\\\\server\\...`.
+Looks for paths of models, tokenizers and templates that begin at the root of a machine: `/data/...`,
+`C:\\...`, `\\\\server\\...`. For data such a path is an error ([C026](codes.md)).
 
 ## Why is this bad?
 
@@ -14,13 +14,13 @@ data lies beside it, or is a link there.
 ## Wrong
 
 ```
-dataset chats { path = "/mnt/store/data/chats.jsonl" }
+model base { path = "/mnt/store/models/base" }
 ```
 
 ## Right
 
 ```
-dataset chats { path = "data/chats.jsonl" }
+model base { path = "models/base" }
 ```
 """
 

@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for paths and hub ids that are addresses: `https://`, `s3://`, `file://` and the like.
+Looks for paths of models, tokenizers and templates, and for hub ids, that are addresses: `https://`, `s3://`,
+`file://` and the like.
 
 ## Why is this bad?
 

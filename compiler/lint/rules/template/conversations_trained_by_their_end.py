@@ -36,7 +36,7 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import sources
-from smolc.compiler.model.formats import Messages
+from smolc.compiler.model.formats import Messages, Sharegpt
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("T122", "conversations-trained-by-their-end", Severity.INFO)
@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Finding]:
             method = stage.method
             if not isinstance(method, Sft) or method.loss_on != "completion":
                 continue
-            chats = (s for s in sources(stage, context) if isinstance(s.dataset.format, Messages))
+            chats = (s for s in sources(stage, context) if isinstance(s.dataset.format, (Messages, Sharegpt)))
             source = next(chats, None)
             if source is None:
                 continue

@@ -48,9 +48,11 @@ FAMILIES = (
     ("huggingfacetb/smollm3", ("<|im_end|>", "<|end_of_text|>", "<|eot_id|>"), "smollm3"),
     ("huggingfacetb/smollm2", ("<|im_end|>", "<|endoftext|>"), "smollm2"),
     ("huggingfacetb/smollm-", ("<|im_end|>", "<|endoftext|>"), "chatml"),
-    ("google/gemma-2", ("<end_of_turn>", "<eos>"), None),
-    ("google/gemma-3", ("<end_of_turn>", "<eos>"), None),
-    ("mistralai/", ("</s>",), None),
+    ("google/gemma-2", ("<end_of_turn>", "<eos>"), "gemma"),
+    ("google/gemma-3", ("<end_of_turn>", "<eos>"), "gemma"),
+    ("mistralai/", ("</s>",), "mistral"),
+    ("microsoft/phi-3", ("<|end|>", "<|endoftext|>"), "phi"),
+    ("huggingfaceh4/zephyr", ("</s>",), "zephyr"),
 )
 """How ids begin, the tokens at which a turn can end (the usual one first), and the template that smolc ships."""
 
@@ -68,7 +70,7 @@ def check(context: Context) -> Iterator[Finding]:
         template = context.template(stage)
         if known is None or template.end is None or template.end in known[1]:
             continue
-        _, ends, shipped = known
+        shipped = known[2]
         declared = recipe.templates[label]
         builtin = declared.span_of("builtin") if declared.builtin and not declared.end_of_turn else None
         yield Finding(
@@ -76,8 +78,8 @@ def check(context: Context) -> Iterator[Finding]:
             builtin or declared.span_of("end_of_turn"),
             labels=(Label(place, "its tokenizer"),) if place else (),
             notes=("generation stops at a token: a model that has to write several never stops",),
-            help=f"write `builtin = {shipped}`" if shipped else f"its turns end with {ends[0]}",
-            edits=(Edit(builtin, shipped),) if builtin and shipped else (),
+            help=f"write `builtin = {shipped}`",
+            edits=(Edit(builtin, shipped),) if builtin else (),
         )
 
 

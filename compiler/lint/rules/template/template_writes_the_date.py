@@ -42,10 +42,10 @@ RULE = Rule("T104", "template-writes-the-date", Severity.WARNING)
 
 def check(context: Context) -> Iterator[Finding]:
     for one in used(context):
-        if "strftime_now" in one.text:
+        if "strftime_now" in one.text and (one.declared is None or one.declared.today is None):
             yield Finding(
                 f"{one.template.name} writes the date of the day on which stage `{one.stage}` is prepared",
                 one.template.span,
                 notes=("the same recipe gives other tokens tomorrow, and evals ask with other prompts",),
-                help="write a fixed date instead of `strftime_now(...)`, or none; shipped templates have none",
+                help='say which in its `template` block, such as `today = "2025-06-30"`; shipped templates write none',
             )

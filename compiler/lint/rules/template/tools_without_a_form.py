@@ -38,7 +38,7 @@ from smolc.compiler.lint.chats import template_for
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import sources
-from smolc.compiler.model.formats import Messages
+from smolc.compiler.model.formats import Messages, Sharegpt
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("T118", "tools-without-a-form", Severity.ERROR)
@@ -53,7 +53,7 @@ def check(context: Context) -> Iterator[Finding]:
             continue
         for source in sources(stage, context):
             form = source.dataset.format
-            if not isinstance(form, Messages) or form.tools is None or source.name in seen:
+            if not isinstance(form, (Messages, Sharegpt)) or form.tools is None or source.name in seen:
                 continue
             one = template_for(name, stage, context)
             builtin = one.declared.builtin if one is not None and one.declared is not None else None
