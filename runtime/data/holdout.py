@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections import Counter
 
 from smolc.runtime.data.formats import Chat, Example, Text
@@ -11,20 +12,36 @@ from smolc.runtime.data.shuffle import permutation
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import Holdout
 
+# UTF-8's ASCII in one pass: lower case, and what `str.split` takes for space as a space.
+_ASCII = bytes(i if i > 127 else 32 if chr(i).isspace() else ord(chr(i).lower()) for i in range(256))
+_SPACES = "\x85\u1680\u2028\u2029"  # the others are ASCII, or NFKC makes them so
+
 
 def key_of(example: Example) -> bytes:
-    """Equal for conversations that differ only in case and spaces. Of pairs and judged answers it is the
-    prompt's, so that no prompt is on both sides."""
+    """16 bytes, equal for conversations that differ only in case, spaces and forms of the same character (NFKC). Of
+    pairs and judged answers it is the prompt's, so that no prompt is on both sides."""
     if isinstance(example, Text):
-        content: object = _plain(example.text)
-    else:
-        messages = example.messages if isinstance(example, Chat) else example.prompt
-        content = [(m["role"], _plain(str(m["content"])), m.get("tool_calls")) for m in messages]
-    return hashlib.blake2b(json.dumps(content, default=str).encode(), digest_size=16).digest()
+        return hashlib.blake2b(_plain(example.text), digest_size=16).digest()
+    parts = []
+    for message in example.messages if isinstance(example, Chat) else example.prompt:
+        # The separators are spaces, which no plain text has: other conversations are never the same bytes.
+        parts += [b"\x1e", message["role"].encode(), b"\x1f", _plain(message["content"])]
+        if "tool_calls" in message:
+            calls = json.dumps(message["tool_calls"], sort_keys=True, default=str)
+            parts += [b"\x1d", calls.encode()]
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+def _plain(text: str) -> bytes:
+    if not text.isascii():
+        # Once more after folding, which may leave what NFKC composes.
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        for space in _SPACES:
+            text = text.replace(space, " ")
+    plain = text.encode("utf-8", "surrogatepass").translate(_ASCII)
+    while b"  " in plain:
+        plain = plain.replace(b"  ", b" ")
+    return plain.strip(b" ")
 
 
 def hold_out(keys: list[list[bytes]], names: list[str], holdout: Holdout, seed: int) -> list[list[bool]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,14 +52,65 @@ def test_a_holdout_of_everything_or_nothing_is_an_error() -> None:
         held_of([[b"a", b"a", b"b", b"b"]], 1)
 
 
-def test_keys_ignore_case_and_spaces() -> None:
-    def said(text: str) -> Chat:
-        messages = [{"role": "user", "content": text}, {"role": "assistant", "content": "ok"}]
-        return Chat(messages, 1, None, {})
+def said(*texts: str, **more: object) -> Chat:
+    messages = [
+        {"role": role, "content": text} for role, text in zip(("user", "assistant"), texts, strict=False)
+    ]
+    return Chat([*messages[:-1], {**messages[-1], **more}], 1, None, {})
 
-    assert key_of(said("Hello  World\n")) == key_of(said("hello world"))
-    assert key_of(said("hello world")) != key_of(said("hello worlds"))
-    assert key_of(Text("a B")) == key_of(Text("A  b"))
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Hello  World\n", "hello world"), ("\t\r\n a", "a "), ("a\x0b\x0c\x1c\x1fb", "a b"), ("", " \n"),
+        # Spaces beyond ASCII: no-break, ideographic, next line, ogham, line and paragraph separator.
+        ("a\xa0b", "a b"), ("a\u3000 b", "a b"), ("a\x85b", "a b"), ("a\u1680b", "a b"), ("a\u2028\u2029b", "a b"),
+        # Case and forms: sharp s, sigma, composed and not, ligature, full width, dotted I.
+        ("STRASSE", "straße"), ("ΣΑΣ", "σας"), ("\u00c9", "e\u0301"), ("ﬁne", "fine"), ("ＡＢＣ １", "abc 1"),
+        ("İ", "i\u0307"), ("H\u0331", "\u1e96"),
+    ],
+)  # fmt: skip
+def test_keys_ignore_case_spaces_and_forms(one: str, other: str) -> None:
+    assert key_of(said(one, "ok")) == key_of(said(other, "ok"))
+    assert key_of(Text(one)) == key_of(Text(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("hello world", "hello worlds"), ("1 2", "12"), ("à", "a"), ("ą", "\u0105\u0105"), ("Ѕ", "S"), ("a\x00", "a"),
+        ("\u0160", "\u01a0"), ("\ud800", "?"),
+    ],
+)  # fmt: skip
+def test_other_words_have_other_keys(one: str, other: str) -> None:
+    assert key_of(said(one, "ok")) != key_of(said(other, "ok"))
+    assert key_of(Text(one)) != key_of(Text(other))
+
+
+def test_who_says_what_and_calls_what_is_in_the_key() -> None:
+    def calls(name: str) -> list[dict[str, object]]:
+        return [{"type": "function", "function": {"name": name, "arguments": {}}}]
+
+    examples = [
+        said("a", "b"), said("a b"), said("ab", ""), said("", "ab"), Text("ab"), Text("a b"),
+        said("a", "b", role="user"), said("a", "b", tool_calls=calls("f")), said("a", "b", tool_calls=calls("g")),
+    ]  # fmt: skip
+    assert len({key_of(example) for example in examples}) == len(examples)
+
+
+TEXTS = st.text(
+    st.one_of(st.characters(), st.sampled_from(" \t\n\x1c\x85\xa0\u2028\u3000aAsSſßİiǰJ\u030c\u0345ﬁ"))
+)
+
+
+@given(TEXTS, TEXTS)
+def test_keys_are_those_of_the_obvious_normal_form(one: str, other: str) -> None:
+    def plain(text: str) -> str:
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        return " ".join(folded.split())
+
+    for text in (other, plain(one), one.upper(), f" {one}\n"):
+        assert (key_of(Text(one)) == key_of(Text(text))) is (plain(one) == plain(text))
 
 
 def test_pairs_are_told_apart_by_their_prompts() -> None:

@@ -46,15 +46,16 @@ def converter(format: Format, system: str | None) -> Callable[[Row], Example]:
 
 def _messages(data: Row, format: Messages, reader: Reader, system: str | None) -> Chat:
     said = with_system(reader.read(column(data, format.column), format.column), system)
-    last = max(
-        (i for i, m in enumerate(said.messages) if m["role"] == "assistant"), default=len(said.messages)
-    )
+    last = len(said.messages) - 1
+    while last >= 0 and said.messages[last]["role"] != "assistant":
+        last -= 1
     if last == 0:
         raise RowError(
             f"expected a message that the assistant answers in {format.column!r}, found nothing before it"
         )
+    turns = last if last > 0 else len(said.messages)
     return _chat(
-        said, last, format.column, _tools(data, format.tools), _variables(data, format.template_kwargs)
+        said, turns, format.column, _tools(data, format.tools), _variables(data, format.template_kwargs)
     )
 
 
