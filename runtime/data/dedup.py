@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +18,13 @@ import numpy as np
 
 from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, Text
 from smolc.runtime.data.holdout import key_of
-from smolc.runtime.data.words import words
 
 Array = np.ndarray[Any, Any]
+
+# Scripts that put no spaces between words: each character is a word (Thai and Lao, kana, Han).
+_UNSPACED = re.compile(
+    r"([\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
+)
 
 SHINGLE = 5  # words
 HASHES = 128  # in a signature: the estimate's standard error is sqrt(J (1 - J) / 128), 0.035 at J = 0.8
@@ -28,6 +34,18 @@ CANDIDATES = 256  # earlier rows of one band that a row is compared with, the la
 _MULTIPLIERS = np.random.default_rng(20).integers(1, 2**63, HASHES, dtype=np.uint64) * np.uint64(
     2
 ) + np.uint64(1)
+
+
+def folded(text: str) -> str:
+    """In one case and one form of each character (NFKC), with one space between words."""
+    # Once more after folding, which may leave what NFKC composes.
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_UNSPACED.sub(r" \1 ", plain).split())
+
+
+def words(text: str) -> list[bytes]:
+    """In one case and form; punctuation stays where it is."""
+    return (text.lower() if text.isascii() else folded(text)).encode("utf-8", "surrogatepass").split()
 
 
 def key(example: Example) -> bytes:
@@ -84,9 +102,9 @@ def signature(text: str, apart: bytes = b"") -> Array:
     import rensa
 
     said = words(text)
-    parts = [apart + b" ".join(said[i : i + SHINGLE]) for i in range(max(1, len(said) - SHINGLE + 1))]
+    parts = [apart + b" ".join(shingle) for shingle in zip(*(said[k:] for k in range(SHINGLE)), strict=False)]
     made = rensa.RMinHash(num_perm=HASHES, seed=1)
-    made.update(parts)
+    made.update(parts or [apart + b" ".join(said)])
     return np.array(made.digest(), dtype=np.uint32).astype(np.uint16)
 
 
