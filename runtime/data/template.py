@@ -23,14 +23,17 @@ from jinja2.exceptions import SecurityError
 from transformers.utils.chat_template_utils import _cached_compile_jinja_template
 
 from smolc.runtime.data.formats import Message
+from smolc.runtime.data.gates import REASONING, TODAY, freeze_today
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import PrepareJob, TemplateSpec
 
-SHIPPED = "chat/chatml.jinja, chat/llama3.jinja, chat/qwen3.jinja, chat/smollm2.jinja, chat/smollm3.jinja"
+SHIPPED = ", ".join(
+    f"chat/{name}.jinja"
+    for name in ("chatml", "gemma", "llama3", "mistral", "phi", "qwen3", "smollm2", "smollm3", "zephyr")
+)
 SECONDS = 20.0  # for one conversation; a real template takes well under a millisecond
 MEMORY = 2 << 30  # bytes
 LONGEST = 1 << 26  # characters that `*` may build
-REASONING = ("reasoning_content", "thinking", "reasoning")
 
 _WIDE = re.compile(r"%[^a-zA-Z%]*\d{6}")
 _MARKER = re.compile(r"{%[-+]?\s*generation\s*[-+]?%}")
@@ -44,17 +47,21 @@ class RenderError(Exception):
 
 @dataclass
 class ChatTemplate:
-    """name: what messages call it. kwargs: variables fixed by the recipe."""
+    """name: what messages call it. kwargs: variables fixed by the recipe. dates: whether it may write today's date;
+    if not, rendering raises JobError where it asks for it."""
 
     name: str
     source: str
     kwargs: dict[str, Any]
+    dates: bool = True
 
     def __post_init__(self) -> None:
         # A new environment for each template, never the cached one: it is changed below.
         environment = _cached_compile_jinja_template("").environment
         environment.intercepted_binops = frozenset(["*", "**", "%"])
         environment.call_binop = _guarded
+        if not self.dates:
+            environment.globals[TODAY] = self._today
         try:
             with guarded():
                 self._compiled = environment.from_string(self.source)
@@ -85,7 +92,7 @@ class ChatTemplate:
         blocks: list[str] = []
         spans: Spans = []
         values = {**self.kwargs, **(kwargs or {})}
-        values.update(messages=[_aliased(m) for m in messages], tools=tools, documents=None)
+        values.update(messages=self.seen(messages), tools=tools, documents=None)
         values["add_generation_prompt"] = prompt
         try:
             tracker = self._compiled.environment.activate_tracker(blocks, spans)
@@ -96,6 +103,8 @@ class ChatTemplate:
             raise RenderError(f"{self.name}: did not end within {SECONDS:.0f} seconds") from None
         except MemoryError:
             raise RenderError(f"{self.name}: needs more memory than a template may have") from None
+        except JobError:
+            raise
         except Exception as error:  # a template can raise whatever Python's operators do
             line = _line_of(error)
             kind = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
@@ -103,9 +112,24 @@ class ChatTemplate:
             raise RenderError(f"{self.name}{f':{line}' if line else ''}: {kind}{error}{unsafe}") from error
         return "".join(blocks), spans
 
+    def seen(self, messages: list[Message]) -> list[Message]:
+        """As templates see them: reasoning under the names that inference gives it."""
+        return [_aliased(m) for m in messages]
 
-def read_template(folder: Path, spec: TemplateSpec | None, tokenizer: Any) -> ChatTemplate:
-    """The recipe's template, or the tokenizer's own. Raises JobError if there is none or it is not valid."""
+    def _today(self, _: str) -> str:
+        raise JobError(
+            f"{self.name}: writes today's date ({TODAY}), so the model would be trained on other tokens each day, and "
+            "asked with others than it was trained on",
+            help='fix the date: today = "2025-06-30" in the template (or give the variable that the template takes '
+            "instead of it, often date_string)",
+        )
+
+
+def read_template(
+    folder: Path, spec: TemplateSpec | None, tokenizer: Any, dates: bool = True
+) -> ChatTemplate:
+    """The recipe's template, or the tokenizer's own, with the date that the recipe fixes. dates: see `ChatTemplate`.
+    Raises JobError if there is none or it is not valid."""
     if spec is not None and spec.file is not None:
         name = spec.file
         try:
@@ -123,7 +147,8 @@ def read_template(folder: Path, spec: TemplateSpec | None, tokenizer: Any) -> Ch
     variables = dict(tokenizer.special_tokens_map)
     if spec is not None and spec.end_of_turn is not None:
         variables["eos_token"] = spec.end_of_turn
-    return ChatTemplate(name, source, {**variables, **(spec.kwargs if spec else {})})
+    source = freeze_today(source, spec.today if spec else None)
+    return ChatTemplate(name, source, {**variables, **(spec.kwargs if spec else {})}, dates)
 
 
 def check_markers(template: ChatTemplate, job: PrepareJob) -> None:
