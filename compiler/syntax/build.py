@@ -13,12 +13,17 @@ from smolc.compiler.syntax.tree import (
     Bool,
     Call,
     Compare,
+    Condition,
     Drop,
+    Group,
     Ident,
+    Joined,
     List,
+    Negation,
     Number,
     Path,
     Ref,
+    Test,
     Text,
     Value,
 )
@@ -70,10 +75,10 @@ class Builder:
         return Assign(path, value, path.span.to(value.span))
 
     def compare(self, tree: Any) -> Compare:
-        left, operator, right = tree.children
+        left, *operator, right = tree.children
         path = self.path(left.children)
         terms = self._terms(right)
-        return Compare(path, str(operator), terms, path.span.to(terms[-1][1].span))
+        return Compare(path, " ".join(operator), terms, path.span.to(terms[-1][1].span))
 
     def _terms(self, tree: Any) -> tuple[tuple[int, Value], ...]:
         terms: list[tuple[int, Value]] = []
@@ -102,9 +107,28 @@ class Builder:
                 name = self.ident(children[0])
                 arguments = tuple(self._argument(a) for a in children[2:-1])
                 return Call(name, arguments, name.span.to(self.span(children[-1])))
-            case _:
+            case "list":
                 items = tuple(self.value(v) for v in children[1:-1])
                 return List(items, self.span(children[0]).to(self.span(children[-1])))
+            case _:
+                return self.condition(tree)
+
+    def condition(self, tree: Any) -> Condition:
+        children = tree.children
+        match tree.data:
+            case "test":
+                left, *operator, right = children
+                path, value = self.path(left.children), self.value(right)
+                return Test(path, " ".join(operator), value, path.span.to(value.span))
+            case "negation":
+                inner = self.condition(children[1])
+                return Negation(inner, self.span(children[0]).to(inner.span))
+            case "group":
+                span = self.span(children[0]).to(self.span(children[-1]))
+                return Group(self.condition(children[1]), span)
+            case _:
+                parts = tuple(self.condition(one) for one in children[::2])
+                return Joined(str(children[1]), parts, parts[0].span.to(parts[-1].span))
 
     def _argument(self, tree: Any) -> Argument:
         value = self.value(tree.children[-1])

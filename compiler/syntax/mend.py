@@ -22,11 +22,12 @@ from smolc.compiler.syntax.case import (
 from smolc.compiler.syntax.habits import HABITS
 from smolc.compiler.syntax.lex import Token
 from smolc.compiler.syntax.units import is_unit, unit_meant
+from smolc.compiler.syntax.words import MISTAKES
 
 _WORDS = {
     "EQUAL": "`=`", "OPERATOR": "a comparison (`>=`, `==`, ...)", "DOT": "`.`", "COMMA": "`,`", "LPAR": "`(`",
     "RPAR": "`)`", "RSQB": "`]`", "LBRACE": "`{`", "NAME": "a name", "STRING": "a string",
-    "NUMBER": "a number", "$END": "the end of the line", "PLUS": "`+`", "MINUS": "`-`",
+    "NUMBER": "a number", "$END": "the end of the line", "PLUS": "`+`", "MINUS": "`-`", "AND": "`and`", "OR": "`or`",
 }  # fmt: skip
 
 
@@ -224,6 +225,7 @@ def _unexpected(case: Case) -> Diagnostic:
 
 
 _LOOKS = (
+    *MISTAKES,
     *HABITS,
     _keywords,
     _missing_value,

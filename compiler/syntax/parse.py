@@ -12,6 +12,7 @@ from smolc.compiler.syntax.case import error, starts_statement
 from smolc.compiler.syntax.layout import DEEPEST, KINDS, TOP, Layout
 from smolc.compiler.syntax.lex import Token, lex
 from smolc.compiler.syntax.tree import Block, File, Ident, Item, Number, Path, Text, Value
+from smolc.compiler.syntax.words import with_words
 
 MOST = 200
 """Mistakes in one file, after which reading it is of no use to anybody."""
@@ -197,7 +198,7 @@ class _Reader:
         """Reads the statement at `first`; returns the index to go on at."""
         end = self.layout.end_of_statement(first)
         deep = self.layout.too_deep(first, end)
-        tokens = [t for t in self.tokens[first:end] if t.type != "NEWLINE"]
+        tokens = with_words([t for t in self.tokens[first:end] if t.type != "NEWLINE"])
         opens = end < len(self.tokens) and self.tokens[end].type == "LBRACE"
         if deep is None and not opens:
             tree = statement.known(tokens)

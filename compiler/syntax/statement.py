@@ -10,6 +10,7 @@ from smolc.compiler.syntax.case import Case
 from smolc.compiler.syntax.grammar import parser
 from smolc.compiler.syntax.lex import Token
 from smolc.compiler.syntax.mend import mend
+from smolc.compiler.syntax.words import with_words
 
 _MENDS = 12
 
@@ -23,7 +24,8 @@ class Reading:
 
 
 def read(source: Source, tokens: list[Token], start: str = "statement") -> Reading:
-    """Reads `tokens` (without line ends) as one `start`: `statement`, `value` or `path`.
+    """Reads `tokens` (without line ends) as one `start`: `statement`, `value` or `path`. Words of conditions are
+    keywords already (`with_words`).
 
     Only the first mistake is reported: what follows it in the same statement is seldom a second one.
     """
@@ -44,7 +46,7 @@ def read(source: Source, tokens: list[Token], start: str = "statement") -> Readi
                 result.trees.append(before)
             tokens = mended.rest
         else:
-            tokens = mended.tokens
+            tokens = with_words(mended.tokens)
     return result
 
 
@@ -119,4 +121,5 @@ def _by_lark(tokens: list[Token], start: str) -> Any:
         at = len(tokens)
         return reader.feed_eof()
     except UnexpectedToken as error:
-        return _Failure(at, set(error.expected))
+        # A state of LALR expects more than what can follow here: what others that share it would take.
+        return _Failure(at, set(error.expected) & reader.accepts())

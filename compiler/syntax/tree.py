@@ -95,7 +95,44 @@ class List:
     span: Span
 
 
-Value = Number | Text | Bool | Ref | Call | List
+@dataclass(frozen=True, slots=True)
+class Test:
+    """`lang == "en"`, `lang not in ["en", "de"]` in a condition: `left` is a column or a measure."""
+
+    left: Path
+    operator: str
+    right: Value
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """`not ...`."""
+
+    inner: Condition
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two or more conditions with the same `word`, `and` or `or`, between them."""
+
+    word: str
+    parts: tuple[Condition, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A condition in parentheses."""
+
+    inner: Condition
+    span: Span
+
+
+Condition = Test | Negation | Joined | Group
+Value = Number | Text | Bool | Ref | Call | List | Condition
+"""A condition only as the value of an assignment, never in a list or as an argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +146,7 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`apo.gsm8k >= sft.gsm8k - 1%`: `right` is a sum of signed terms."""
+    """`apo.gsm8k >= sft.gsm8k - 1%`: `right` is a sum of signed terms; of `in` and `not in`, one list."""
 
     left: Path
     operator: str
