@@ -86,14 +86,18 @@ def _facts(before: Side, old: str, after: Side, new: str) -> Iterator[Fact]:
     if len(runs[0]) != len(runs[1]):
         yield Fact("runs", (len(runs[0]),), (len(runs[1]),))
     packed = all(_packed(job) for jobs in runs for job in jobs)
+    data = [_data(side, label) for side, label in sides]
+    fitted = any(one["fitted"] is not None for one in data)
     for name, read in _READ.items():
         values = [tuple(dict.fromkeys(read(job) for job in jobs)) for jobs in runs]
         # A grid over learning rates says them itself.
         listed = name == "learning rate" and max(map(len, values)) > 1
         if values[0] != values[1] and not listed:
-            note = "at most: rows are not packed" if name == "tokens per step" and not packed else ""
+            note = ""
+            if name == "tokens per step" and (fitted or not packed):
+                note = f"at most: {'the length is fitted to the data' if packed else 'rows are not packed'}"
             yield Fact(name, values[0], values[1], note)
-    yield from _steps(runs, [_data(side, label) for side, label in sides])
+    yield from _steps(runs, data)
     memory = [_memory(side, label) for side, label in sides]
     if memory[0] != memory[1] and None not in memory:
         note = "weights, gradients and optimiser, unsharded, without activations"
@@ -118,7 +122,10 @@ _READ: dict[str, Callable[[Job], Any]] = {
 
 def _steps(runs: list[list[Job]], data: list[dict[str, Any]]) -> Iterator[Fact]:
     """Steps where the length says them; their ratio where only the data could."""
-    counts = [tuple(dict.fromkeys(_count(job) for job in jobs)) for jobs in runs]
+    counts = [
+        tuple(dict.fromkeys(_count(job, one["fitted"] is not None) for job in jobs))
+        for jobs, one in zip(runs, data, strict=True)
+    ]
     if all(None not in count for count in counts):
         if counts[0] != counts[1]:
             yield Fact("steps", counts[0], counts[1])
@@ -141,11 +148,11 @@ def _steps(runs: list[list[Job]], data: list[dict[str, Any]]) -> Iterator[Fact]:
         yield Fact("steps", (), (), "as many steps as before")
 
 
-def _count(job: Job) -> int | None:
+def _count(job: Job, fitted: bool) -> int | None:
     duration = job.body["duration"]
     if duration["steps"] is not None:
         return int(duration["steps"])
-    if duration["tokens"] is not None and _packed(job):
+    if duration["tokens"] is not None and _packed(job) and not fitted:
         return max(1, math.ceil(int(duration["tokens"]) / tokens_per_step(job.body)))
     return None
 
@@ -159,13 +166,15 @@ def _rate(job: Job) -> Fraction | None:
     return Fraction(epochs) / (tokens_per_step(job.body) if _packed(job) else sequences)
 
 
-_ROWS = ("sources", "basis", "budget_tokens")
+_ROWS = ("sources", "basis", "budget_tokens", "dedup", "decontaminate", "fitted")
 
 
 def _data(side: Side, label: str) -> dict[str, Any]:
     """What decides how many rows there are, besides how they are packed."""
     job = next(j for j in side.plan.jobs if j.kind == "prepare" and j.stage == label)
-    found = {key: job.body[key] for key in (*_ROWS, "holdout", "template", "loss_on")}
+    found = {key: job.body[key] for key in (*_ROWS[:-1], "holdout", "template", "loss_on", "roles")}
+    packed = job.body["packing"] != "none"
+    found["fitted"] = job.body["length"] if packed and isinstance(job.body["length"], dict) else None
     # Neither their names nor their order change how many rows there are.
     sources = [{key: value for key, value in source.items() if key != "name"} for source in found["sources"]]
     found["sources"] = sorted(sources, key=digest)

@@ -168,7 +168,11 @@ RowLength = Annotated[
 
 
 class _Packing(Variant):
-    length: RowLength
+    length: RowLength = Field(
+        default=4096,
+        description="Length of a row in tokens; `fit` chooses it from the data, for whole conversations.",
+        examples=["8Ki"],
+    )
 
     @property
     def bound(self) -> int:
@@ -180,23 +184,18 @@ class NoPacking(_Packing):
     """One conversation a row, padded to the longest of its batch."""
 
     word: ClassVar[str] = "none"
-    length: RowLength = Field(default=4096, description="Longest row in tokens.", examples=["8Ki"])
 
 
 class BestFit(_Packing):
     """Whole conversations packed into rows of `length` tokens by best-fit decreasing; they do not see each other."""
 
     word: ClassVar[str] = "best_fit"
-    length: RowLength = Field(
-        default=4096, description="Length of a packed row in tokens.", examples=["fit(99%, at_most = 16Ki)"]
-    )
 
 
 class Wrapped(_Packing):
     """Everything concatenated and cut every `length` tokens; for continued pretraining."""
 
     word: ClassVar[str] = "wrapped"
-    length: RowLength = Field(default=4096, description="Length of a row in tokens.", examples=["8Ki"])
 
 
 class _Optimizer(Variant):

@@ -23,7 +23,7 @@ def columns(pattern: str) -> list[str]:
 
 def _mistakes(pattern: str) -> Iterator[tuple[str, str]]:
     for piece in _PIECE.findall(pattern):
-        if piece in "{}":
+        if piece in ("{", "}"):
             end = "closed" if piece == "{" else "opened"
             yield f"a `{piece}` that is not {end}", f"write `{{column}}`, or `{piece * 2}` for a brace"
         elif piece[:1] == "{" and piece != "{{" and not all(p.strip() for p in piece[1:-1].split(".")):

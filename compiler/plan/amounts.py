@@ -36,7 +36,9 @@ class Amounts:
     """Of one training job.
 
     sequences: per optimiser step = micro x accumulation x data_parallel; a preference pair counts as one.
-    tokens_per_step: exact for packed rows but for their padding, an upper limit for others.
+    tokens_per_step: exact for packed rows but for their padding, an upper limit for others, and where the length is
+    fitted to the data.
+    fitted: whether `length` is the limit of a length that the prepared data decides.
     steps, tokens, passes: of the whole run; None where only the data can say.
     """
 
@@ -46,6 +48,7 @@ class Amounts:
     data_parallel: int
     length: int
     packed: bool
+    fitted: bool
     tokens_per_step: int
     steps: Amount | None
     tokens: Amount | None
@@ -67,7 +70,7 @@ def prepared(folder: Path, job: str) -> Prepared | None:
 
 
 def tokens_per_step(body: dict[str, Any]) -> int:
-    """Of a training job's body: exact for packed rows but for their padding, an upper limit for others."""
+    """Of a training job's body: exact for packed rows of a known length but for their padding, else an upper limit."""
     # A pair is read as two sequences.
     each = 2 if body["method"] in ("dpo", "orpo") else 1
     return int(body["batch"]["global_sequences"]) * int(body["length"]) * each
@@ -78,10 +81,10 @@ def amounts(job: Job, data: Job, counted: Prepared | None) -> Amounts:
     body = job.body
     batch, length = body["batch"], int(body["length"])
     sequences = int(batch["global_sequences"])
-    packed = body["packing"] != "none"
+    packed, fitted = body["packing"] != "none", isinstance(data.body["length"], dict)
     per_step = tokens_per_step(body)
     guess = counted or _declared(data)
-    steps = _steps(body["duration"], guess, sequences, per_step, packed)
+    steps = _steps(body["duration"], guess, sequences, per_step, packed, fitted)
     tokens = None
     if steps is not None:
         if counted is not None:
@@ -89,7 +92,7 @@ def amounts(job: Job, data: Job, counted: Prepared | None) -> Amounts:
             tokens = Amount(whole, ABOUT, "the prepared rows")
         elif body["duration"]["tokens"] is not None:
             tokens = Amount(int(body["duration"]["tokens"]))
-        elif packed and steps.sure == EXACT:
+        elif packed and not fitted and steps.sure == EXACT:
             tokens = Amount(steps.value * per_step, ABOUT, "full rows")
     passes = steps.value * sequences / counted.bins if steps is not None and counted is not None else None
     return Amounts(
@@ -99,6 +102,7 @@ def amounts(job: Job, data: Job, counted: Prepared | None) -> Amounts:
         int(batch["data_parallel"]),
         length,
         packed,
+        fitted,
         per_step,
         steps,
         tokens,
@@ -113,6 +117,7 @@ def _steps(
     sequences: int,
     per_step: int,
     packed: bool,
+    fitted: bool,
 ) -> Amount | None:
     """Rounded up, as the runtime does: the last step is filled from another pass."""
     if duration["steps"] is not None:
@@ -127,7 +132,8 @@ def _steps(
         return None
     if packed and data.tokens is not None:
         steps = math.ceil(round(duration["epochs"] * data.tokens / per_step, 6))
-        return Amount(max(1, steps), ABOUT, f"the mixture's budget of {data.tokens:,} tokens")
+        sure = AT_LEAST if fitted else ABOUT
+        return Amount(max(1, steps), sure, f"the mixture's budget of {data.tokens:,} tokens")
     if data.rows is None:
         return None
     steps = math.ceil(round(duration["epochs"] * data.rows / sequences, 6))

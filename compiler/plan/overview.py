@@ -115,8 +115,8 @@ def as_json(view: Overview) -> dict[str, Any]:
     jobs: id, kind, title, stage, needs, hash, state (new, changed, failed, done), why, differences (key, before,
     after), seconds, and for training jobs `training`:
     values, method, adapter, precision, parallel, learning_rate, batch (global_sequences, micro, accumulation,
-    data_parallel, length, packed, tokens_per_step), steps and tokens (value, sure, basis; null if only the prepared
-    data can say), passes, prepared (rows, bins, tokens; null before);
+    data_parallel, length, packed, fitted (the length is a limit), tokens_per_step), steps and tokens (value, sure,
+    basis; null if only the prepared data can say), passes, prepared (rows, bins, tokens; null before);
     stages: name, init, data, method, runs (ids), grid, pick, parameters, memory_bytes.
     """
     plan, cluster = view.plan, view.plan.cluster
@@ -199,6 +199,7 @@ def _training(run: Training) -> dict[str, Any]:
             "data_parallel": amount.data_parallel,
             "length": amount.length,
             "packed": amount.packed,
+            "fitted": amount.fitted,
             "tokens_per_step": amount.tokens_per_step,
         },
         **sure,

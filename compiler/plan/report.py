@@ -157,7 +157,7 @@ def _batch(amount: Amounts, job: Job) -> str:
     paired = job.body["method"] in ("dpo", "orpo")
     unit = "pair" if paired else "row" if amount.packed else "sequence"
     split = f"{amount.micro} micro x {amount.accumulation} accumulated x {_plural(amount.data_parallel, 'device')}"
-    up_to = "" if amount.packed else "up to "
+    up_to = "" if amount.packed and not amount.fitted else "up to "
     return (
         f"{_plural(amount.sequences, unit)} a step = {split}; {up_to}{amount.tokens_per_step:,} tokens a step"
     )

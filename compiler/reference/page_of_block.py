@@ -58,6 +58,10 @@ def _variants(variants: Sequence[Variant]) -> Iterator[str]:
         yield "\n".join(f"- `{_call(v)}`: {' '.join(v.docs.split())}" for v in same)
         if arguments:
             yield _keys(arguments)
+        for argument in arguments:
+            if argument.variants:
+                yield f"`{argument.name}`:"
+                yield from _variants(argument.variants)
 
 
 def _call(variant: Variant) -> str:
@@ -83,6 +87,8 @@ def _value(key: Key) -> str:
     more = "; ".join(part for part in (", ".join(units), limits) if part)
     if not words:
         return f"{key.type} ({more})" if more else key.type
+    if key.variants and (key.units or key.limits):
+        return f"{key.type.partition(' or ')[0]} ({more}) or {words}"
     if key.many:
         return f"{key.type}: {words}"
     return words + (f" or {key.type.partition(' or ')[2]}" if key.units or key.limits else "")

@@ -30,7 +30,8 @@ TARGETS = {
     # Keys that exclude one another, or that need another.
     "model.hub": "model.hubbed", "model.revision": "model.hubbed", "model.path": "model.local",
     "model.gguf": "model.local", "dataset.hub": "dataset.hubbed_rows", "dataset.config": "dataset.hubbed_rows",
-    "dataset.split": "dataset.hubbed_rows", "dataset.revision": "dataset.hubbed_rows",
+    "dataset.split": "dataset.hubbed_rows", "dataset.streaming": "dataset.hubbed_rows",
+    "dataset.revision": "dataset.hubbed_rows",
     "template.file": "template.filed", "template.text": "template.inline",
     "stage.method.cpt": "stage.cpt", "stage.method.dpo": "stage.dpo", "stage.method.orpo": "stage.dpo",
     "stage.method.kto": "stage.kto", "stage.packing.wrapped": "stage.cpt",
@@ -41,6 +42,11 @@ TARGETS = {
 BESIDE = {
     "stage.method.dpo.weights": {"loss": "[sigmoid, sft]"},
     "model.scratch.llama.heads": {"hidden": "64"},
+    "dataset.format.map.system": {"user": '"{question}"', "assistant": '"{answer}"'},
+    "dataset.format.map.user": {"assistant": '"{answer}"'},
+    "dataset.format.map.assistant": {"user": '"{question}"'},
+    "dataset.format.map.chosen": {"user": '"{question}"', "rejected": '"{worst}"'},
+    "dataset.format.map.rejected": {"user": '"{question}"', "chosen": '"{best}"'},
 }
 """Arguments that an example needs beside it."""
 
