@@ -92,6 +92,27 @@ def _windows(sums: Array, width: int) -> Array:
     return found
 
 
+class _Hashes:
+    """Sorted hashes, and whether there are any that begin with some bits: most of what a row has needs no search."""
+
+    def __init__(self, hashes: Array) -> None:
+        self.sorted = hashes
+        bits = min(max(1, (16 * len(hashes)).bit_length()), max(24, (2 * len(hashes)).bit_length()))
+        self._shift = np.uint64(64 - bits)
+        self._begun = np.zeros(1 << bits, dtype=bool)
+        self._begun[hashes >> self._shift] = True
+
+    def places(self, hashes: Array) -> list[tuple[int, int]]:
+        """Which of some hashes are here, and where the first like it is."""
+        maybe = self._begun[hashes >> self._shift].nonzero()[0]
+        if not len(maybe):
+            return []
+        wanted = hashes[maybe]
+        at = self.sorted.searchsorted(wanted)
+        equal = self.sorted.take(at, mode="clip") == wanted
+        return list(zip(maybe[equal].tolist(), at[equal].tolist(), strict=True))
+
+
 @dataclass
 class Index:
     """N-grams of evals. Picklable; about 12 bytes each, and the words.
@@ -106,15 +127,13 @@ class Index:
     common: int = 0
     _words: dict[bytes, int] = field(default_factory=dict)
     _places: list[tuple[str, str]] = field(default_factory=list)
-    _grams: Array = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))  # ascending
-    _of: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int32))  # into _places
+    _grams: _Hashes = field(default_factory=lambda: _Hashes(np.zeros(0, dtype=np.uint64)))
+    _of: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int32))  # of each n-gram, into _places
     _mix: Array = field(default_factory=lambda: np.zeros(1, dtype=np.uint64))  # of each word's number
-    # Whether there are n-grams whose hashes begin with some bits: most words of a row need no search.
-    _begun: Array = field(default_factory=lambda: np.zeros(2, dtype=bool))
-    _shift: np.uint64 = np.uint64(63)
     # Texts of fewer than n words, whole: by the hash of their first words their lengths; by hash and length, places.
-    _heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _lengths: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _short: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    _heads: _Hashes = field(default_factory=lambda: _Hashes(np.zeros(0, dtype=np.uint64)))
 
     @classmethod
     def build(cls, entries: Iterable[tuple[str, str, str]], n: int) -> Index:
@@ -143,14 +162,9 @@ class Index:
         if parts:
             hashes, of = (np.concatenate(column) for column in zip(*parts, strict=True))
             order = np.argsort(hashes, kind="stable")
-            index._grams, index._of = hashes[order], of[order]
+            index._grams, index._of = _Hashes(hashes[order]), of[order]
+        index._heads = _Hashes(np.array(sorted(index._lengths), dtype=np.uint64))
         index._mix = _mixed(np.arange(len(index._words) + 1))
-        heads = np.array(list(index._heads), dtype=np.uint64)
-        bits = max(1, (4 * (len(index._grams) + len(heads))).bit_length())
-        index._shift = np.uint64(64 - bits)
-        index._begun = np.zeros(1 << bits, dtype=bool)
-        index._begun[index._grams >> index._shift] = True
-        index._begun[heads >> index._shift] = True
         return index
 
     @property
@@ -167,7 +181,7 @@ class Index:
     def _add_short(self, ids: Array, number: int) -> None:
         sums = _sums(_mixed(ids))
         head, whole = int(_windows(sums, self._head)[0]), int(_windows(sums, len(ids))[0])
-        self._heads[head] = tuple(sorted({*self._heads.get(head, ()), len(ids)}))
+        self._lengths[head] = tuple(sorted({*self._lengths.get(head, ()), len(ids)}))
         of = self._short.setdefault((whole, len(ids)), [])
         if all(self._places[other][0] != self._places[number][0] for other in of):
             of.append(number)
@@ -187,31 +201,27 @@ class Index:
     def _found(self, ids: Array) -> list[tuple[int, int, int]]:
         unknown = np.zeros(len(ids) + 1, dtype=np.int32)
         np.cumsum(ids == 0, out=unknown[1:])
-        shortest = self._head if self._heads else self.n
+        shortest = self._head if self._short else self.n
         # Only where words that some eval has stand in a row, a hash can be an eval's.
         if not (unknown[shortest:] == unknown[:-shortest]).any():
             return []
         sums = _sums(self._mix[ids])
         found: list[tuple[int, int, int]] = []
-        if self._heads:
+        if self._short:
             heads = _windows(sums, self._head)
-            for start in np.flatnonzero(self._begun[heads >> self._shift]).tolist():
+            for start, _ in self._heads.places(heads):
                 found += self._whole(sums, start, int(heads[start]))
-        hashes = _windows(sums, self.n)
-        starts = np.flatnonzero(self._begun[hashes >> self._shift])
-        if len(starts):
-            hashes = hashes[starts]
-            at = np.searchsorted(self._grams, hashes)
-            equal = self._grams[np.minimum(at, len(self._grams) - 1)] == hashes
-            for which in np.flatnonzero(equal).tolist():
-                gram = int(at[which])
-                while gram < len(self._grams) and self._grams[gram] == hashes[which]:
-                    found.append((int(starts[which]), self.n, int(self._of[gram])))
-                    gram += 1
+        grams = self._grams.sorted
+        for start, gram in self._grams.places(_windows(sums, self.n)):
+            # Several evals may have the same.
+            same = grams[gram]
+            while gram < len(grams) and grams[gram] == same:
+                found.append((start, self.n, int(self._of[gram])))
+                gram += 1
         return found
 
     def _whole(self, sums: Array, at: int, head: int) -> Iterator[tuple[int, int, int]]:
-        for width in self._heads.get(head, ()):
+        for width in self._lengths[head]:
             if at + width < len(sums):
                 whole = int((sums[at + width] - sums[at : at + 1])[0] * _DOWN[at : at + 1][0])
                 for of in self._short.get((whole, width), ()):
