@@ -14,6 +14,7 @@ from smolc.compiler.model.base import Noun, Variant
 from smolc.compiler.model.build import NOUNS
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.filters import conjuncts, text_of
 from smolc.compiler.model.stage import Stage, Sweep
 from smolc.compiler.model.start import HubTokenizer, Model, Template
 from smolc.compiler.model.types import Link, To
@@ -93,8 +94,8 @@ class _Walker:
             yield from self._rows(noun)
         yield from self._noun(noun, "", decided(noun, self.recipe_))
         if isinstance(noun, Dataset):
-            for condition in noun.where:
-                text = f"{condition.column} {condition.operator} {_plain(condition.value)}"
+            for condition in conjuncts(noun.where):
+                text = text_of(condition)
                 yield Leaf("where", True, text, noun.span, id=f"where {text}")
         elif isinstance(noun, Stage) and noun.sweep is not None:
             yield from self._sweep(noun.sweep)
@@ -253,18 +254,13 @@ _PATHS = {("Dataset", "path"), ("Model", "path"), ("PathTokenizer", "folder")}
 _ELSEWHERE: set[tuple[type[Noun], str]] = {
     *((Template, key) for key in ("file", "text", "builtin")),
     (Eval, "tasks"),
+    (Dataset, "where"),
 }
 
 
 def _bare(text: str) -> str:
     """A name in an address."""
     return text if text.isascii() and text.isidentifier() else quote(text)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return quote(value) if isinstance(value, str) else str(value)
 
 
 def _compared(value: tree.Value) -> Any:
@@ -278,6 +274,8 @@ def _compared(value: tree.Value) -> Any:
             return str(value.path)
         case tree.List():
             return tuple(_compared(one) for one in value.items)
+        case tree.Test() | tree.Negation() | tree.Joined() | tree.Group():
+            return print_value(value)
         case _:
             arguments = (
                 ((a.name.text if a.name else str(i)), _compared(a.value))

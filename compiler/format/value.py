@@ -14,11 +14,15 @@ from smolc.compiler.syntax.tree import (
     Bool,
     Call,
     Compare,
+    Group,
     Ident,
+    Joined,
     List,
+    Negation,
     Number,
     Path,
     Ref,
+    Test,
     Text,
     Value,
 )
@@ -75,6 +79,15 @@ def flat(value: Value, leaf: Callable[[Leaf], str]) -> str:
             if not value.name.text:
                 raise ValueError("a constructor without a name cannot be written down")
             return f"{leaf(value.name)}({', '.join(flat_argument(a, leaf) for a in value.arguments)})"
+        case Test():
+            left = ".".join(map(leaf, value.left.parts))
+            return f"{left} {value.operator} {flat(value.right, leaf)}"
+        case Joined():
+            return f" {value.word} ".join(flat(part, leaf) for part in value.parts)
+        case Negation():
+            return f"not {flat(value.inner, leaf)}"
+        case Group():
+            return f"({flat(value.inner, leaf)})"
         case _:
             return leaf(value)
 

@@ -10,6 +10,7 @@ from smolc.compiler.diagnostics import Span
 from smolc.compiler.lint.context import Context
 from smolc.compiler.model.addresses import is_remote
 from smolc.compiler.model.data import Dataset, Row
+from smolc.compiler.model.filters import text_of
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.paths import located
 from smolc.compiler.resolve import Resolved
@@ -73,9 +74,9 @@ def trained(context: Context) -> tuple[tuple[str, Source], ...]:
     return context.remember("trained", make)
 
 
-def conditions(dataset: Dataset) -> tuple[tuple[str, str, str], ...]:
-    """A dataset's `where`, to compare it with another's."""
-    return tuple((c.column, c.operator, repr(c.value)) for c in dataset.where)
+def conditions(dataset: Dataset) -> str:
+    """A dataset's `where`, to compare it with another's; "" if it has none."""
+    return "" if dataset.where is None else text_of(dataset.where)
 
 
 def named_test(text: str) -> bool:
@@ -99,7 +100,7 @@ class Rows:
     def __init__(self, resolved: Resolved) -> None:
         self._resolved = resolved
         self._folders: dict[str, str] = {}
-        self._known: dict[Place, dict[tuple[tuple[str, str, str], ...], Source]] = {}
+        self._known: dict[Place, dict[str, Source]] = {}
 
     def add(self, source: Source) -> None:
         for place in self._places(source.dataset, source.split):
@@ -110,7 +111,7 @@ class Rows:
         wanted = conditions(dataset)
         for place in self._places(dataset, split):
             here = self._known.get(place, {})
-            found = here.get(wanted) or here.get(())
+            found = here.get(wanted) or here.get("")
             if found is None and not wanted:
                 found = next(iter(here.values()), None)
             if found is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from smolc.compiler.diagnostics import Diagnostic, Severity, Span
+from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.format.value import print_compare
+from smolc.compiler.model import filters
 from smolc.compiler.model.base import Args, Origin
 from smolc.compiler.model.types import Link
 from smolc.compiler.resolve import Section
@@ -95,24 +96,25 @@ def _stray_checks(section: Section, found: list[Diagnostic]) -> None:
 
 
 def _dataset(section: Section, args: Args, found: list[Diagnostic]) -> None:
+    """Reads both forms of `where`; with mistakes in it, which are reported, none is left."""
     _stray_checks(section, found)
-    where = section.child("where")
-    if where is None:
-        return
-    conditions = []
-    for check in where.checks:
-        value = check.right[0][1] if len(check.right) == 1 and check.right[0][0] == 1 else None
-        if not isinstance(value, (tree.Number, tree.Text, tree.Bool)):
-            message = "a condition compares a column with one number, string, true or false"
+    field, block = section.fields.get("where"), section.child("where")
+    if field is not None and block is not None:
+        message = f"{section.name} has two filters: `where = ...` and `where {{ ... }}`"
+        help = "write one of them; `where = ...` can say `and` and `or`"
+        labels = (Label(field.path.span, "one is here"),)
+        found.append(
+            Diagnostic("V015", "two-filters", Severity.ERROR, message, block.head, labels, help=help)
+        )
+    if field is not None and isinstance(field.value, tree.Condition):
+        args["where"] = filters.of_condition(field.value, found)
+    elif block is not None:
+        for stray in block.fields.values():
+            message = "`where` holds comparisons"
             found.append(
-                _wrong("V010", "bad-condition", message, check.span, 'write `score >= 3` or `lang == "en"`')
+                _wrong("V010", "bad-condition", message, stray.path.span, f"write `{stray.key} == ...`")
             )
-            continue
-        conditions.append({"column": str(check.left), "operator": check.operator, "value": value.value})
-    for stray in where.fields.values():
-        message = "`where` holds comparisons"
-        found.append(_wrong("V010", "bad-condition", message, stray.path.span, f"write `{stray.key} == ...`"))
-    args["where"] = tuple(conditions)
+        args["where"] = filters.of_lines(block.checks, found) if block.checks else None
 
 
 def _mixture(section: Section, found: list[Diagnostic]) -> Args:
@@ -189,6 +191,10 @@ def _eval(section: Section, args: Args, found: list[Diagnostic]) -> None:
         for stray in expect.fields.values():
             message = "`expect` holds comparisons"
             found.append(_wrong("V012", "bad-check", message, stray.path.span, f"write `{stray.key} >= 60%`"))
+        for check in expect.checks:
+            if check.operator in ("in", "not in"):
+                message = f"a score is compared with numbers and other scores; `{check.operator}` is for `where`"
+                found.append(_wrong("V012", "bad-check", message, check.span, "write `sft.gsm8k >= 60%`"))
         args["expect"] = tuple(
             Args(
                 Origin(c.span),
@@ -196,4 +202,5 @@ def _eval(section: Section, args: Args, found: list[Diagnostic]) -> None:
                 {"left": c.left, "operator": c.operator, "right": c.right, "text": print_compare(c)},
             )
             for c in expect.checks
+            if c.operator not in ("in", "not in")
         )

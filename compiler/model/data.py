@@ -4,7 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from smolc.compiler.model import filters
 from smolc.compiler.model.base import Line, Noun, Variant
+from smolc.compiler.model.filters import Filter
 from smolc.compiler.model.formats import FORMATS, Format, Messages
 from smolc.compiler.model.start import Strings
 from smolc.compiler.model.types import (
@@ -12,6 +14,8 @@ from smolc.compiler.model.types import (
     Cap,
     Flag,
     Fraction,
+    Kind,
+    Made,
     Portion,
     Quantity,
     Repeat,
@@ -25,14 +29,11 @@ from smolc.compiler.model.types import (
 from smolc.compiler.model.variants import OneOf
 
 
-class Condition(Line):
-    """One line of `where { ... }`: what a column must hold for a row to be read."""
+class Where(Line):
+    """One line of `where { ... }`; a row is read if all of them hold. With `or` and `not`: `where = ...`."""
 
     form: ClassVar[str] = "COLUMN OPERATOR VALUE"
     example: ClassVar[str] = "score >= 3"
-    column: str
-    operator: Literal["==", "!=", "<", "<=", ">", ">="]
-    value: str | int | float | bool
 
 
 class Refuse(Variant):
@@ -89,8 +90,10 @@ class Dataset(Noun):
     role: Annotated[Literal["train", "validation", "test"], choice("train", "validation", "test")] = Field(
         default="train", description="What the rows are for; `test` rows never train and never pick anything."
     )
-    where: tuple[Condition, ...] = Field(
-        default=(), description="Conditions that a row must meet; all of them."
+    where: Annotated[Filter | None, Made(), Kind(filters.given, filters.DOC)] = Field(
+        default=None,
+        description="Which rows are read: comparisons of columns, joined by `and`, `or` and `not`.",
+        examples=['length < 8Ki and lang == "en"'],
     )
 
 

@@ -83,6 +83,7 @@ def describe(value: Any) -> str:
         tree.Ref: "a name",
         tree.Call: "a constructor",
         tree.List: "a list",
+        **dict.fromkeys((tree.Test, tree.Negation, tree.Joined, tree.Group), "a condition"),
     }
     return names.get(type(value), "a block" if isinstance(value, dict) else type(value).__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smolc.compiler.model.data import Dataset
+from smolc.compiler.model.filters import Compared, Either, Every, Filter, Measured, Not
 from smolc.compiler.model.formats import Format, Messages, Preference, Sharegpt
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.texts import ROLES
@@ -42,9 +43,24 @@ def rows_of(dataset: Dataset, resolved: Resolved, split: str | None = None) -> d
     return {
         "location": location(dataset, resolved, split),
         "format": _format(dataset.format),
-        "where": [c.model_dump() for c in dataset.where],
+        "where": None if dataset.where is None else filter_body(dataset.where),
         "system": dataset.system,
     }
+
+
+def filter_body(filter: Filter) -> dict[str, Any]:
+    """A filter in the form of `runtime/jobs/prepare.py`."""
+    match filter:
+        case Compared():
+            value = list(filter.value) if isinstance(filter.value, tuple) else filter.value
+            return {"column": filter.column, "operator": filter.operator, "value": value}
+        case Measured():
+            return {"measure": filter.measure, "operator": filter.operator, "value": filter.value}
+        case Not():
+            return {"not": filter_body(filter.inner)}
+        case Every() | Either():
+            word = "all" if isinstance(filter, Every) else "any"
+            return {word: [filter_body(part) for part in filter.parts]}
 
 
 def _format(form: Format) -> dict[str, Any]:

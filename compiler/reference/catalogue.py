@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from smolc.compiler.model import base
 from smolc.compiler.model.arrange import FROM, NESTED
 from smolc.compiler.model.build import NOUNS
-from smolc.compiler.model.data import Condition, Row
+from smolc.compiler.model.data import Row, Where
 from smolc.compiler.model.evaluation import Check, OwnTask
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Axis, Sweep
@@ -127,7 +127,7 @@ def _nested(kind: str) -> Block:
         return Block(kind, "NAME", docs_of(OwnTask), keys_of(OwnTask))
     if kind == "sweep":
         return Block(kind, "", docs_of(Sweep), keys_of(Sweep), lines=(_line(Axis),))
-    line: type[base.Line] = Condition if kind == "where" else Check
+    line: type[base.Line] = Where if kind == "where" else Check
     return Block(kind, "", docs_of(line), lines=(_line(line),))
 
 

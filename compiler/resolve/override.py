@@ -20,6 +20,8 @@ def put(section: Section, path: tree.Path, value: tree.Value) -> None:
     parts = path.parts
     if len(parts) == 1:
         section.fields[parts[0].text] = Field(path, value)
+        if section.kind.text == "dataset" and parts[0].text == "where":
+            section.sections[:] = [s for s in section.sections if s.kind.text != "where"]
         return
     for size in (2, 1):
         label = parts[1].text if size == 2 else None

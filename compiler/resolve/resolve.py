@@ -269,6 +269,11 @@ def _merged(old: Section, new: Section, found: list[Diagnostic]) -> Section:
     )
     for dropped in [s for s in new.sections if s.kind.text == "drop"]:
         _drop_inside(merged, dropped, found)
+    if new.kind.text == "dataset":  # a `where` replaces one of the other form
+        if "where" in new.fields:
+            merged.sections = [s for s in merged.sections if s.kind.text != "where"]
+        elif new.child("where") is not None:
+            merged.fields.pop("where", None)
     merged.fields.update(new.fields)
     if new.checks:
         merged.checks = list(new.checks)

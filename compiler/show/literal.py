@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from smolc.compiler.diagnostics import Span
-from smolc.compiler.format.value import quote
+from smolc.compiler.format.value import print_value, quote
 from smolc.compiler.format.value import spelled as name
 from smolc.compiler.syntax import tree
 
@@ -64,6 +64,8 @@ def spelled(path: str, value: tree.Value, edits: Edits, plain: bool = False) -> 
 def _value(path: str, value: tree.Value, edits: Edits, plain: bool, later: list[tuple[str, str]]) -> str:
     if isinstance(value, tree.List) and plain:
         return f"[{', '.join(_value(path, one, edits, plain, later) for one in value.items)}]"
+    if isinstance(value, tree.Condition) and plain:
+        return print_value(value)
     if not isinstance(value, tree.Call) or (_as_written(value) and not plain):
         return _source_text(value.span, edits)
     said = []

@@ -132,7 +132,7 @@ def _not_compared(case: Case) -> Mended | None:
         what = "a value" if before.type == "IN" else "a comparison"
         message = f"{what} is missing after `{before}`"
         return Mended(error("S005", "expected-value", message, case.span(case.at - 1), 'write `lang == "en"`'))
-    if before.type not in VALUE_ENDS:
+    if "OPERATOR" not in case.expected:
         return None
     message = f"{said(before)} is not compared with anything"
     help = "write `{0} == true`" if before.type == "NAME" else "name the column again, or write `COLUMN in [...]`"
@@ -154,15 +154,28 @@ def _not_joined(case: Case) -> Mended | None:
     return Mended(error("S044", "bad-condition", message, case.span(), "write `and` between the two"), tokens)
 
 
-def _joined_lines(case: Case) -> Mended | None:
-    """`where { score >= 3 and lang == "en" }`."""
-    kinds = [t.type for t in case.tokens[: case.at]]
-    if case.kind != "NAME" or case.token not in ("and", "or") or "OPERATOR" not in kinds or "EQUAL" in kinds:
+def _parenthesised(case: Case) -> Mended | None:
+    """`betas = (0.9, 0.95)`."""
+    if case.before != "LPAR" or case.kind not in ("NUMBER", "MINUS", "TRIPLE", "LSQB") or case.at < 2:
         return None
-    help = f"write it as a value, `where = ... {case.token} ...`"
-    if case.token == "and":
+    if case.tokens[case.at - 2].type != "EQUAL" or "OPERATOR" in {t.type for t in case.tokens[case.at :]}:
+        return None
+    help = "write it without them; a list is written `[0.9, 0.95]`"
+    return Mended(
+        error("S001", "unexpected", "only conditions stand in parentheses", case.span(case.at - 1), help)
+    )
+
+
+def _joined_lines(case: Case) -> Mended | None:
+    """`where { score >= 3 and lang == "en" }`, `where { not good == true }`."""
+    kinds = [t.type for t in case.tokens[: case.at]]
+    word = case.tokens[0] if case.kind == "OPERATOR" and case.tokens[0] == "not" else case.token
+    if word not in ("and", "or", "not") or "EQUAL" in kinds or (word != "not" and "OPERATOR" not in kinds):
+        return None
+    help = f"write it as a value, `where = ... {word} ...`"
+    if word == "and":
         help = "write one comparison a line, all of which must hold; or `where = ... and ...`"
-    message = f"a line of a block is one comparison, without `{case.token}`"
+    message = f"a line of a block is one comparison, without `{word}`"
     return Mended(error("S044", "bad-condition", message, case.span(), help))
 
 
@@ -172,5 +185,6 @@ MISTAKES = (
     _wrong_way,
     _not_compared,
     _not_joined,
+    _parenthesised,
     _joined_lines,
 )

@@ -10,7 +10,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
 
-from smolc.runtime.data.filters import keeps
+from smolc.runtime.data.filters import keeps, needs_measures
 from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, converter
 from smolc.runtime.data.rows import Problems, RowError
 from smolc.runtime.data.sources import read
@@ -35,14 +35,19 @@ class Problem:
 
 
 def read_problems(context: Context, task: OwnTask, thinking: tuple[str, str] | None) -> list[Problem]:
-    """The first `task.rows` rows that meet `where`. Raises JobError naming the bad rows, or if there are
-    none."""
+    """The first `task.rows` rows that meet `where`. Raises JobError naming the bad rows, if there are none, or if
+    `where` asks for what only rendered rows have."""
+    if needs_measures(task.where):
+        raise JobError(
+            f"{task.name}: `where` asks for the length of a row, which only training data has",
+            help="filter an eval's rows by their columns",
+        )
     problems: list[Problem] = []
     bad = Problems(task.name)
     convert = converter(task.format, task.system)
     for row in read(task.location, context.user_file, bad):
         try:
-            if all(keeps(row.data, condition) for condition in task.where):
+            if keeps(row.data, task.where):
                 found = _problem(row.place, convert(row.data), task.extract, thinking)
                 if found is not None:
                     problems.append(found)
@@ -52,7 +57,7 @@ def read_problems(context: Context, task: OwnTask, thinking: tuple[str, str] | N
             break
     bad.check("correct these rows, or the dataset's format")
     if not problems:
-        why = ": `where` dropped them all" if task.where else ""
+        why = ": `where` dropped them all" if task.where is not None else ""
         raise JobError(f"{task.name}: no rows to evaluate{why}", help="check the dataset's files and where")
     return problems
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from smolc.runtime.jobs.base import Job, Strict
-from smolc.runtime.jobs.prepare import Condition, FileData, Format, HubData, TemplateSpec
+from smolc.runtime.jobs.prepare import FileData, Filter, Format, HubData, TemplateSpec
 
 
 class Extract(Strict):
@@ -29,7 +29,7 @@ class OwnTask(Strict):
     name: str
     location: Annotated[FileData | HubData, Field(discriminator="type")]
     format: Format
-    where: tuple[Condition, ...]
+    where: Filter | None
     system: str | None
     rows: int | None
     extract: Extract

@@ -56,7 +56,7 @@ def own_task(**changes: Any) -> dict[str, Any]:
         "name": "words",
         "location": {"type": "files", "paths": ["words.jsonl"]},
         "format": {"type": "prompt_completion", "prompt": "question", "completion": "answer"},
-        "where": [],
+        "where": None,
         "system": None,
         "rows": None,
         "extract": {"type": "whole", "marker": None},

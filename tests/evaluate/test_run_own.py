@@ -200,7 +200,7 @@ def test_last_turn_of_a_conversation_is_the_reference(tmp_path: Path) -> None:
     task = own_task(
         format={"type": "messages", "column": "messages", "tools": None, "template_kwargs": None},
         extract={"type": "after", "marker": "####"},
-        where=[{"column": "level", "operator": "==", "value": 1}],
+        where={"column": "level", "operator": "==", "value": 1},
     )
     context = compiled(tmp_path, [task], [subject("base")])
     run(context)
@@ -217,7 +217,12 @@ def test_last_turn_of_a_conversation_is_the_reference(tmp_path: Path) -> None:
         ('{"question": "a"}\n', {}, "words.jsonl:1"),
         ('{"question": "a", "answer": "b"}\nnot json\n', {}, "words.jsonl:2"),
         ('{"question": "a", "answer": "no number"}\n', {"extract": LAST_NUMBER}, "words.jsonl:1"),
-        ('{"question": "a", "answer": "b"}\n', {"where": [ONLY_C]}, "no rows"),
+        ('{"question": "a", "answer": "b"}\n', {"where": ONLY_C}, "no rows"),
+        (
+            '{"question": "a", "answer": "b"}\n',
+            {"where": {"not": {"measure": "length", "operator": "<", "value": 9}}},
+            "only training data has",
+        ),
         ("\n", {}, "no rows"),
         ('{"question": "a", "answer": "b"}\n', {"location": GONE}, "gone"),
         ('{"question": "' + "long" * 99 + '", "answer": "b"}\n', {}, "context of 256"),

@@ -35,24 +35,24 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Edit, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.syntax import tree
+from smolc.compiler.model.filters import Compared, comparisons
 
 RULE = Rule("D213", "number-compared-as-text", Severity.WARNING)
+_ORDER = ("<", "<=", ">", ">=")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    for section in context.resolved.of("dataset"):
-        where = section.child("where") if section.sections else None
-        for condition in where.checks if where is not None else ():
-            value = condition.right[0][1]
-            if condition.operator in ("==", "!=") or not isinstance(value, tree.Text):
+    for dataset in context.recipe.datasets.values():
+        for one in comparisons(dataset.where):
+            value = one.value
+            if one.operator not in _ORDER or not isinstance(value, str) or not _NUMBER.fullmatch(value):
                 continue
-            if _NUMBER.fullmatch(value.value):
-                yield Finding(
-                    f'`{condition.left}` is compared with the text "{value.value}", letter by letter',
-                    value.span,
-                    notes=('as text, "10" comes before "3"',),
-                    help=f"write `{condition.left} {condition.operator} {value.value}`",
-                    edits=(Edit(value.span, value.value),),
-                )
+            assert isinstance(one, Compared)
+            yield Finding(
+                f'`{one.written}` is compared with the text "{value}", letter by letter',
+                one.value_span,
+                notes=('as text, "10" comes before "3"',),
+                help=f"write `{one.written} {one.operator} {value}`",
+                edits=(Edit(one.value_span, value),),
+            )

@@ -2,8 +2,8 @@
 
 ## What it does
 
-Compares the conditions of a dataset's `where` with each other: all of them must hold at once. It looks for
-bounds that leave nothing between them, for two different values of one column, and for a value that is asked
+Compares the conditions of a dataset's `where` that must all hold at once with each other: the lines of a block, and
+what `and` joins. It looks for bounds that leave nothing between them, for two different values of one column, and for a value that is asked
 for and ruled out.
 
 ## Why is this bad?
@@ -32,23 +32,22 @@ dataset good {
 }
 ```
 
-There is no "or" in a `where`: declare two datasets of the same file, and take both into the mixture.
+Where one of the two is enough, say so: `where = score >= 5 or score < 3`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.data import Condition
-from smolc.compiler.syntax import tree
+from smolc.compiler.model.filters import Compared, Measured, conjuncts
 
 RULE = Rule("D212", "where-keeps-nothing", Severity.ERROR)
-One = tuple[Condition, tree.Compare]
+One: TypeAlias = Compared | Measured
 
 
 @dataclass
@@ -62,49 +61,45 @@ class Known:
 
     def against(self, one: One) -> One | None:
         """An earlier condition that cannot hold together with this one."""
-        condition = one[0]
-        if condition.operator == "!=":
-            return self.equal if self.equal and self.equal[0].value == condition.value else None
-        if condition.operator == "==":
-            ruled_out = self.unequal.get(condition.value)
+        if one.operator == "!=":
+            return self.equal if self.equal and self.equal.value == one.value else None
+        if one.operator == "==":
+            ruled_out = self.unequal.get(one.value)
             others = (self.equal, self.low, self.high)
-            return ruled_out or next((o for o in others if o and not _together(o[0], condition)), None)
-        opposite = self.high if condition.operator[0] == ">" else self.low
-        return next((o for o in (self.equal, opposite) if o and not _together(o[0], condition)), None)
+            return ruled_out or next((o for o in others if o and not _together(o, one)), None)
+        opposite = self.high if one.operator[0] == ">" else self.low
+        return next((o for o in (self.equal, opposite) if o and not _together(o, one)), None)
 
     def add(self, one: One) -> None:
-        operator = one[0].operator
-        if operator == "==":
+        if one.operator == "==":
             self.equal = self.equal or one
-        elif operator == "!=":
-            self.unequal.setdefault(one[0].value, one)
-        elif operator[0] == ">":
-            self.low = one if self.low is None or _tighter(one[0], self.low[0]) else self.low
+        elif one.operator == "!=":
+            self.unequal.setdefault(one.value, one)
+        elif one.operator[0] == ">":
+            self.low = one if self.low is None or _tighter(one, self.low) else self.low
         else:
-            self.high = one if self.high is None or _tighter(one[0], self.high[0]) else self.high
+            self.high = one if self.high is None or _tighter(one, self.high) else self.high
 
 
 def check(context: Context) -> Iterator[Finding]:
-    for section in context.resolved.of("dataset"):
-        where = section.child("where") if section.sections else None
-        if where is None or section.label is None:
-            continue
-        conditions = context.recipe.datasets[section.label.text].where
-        known: dict[tuple[str, str], Known] = {}
-        for one in zip(conditions, where.checks, strict=False):
-            condition, written = one
-            column = known.setdefault((condition.column, _kind(condition.value)), Known())
+    for label, dataset in context.recipe.datasets.items():
+        known: dict[tuple[bool, str, str], Known] = {}
+        for one in conjuncts(dataset.where):
+            if not isinstance(one, (Compared, Measured)) or one.operator in ("in", "not in"):
+                continue
+            measured = isinstance(one, Measured)
+            name = one.measure if isinstance(one, Measured) else one.column
+            column = known.setdefault((measured, name, _kind(one.value)), Known())
             earlier = column.against(one)
             if earlier is None:
                 column.add(one)
                 continue
             yield Finding(
-                f"no row of dataset `{section.label.text}` can meet `{written.span.text}` "
-                f"and `{earlier[1].span.text}`",
-                written.span,
-                labels=(Label(earlier[1].span, "and this"),),
-                notes=("a row must meet all conditions of a `where`",),
-                help='for "or", declare two datasets of the same files, each with one of them',
+                f"no row of dataset `{label}` can meet `{one.span.text}` and `{earlier.span.text}`",
+                one.span,
+                labels=(Label(earlier.span, "and this"),),
+                notes=("a row must meet all of these conditions",),
+                help="where one of the two is enough, write `where = ... or ...`",
             )
 
 
@@ -113,7 +108,7 @@ def _kind(value: object) -> str:
     return "bool" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
 
 
-def _together(one: Condition, other: Condition) -> bool:
+def _together(one: One, other: One) -> bool:
     """Whether a value can meet both; one of them is `==`, or they are a lower and an upper bound."""
     if one.operator == "==":
         return _meets(one.value, other)
@@ -124,12 +119,12 @@ def _together(one: Condition, other: Condition) -> bool:
     return a < b or (a == b and low.operator == ">=" and high.operator == "<=")
 
 
-def _meets(value: object, condition: Condition) -> bool:
+def _meets(value: object, condition: One) -> bool:
     a, b = _comparable(value), _comparable(condition.value)
     return {"==": a == b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[condition.operator]
 
 
-def _tighter(one: Condition, other: Condition) -> bool:
+def _tighter(one: One, other: One) -> bool:
     """Of two bounds on the same side."""
     a, b = _comparable(one.value), _comparable(other.value)
     return (a > b if one.operator[0] == ">" else a < b) or (a == b and "=" not in one.operator)
