@@ -116,7 +116,7 @@ class ChatTemplate:
         """As templates see them: reasoning under the names that inference gives it."""
         return [_aliased(m) for m in messages]
 
-    def _today(self, _: str) -> str:
+    def _today(self, *_: object, **__: object) -> str:
         raise JobError(
             f"{self.name}: writes today's date ({TODAY}), so the model would be trained on other tokens each day, and "
             "asked with others than it was trained on",

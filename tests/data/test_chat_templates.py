@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from data_project import CHAT, Project, chat, source
+from chat_cases import CALLING, CHAT, ENDS, SHIPPED, TOOLS, WITH_REASONING, WITH_TOOLS, load
+from data_project import Project, chat, source
 from transformers import PreTrainedTokenizerFast
 
 from smolc.runtime.data import template as engine
@@ -22,23 +23,9 @@ PLAIN = [
     {"role": "user", "content": "Bye"},
     {"role": "assistant", "content": "Good\n bye "},
 ]
-CALL = {"function": {"name": "weather", "arguments": {"city": "Bern"}}}
-TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {}}}]
-CALLING = [
-    {"role": "user", "content": "Rain?"},
-    {"role": "assistant", "content": "", "tool_calls": [CALL]},
-    {"role": "tool", "content": "no"},
-    {"role": "tool", "content": "dry"},
-    {"role": "assistant", "content": "No."},
-]
-SHIPPED = ["chatml", "smollm2", "smollm3", "qwen3", "llama3"]
-WITH_TOOLS = ["smollm3", "qwen3", "llama3"]
+WITHOUT_TOOLS = [name for name in SHIPPED if name not in WITH_TOOLS]
+WITHOUT_REASONING = [name for name in SHIPPED if name not in WITH_REASONING]
 CASES = [(n, PLAIN, None) for n in SHIPPED] + [(n, CALLING, TOOLS) for n in WITH_TOOLS]
-
-
-def load(name: str, **kwargs: Any) -> ChatTemplate:
-    text = (CHAT / f"{name}.jinja").read_text(encoding="utf-8")
-    return ChatTemplate(name, text, {"bos_token": "<s>", **kwargs})
 
 
 def spoken(template: ChatTemplate, messages: list[dict[str, Any]], **kwargs: Any) -> list[str]:
@@ -52,8 +39,8 @@ def test_every_shipped_template_is_tested() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_exactly_what_the_assistant_says_is_marked(name: str) -> None:
-    end = "<|eot_id|>" if name == "llama3" else "<|im_end|>"
-    last = "Good\n bye" if name == "llama3" else "Good\n bye "
+    end = ENDS[name]
+    last = "Good\n bye" if name in ("llama3", "gemma") else "Good\n bye "
     assert spoken(load(name), PLAIN) == [f"Hello {{{{ 7 * 7 }}}}{end}", f"{last}{end}"]
 
 
@@ -84,7 +71,7 @@ def test_the_prompt_begins_the_conversation_and_ends_where_the_assistant_speaks(
         assert template.render(messages[:turn], tools, prompt=True)[0] == text[:start]
 
 
-@pytest.mark.parametrize("name", ["smollm3", "qwen3"])
+@pytest.mark.parametrize("name", WITH_REASONING)
 def test_reasoning_is_kept_in_every_turn_and_left_out_without_thinking(name: str) -> None:
     field = {"role": "assistant", "content": "A", "reasoning_content": "why\n"}
     inline = {"role": "assistant", "content": "<think>\nwhy\n</think>\n\nA"}
@@ -104,12 +91,38 @@ def test_tools_are_written_and_calls_are_spoken(name: str) -> None:
     assert second.startswith("No.")
 
 
-@pytest.mark.parametrize("name", ["chatml", "smollm2"])
-def test_what_a_template_has_no_form_for_is_an_error(name: str) -> None:
+@pytest.mark.parametrize("name", WITHOUT_TOOLS)
+def test_tools_that_a_template_has_no_form_for_are_an_error(name: str) -> None:
     with pytest.raises(RenderError, match="no form for tool calls"):
         load(name).render(CALLING)
     with pytest.raises(RenderError, match="no form for tools"):
         load(name).render(PLAIN, TOOLS)
+
+
+@pytest.mark.parametrize("name", WITHOUT_REASONING)
+def test_reasoning_that_a_template_has_no_form_for_is_an_error(name: str) -> None:
+    thought = {"role": "assistant", "content": "A", "reasoning_content": "why"}
+    with pytest.raises(RenderError, match=r"no form for .*reasoning"):
+        load(name).render([PLAIN[1], thought])
+
+
+def test_gemma_needs_words_of_the_user_to_put_a_system_prompt_before() -> None:
+    with pytest.raises(RenderError, match="before the first words of the user"):
+        load("gemma").render([PLAIN[0], PLAIN[2]])
+
+
+def test_phi_without_newlines_is_the_form_of_the_mini_models() -> None:
+    text, _ = load("phi", newline="").render(PLAIN[:3])
+    assert text == "<|system|>Be brief.<|end|><|user|>Hi<|end|><|assistant|>Hello {{ 7 * 7 }}<|end|>"
+
+
+def test_mistral_writes_tools_before_the_first_words_of_the_user() -> None:
+    text, _ = load("mistral").render([PLAIN[0], *CALLING], TOOLS)
+    assert text == (
+        '<s>[SYSTEM_PROMPT]Be brief.[/SYSTEM_PROMPT][AVAILABLE_TOOLS][{"type": "function", "function": '
+        '{"name": "weather", "parameters": {}}}][/AVAILABLE_TOOLS][INST]Rain?[/INST][TOOL_CALLS]weather[ARGS]'
+        '{"city": "Bern"}</s>[TOOL_RESULTS]no[/TOOL_RESULTS][TOOL_RESULTS]dry[/TOOL_RESULTS]No.</s>'
+    )
 
 
 @pytest.mark.parametrize("name", SHIPPED)
