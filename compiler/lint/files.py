@@ -36,7 +36,7 @@ def missing_files(recipe: Recipe, resolved: Resolved) -> list[Diagnostic]:
 def _missing(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, Span | None]]:
     used = _datasets(recipe)
     for name, written, span in data_paths(recipe, resolved):
-        if name not in used:
+        if name not in used or is_remote(written):
             continue
         if is_pattern(written):
             if not any_file(located(resolved, "", span), written):
@@ -88,13 +88,7 @@ def _models(recipe: Recipe) -> list[str]:
 
 
 def data_paths(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span | None]]:
-    """The name of each dataset with each of its local paths, and the path's own place."""
-    for name, path, span in _paths(recipe, resolved):
-        if not is_remote(path):
-            yield name, path, span
-
-
-def _paths(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span | None]]:
+    """The name of each dataset with each of its paths and addresses, and the path's own place."""
     sections = {section.label.text: section for section in resolved.of("dataset") if section.label}
     for name, dataset in recipe.datasets.items():
         if dataset.path is None:

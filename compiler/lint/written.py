@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Source, Span
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.files import data_paths
+from smolc.compiler.model.addresses import is_remote
 from smolc.compiler.model.start import HubTokenizer, PathTokenizer
 
 Written = tuple[str, str, Span | None]
@@ -45,7 +46,14 @@ def _local_paths(context: Context) -> Iterator[Written]:
         if template.file is not None:
             yield f"template `{name}`", template.file, template.span_of("file")
     for name, path, span in data_paths(recipe, context.resolved):
-        yield f"dataset `{name}`", path, span
+        if not is_remote(path):
+            yield f"dataset `{name}`", path, span
+
+
+def addresses(context: Context) -> list[Written]:
+    """Each address that data is read from."""
+    paths = data_paths(context.recipe, context.resolved)
+    return [(f"dataset `{name}`", path, span) for name, path, span in paths if is_remote(path)]
 
 
 def hub_ids(context: Context) -> list[Written]:

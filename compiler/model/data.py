@@ -8,7 +8,7 @@ from smolc.compiler.model import filters
 from smolc.compiler.model.base import Line, Noun, Variant
 from smolc.compiler.model.filters import Filter
 from smolc.compiler.model.formats import FORMATS, Format, Messages
-from smolc.compiler.model.start import Strings
+from smolc.compiler.model.texts import Paths
 from smolc.compiler.model.types import (
     Amount,
     Cap,
@@ -70,7 +70,7 @@ class Dataset(Noun):
         description="Read from the hub row by row, for what does not fit on the disk.",
         examples=["true"],
     )
-    path: Strings | None = Field(
+    path: Paths | None = Field(
         default=None,
         description="Files (jsonl, json, parquet, csv; also .gz and .zst), relative to the recipe, or an address "
         "(s3://, gs://, az://, hf://); one or a list. `*`, `?`, `[...]` and `**` stand for names.",

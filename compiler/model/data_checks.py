@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
-from smolc.compiler.model.addresses import problem
 from smolc.compiler.model.base import Variant
 from smolc.compiler.model.data import Dataset, Mixture, Ngram, Share
 from smolc.compiler.model.formats import (
@@ -44,8 +43,6 @@ MAPS: dict[type[Variant], frozenset[str]] = {
 }
 """Texts that `map` has to put together for a method."""
 
-CODES = {"data-address": "C026", "unknown-file-type": "C023"}
-
 
 def _error(code: str, name: str, message: str, span: Span | None, help: str | None = None) -> Diagnostic:
     return Diagnostic(code, name, Severity.ERROR, message, span, help=help)
@@ -61,12 +58,6 @@ def check_dataset(name: str, dataset: Dataset) -> Iterator[Diagnostic]:
     if dataset.path is not None:
         if not dataset.path:
             yield _error("C007", "no-files", "`path` is an empty list", dataset.span_of("path"))
-        for file in dataset.path:
-            wrong = problem(file)
-            if wrong is not None:
-                yield _error(
-                    CODES[wrong.name], wrong.name, wrong.message, dataset.span_of("path"), wrong.help
-                )
         for key in ("config", "revision", "split", "streaming"):
             if dataset.given(key):
                 message = f"`{key}` belongs to a dataset from the hub, and this one is local"

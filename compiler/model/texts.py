@@ -8,8 +8,9 @@ from datetime import date
 from typing import Annotated, Any
 
 from smolc.compiler.diagnostics.suggest import closest
+from smolc.compiler.model.addresses import problem
 from smolc.compiler.model.errors import wrong
-from smolc.compiler.model.types import Doc, Kind, mismatch, read_text
+from smolc.compiler.model.types import Doc, Kind, listed, mismatch, read_text
 from smolc.compiler.syntax import tree
 
 _PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]")
@@ -37,6 +38,14 @@ def _pattern(value: Any) -> Any:
     text = read_text(value)
     for message, help in _mistakes(text):
         raise wrong(message, getattr(value, "span", None), help=help)
+    return text
+
+
+def _path(value: Any) -> Any:
+    text = read_text(value)
+    found = problem(text)
+    if found is not None:
+        raise wrong(found.message, getattr(value, "span", None), help=found.help, name=found.name)
     return text
 
 
@@ -96,4 +105,8 @@ def _word(value: Any, words: tuple[str, ...], instead: str | None) -> str:
 
 Pattern = Annotated[str, Kind(_pattern, Doc("a text with columns in braces", '"{question}"'))]
 Date = Annotated[str, Kind(_date, Doc("a date", '"2025-06-30"'))]
+Paths = Annotated[
+    tuple[Annotated[str, Kind(_path, Doc("a path or an address", '"data/*.jsonl"'))], ...],
+    Kind(listed, Doc("one string or a list of strings", '["a.jsonl", "b.jsonl"]')),
+]
 LossOn = Annotated[str | tuple[str, ...], Kind(_loss_on, _LOSS)]

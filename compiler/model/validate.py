@@ -41,6 +41,8 @@ CODES = {
     "unknown-variant": "V006",
     "duplicate-argument": "V009",
     "unnamed-argument": "V013",
+    "unknown-file-type": "C023",
+    "data-address": "C026",
 }
 
 

@@ -8,6 +8,7 @@ from smolc.compiler.model.data import Dataset
 from smolc.compiler.model.filters import Compared, Either, Every, Filter, Measured, Not
 from smolc.compiler.model.formats import Format, Messages, Preference, Sharegpt
 from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.suite import SUITE
 from smolc.compiler.model.texts import ROLES
 from smolc.compiler.plan.paths import relative
 from smolc.compiler.resolve import Resolved
@@ -90,13 +91,14 @@ def _messages(
 
 
 def tested(recipe: Recipe, resolved: Resolved) -> tuple[dict[str, Any], ...]:
-    """What the evals of a recipe ask: each task of the suite, and all rows of the recipe's own that one reads, once."""
+    """What the evals of a recipe ask: each task of the suite, by lm-eval's name, and the rows of the
+    recipe's own that several read, once."""
     suite: dict[str, dict[str, Any]] = {}
     own: list[dict[str, Any]] = []
     for evaluation in recipe.evals.values():
         for task in evaluation.tasks:
             nothing = dict.fromkeys(("location", "format", "where", "system", "rows"))
-            suite.setdefault(task.word, {"name": task.word, "suite": task.word, **nothing})
+            suite.setdefault(task.word, {"name": task.word, "suite": SUITE[task.word].task, **nothing})
         for name, mine in evaluation.task.items():
             read = rows_of(recipe.datasets[mine.data.name], resolved)
             same = next((one for one in own if all(one[key] == read[key] for key in read)), None)

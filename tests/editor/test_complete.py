@@ -67,8 +67,8 @@ EXACT = {
     "stage dpo {\n  optim = sgd(‸": ["lr", "weight_decay", "clip"],
     "dataset d { format = alpaca(‸": ["instruction", "input", "output"],
     "model m { scratch = llama(layers = 2, ‸": ["hidden", "heads", "kv_heads", "intermediate", "context"],
-    "mixture m { chats = ‸": ["all", "take(...)", "share(...)"],
-    'mixture m {\n  from chats {\n    "a" = ‸': ["all", "take(...)", "share(...)"],
+    "mixture m { chats = ‸": ["all", "all(...)", "take(...)", "share(...)"],
+    'mixture m {\n  from chats {\n    "a" = ‸': ["all", "all(...)", "take(...)", "share(...)"],
     # words of choices
     "dataset d { role = ‸": ["train", "validation", "test"],
     "stage d {\n  checkpointing = ‸\n}": ["auto", "true", "false"],
@@ -80,8 +80,8 @@ EXACT = {
     "cluster c { memory = 80‸": ["80GiB"],
     "cluster c { gpus = 8‸": [],
     # lines whose keys are names
-    "mixture m { ‸": ["chats", "pairs", "basis", "budget", "holdout", "from"],
-    "mixture m {\n  chats = all\n  ‸": ["pairs", "basis", "budget", "holdout", "from"],
+    "mixture m { ‸": ["chats", "pairs", "basis", "budget", "holdout", "dedup", "decontaminate", "from"],
+    "mixture m {\n  chats = all\n  ‸": ["pairs", "basis", "budget", "holdout", "dedup", "decontaminate", "from"],
     "mixture m { from ‸": ["chats", "pairs"],
     "stage d {\n  sweep {\n    optim.‸": OPTIM,
     "stage d {\n  sweep {\n    pick = max(‸": ["eval_loss", "ifeval", "words", "words_loss", "metric"],

@@ -205,7 +205,7 @@ def test_rows_are_compared_with_each_eval_once(tmp_path: Path) -> None:
     assert (found["ngram"], found["action"]) == (8, "error")
     against = found["against"]
     assert [(one["name"], one["suite"], one["rows"]) for one in against] == [
-        ("gsm8k", "gsm8k", None),
+        ("gsm8k", "gsm8k_cot_zeroshot", None),
         ("ifeval", "ifeval", None),
         ("longer", None, None),  # `words` of another eval reads all of the same file
         ("numbers", None, 20),

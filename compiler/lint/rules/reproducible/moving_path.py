@@ -34,14 +34,14 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.written import local_paths
+from smolc.compiler.lint.written import addresses, local_paths
 
 RULE = Rule("R705", "moving-path", Severity.WARNING)
 _MOVING = {"latest", "last", "current", "tmp", "temp"}
 
 
 def check(context: Context) -> Iterator[Finding]:
-    for whose, path, span in local_paths(context):
+    for whose, path, span in [*local_paths(context), *addresses(context)]:
         if path.startswith("/tmp/"):
             continue
         found = next((part for part in path.split("/") if part.partition(".")[0].lower() in _MOVING), None)

@@ -41,7 +41,7 @@ from smolc.compiler.model.formats import Messages
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("T119", "template-variables-ignored", Severity.WARNING)
-WITHOUT = ("chatml", "smollm2", "llama3")
+WITHOUT = ("chatml", "smollm2", "llama3", "gemma", "mistral", "phi", "zephyr")
 """Shipped templates that read nothing but messages and tools."""
 
 

@@ -42,7 +42,7 @@ from smolc.compiler.model.formats import Messages, Sharegpt
 from smolc.compiler.model.methods import Sft
 
 RULE = Rule("T118", "tools-without-a-form", Severity.ERROR)
-WITHOUT = ("chatml", "smollm2")
+WITHOUT = ("chatml", "smollm2", "gemma", "phi", "zephyr")
 """Shipped templates that refuse rows with tools."""
 
 
@@ -65,5 +65,5 @@ def check(context: Context) -> Iterator[Finding]:
                 f"`{source.name}` has a column of tools, and {one.template.name} of stage `{name}` has no form for them",
                 form.span_of("tools"),
                 labels=(Label(there, "cannot write tools"),) if there else (),
-                help="use `builtin = smollm3`, `qwen3` or `llama3`, or leave `tools` out of the format",
+                help="use `builtin = smollm3`, `qwen3`, `llama3` or `mistral`, or leave `tools` out of the format",
             )
