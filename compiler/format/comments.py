@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from smolc.compiler.format.conditions import Bracketed, last
 from smolc.compiler.syntax.tree import (
     Argument,
     Assign,
@@ -12,8 +13,11 @@ from smolc.compiler.syntax.tree import (
     Call,
     Comment,
     Compare,
+    Drop,
     File,
+    Group,
     Item,
+    Joined,
     List,
     Number,
     Text,
@@ -62,9 +66,9 @@ def brace(block: Block) -> int:
     return block.head.source.text.index("{", block.head.end)
 
 
-def bracket(value: Call | List) -> int:
+def bracket(value: Bracketed) -> int:
     """Offset of the `(` or `[`."""
-    if isinstance(value, List):
+    if not isinstance(value, Call):
         return value.span.start
     text, at = value.span.source.text, value.name.span.end
     while text[at] != "(":
@@ -72,7 +76,10 @@ def bracket(value: Call | List) -> int:
     return at
 
 
-def items_of(value: Call | List) -> tuple[Argument, ...] | tuple[Value, ...]:
+def items_of(value: Bracketed) -> tuple[Argument, ...] | tuple[Value, ...]:
+    """Of a group, what `and` or `or` stands between."""
+    if isinstance(value, Group):
+        return value.inner.parts if isinstance(value.inner, Joined) else (value.inner,)
     return value.items if isinstance(value, List) else value.arguments
 
 
@@ -141,14 +148,17 @@ class _Attacher:
             case Compare():
                 for number, (_, value) in enumerate(item.right):
                     self._item(value, (*address, number))
-            case Call() | List():
-                opening = bracket(item)
-                within = self._before(opening)
-                self.container(item, items_of(item), opening + 1, item.span.end - 1, address)
-                return within
+            case Drop():
+                return self._before(item.span.end)
             case _:
                 assert not isinstance(item, File)
-                return self._before(item.span.end)
+                ending = last(item)
+                if ending is None:
+                    return self._before(item.span.end)
+                opening = bracket(ending)
+                within = self._before(opening)
+                self.container(ending, items_of(ending), opening + 1, ending.span.end - 1, address)
+                return within
         return []
 
     def _before(self, offset: int) -> list[Comment]:

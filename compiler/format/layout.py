@@ -15,6 +15,7 @@ from smolc.compiler.format.comments import (
     items_of,
     top,
 )
+from smolc.compiler.format.conditions import Bracketed, joined_up_to_bracket, last, up_to_bracket
 from smolc.compiler.format.lines import WIDTH, Lines, columns
 from smolc.compiler.format.shape import Shape, brackets, flat_item, head, path
 from smolc.compiler.format.value import flat, written
@@ -26,14 +27,20 @@ from smolc.compiler.syntax.tree import (
     Call,
     Comment,
     Compare,
+    Condition,
     File,
+    Group,
     Item,
+    Joined,
     List,
+    Negation,
     Number,
+    Test,
     Text,
     Value,
 )
 
+_BEFORE_GROUP = re.compile(r"(?:^|[^\w.])(?:and|or|not)$")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 Statement = Item | Number | Text
 
@@ -94,7 +101,10 @@ class _Printer:
             case Assign():
                 self.out.key(path(item))
                 self.out.add("= ")
-                self._value(item.value, depth, 0)
+                if id(item) in self.comments.within:
+                    self._with_words(item.value.span.start, item.value, depth)
+                else:
+                    self._value(item.value, depth, 0)
             case Compare():
                 self.out.key(path(item))
                 self.out.add(f"{item.operator} ")
@@ -122,47 +132,121 @@ class _Printer:
 
     def _value(self, value: Value, depth: int, room: int, begun: bool = False) -> None:
         """`room`: columns that what follows on the line needs. `begun`: the opening bracket is written already."""
+        match value:
+            case Test():
+                self.out.add(f"{'.'.join(map(written, value.left.parts))} {value.operator} ")
+                self._value(value.right, depth, room)
+                return
+            case Negation():
+                self.out.add("not ")
+                self._value(value.inner, depth, room)
+                return
+            case Joined():
+                self._joined(value, depth, room)
+                return
         one_line = flat(value, written)
-        opening = f"{written(value.name)}(" if isinstance(value, Call) else "["
+        opening = up_to_bracket(value)
         if begun:
             one_line, opening = one_line[len(opening) :], ""
-        if not isinstance(value, (Call, List)) or self._is_flat(value, one_line, room):
+        if not isinstance(value, (Call, List, Group)) or self._is_flat(value, one_line, room):
             self.out.add(one_line)
             return
         items = items_of(value)
         self.out.add(opening)
         before = self._opener(value, bracket(value) + 1)
         close = value.span.end - 1
+        word = ""  # that comes before the next part of a condition
         for number, item in enumerate(items):
             gaps = self._gaps(item, before, first=not number)
             above = self.comments.above.get(id(item), [])
+            if word and above:
+                word, above, gaps = self._between(word, items[number - 1], item, gaps, depth + 1)
             if not above and self._stays(before, item.span.start):
                 self.out.add(" " if number else "")
             else:
                 self._own_lines(above, gaps, depth + 1)
                 self.out.new(depth + 1, gaps[-1])
+            self.out.add(word)
             self._element(item, depth + 1)
-            if number + 1 < len(items) or not self._ends_before(value, items[-1:], close):
+            if isinstance(value, Group):
+                word = self._joint(value.inner, number)
+            elif number + 1 < len(items) or not self._ends_before(value, items[-1:], close):
                 self.out.add(",")
             before = self._beside(item)
         self._inside(value, before, depth + 1, first=not items)
         if not self._ends_before(value, items[-1:], close):
             self.out.new(depth)
-        self.out.add(")" if isinstance(value, Call) else "]")
+        self.out.add("]" if isinstance(value, List) else ")")
+
+    def _joint(self, condition: Condition, number: int) -> str:
+        """What comes before the next part of a condition: nothing where `and` stays behind part `number`.
+
+        It does for a comment behind it, which would come before it otherwise.
+        """
+        if not isinstance(condition, Joined) or number + 1 == len(condition.parts):
+            return ""
+        part, following = condition.parts[number : number + 2]
+        end, at = part.span.end, self._word_between(part, following)
+        beside = self.comments.beside.get(id(part))
+        above = self.comments.above.get(id(following), [])
+        parted = (beside is not None and beside.span.start > at) or any(c.span.start > at for c in above)
+        if self._stays(end, at) or (parted and "\n" not in self.text[end:at]):
+            self.out.add(f" {condition.word}")
+            return ""
+        return f"{condition.word} "
+
+    def _word_between(self, part: Node, following: Node) -> int:
+        """Offset of the `and` or `or` between two parts of a condition."""
+        end, start = _span(part).end, _span(following).start
+        between = re.sub(r"#[^\n]*", lambda m: " " * len(m[0]), self.text[end:start])
+        return end + len(between) - len(between.lstrip())
+
+    def _between(
+        self, word: str, part: Node, following: Node, gaps: list[bool], depth: int
+    ) -> tuple[str, list[Comment], list[bool]]:
+        """Puts `and` onto a line of its own where comments stand between it and the next part.
+
+        Returns what is left to be written: of the word, the comments above that part, and the empty lines there.
+        """
+        at = self._word_between(part, following)
+        above = self.comments.above[id(following)]
+        before = [c for c in above if c.span.start < at]
+        if len(before) == len(above):
+            return word, above, gaps
+        self._own_lines(before, gaps, depth)
+        self.out.new(depth, self._has_blank(before[-1].span.end if before else _span(part).end, at))
+        self.out.add(word.strip())
+        above, gaps = above[len(before) :], gaps[len(before) :]
+        if "\n" not in self.text[at : above[0].span.start]:
+            self.out.comment(above[0].text)
+            return "", above[1:], gaps[1:]
+        return "", above, [self._has_blank(at, above[0].span.start), *gaps[1:]]
+
+    def _joined(self, condition: Joined, depth: int, room: int) -> None:
+        for number, part in enumerate(condition.parts):
+            rest = condition.parts[number + 1 :]
+            follows = f" {condition.word} {joined_up_to_bracket(rest, condition.word)}" if rest else ""
+            self._value(part, depth, columns(follows) + (0 if any(map(last, rest)) else room))
+            self.out.add(f" {condition.word} " if rest else "")
 
     def _element(self, item: Argument | Value, depth: int) -> None:
         """An argument or an item of a list."""
         value = item.value if isinstance(item, Argument) else item
         if id(item) in self.comments.within:
-            end = bracket(value) + 1 if isinstance(value, (Call, List)) else item.span.end
-            self._words(Span(self.source, item.span.start, end), depth)
-            if isinstance(value, (Call, List)):
-                self._value(value, depth + 1, 1, begun=True)
+            self._with_words(item.span.start, value, depth)
             return
         if isinstance(item, Argument) and item.name is not None:
             self.out.key(written(item.name))
             self.out.add("= ")
         self._value(value, depth, 1)
+
+    def _with_words(self, start: int, value: Value, depth: int) -> None:
+        """An item that begins at `start` and has comments between its words; what it ends with is laid out again."""
+        ending = last(value)
+        end = value.span.end if ending is None else bracket(ending) + 1
+        self._words(Span(self.source, start, end), depth)
+        if ending is not None:
+            self._value(ending, depth + 1, 1, begun=True)
 
     def _words(self, words: Span, depth: int) -> None:
         """What has comments between its words, as it stands; the lines after the first are indented."""
@@ -178,7 +262,7 @@ class _Printer:
             else:
                 self.out.add(_spaced(piece, self.out.last.text))
 
-    def _is_flat(self, value: Call | List, one_line: str, room: int) -> bool:
+    def _is_flat(self, value: Bracketed, one_line: str, room: int) -> bool:
         if self.shape.is_broken(value):
             return False
         inner = brackets(value)
@@ -240,7 +324,7 @@ class _Printer:
             and self.source.position(start)[0] in self.shape.pinned
         )
 
-    def _ends_before(self, owner: Block | Call | List, last: Sequence[Node], close: int) -> bool:
+    def _ends_before(self, owner: Block | Bracketed, last: Sequence[Node], close: int) -> bool:
         """Whether the closing mark is kept on the line of the last item."""
         if not last or id(owner) in self.comments.inside or id(last[0]) in self.comments.beside:
             return False
@@ -253,5 +337,9 @@ def _span(node: Node) -> Span:
 
 
 def _spaced(word: str, before: str) -> str:
-    """A word of an argument with the space before it."""
-    return f" {word}" if before and (word == "=" or before.endswith("=")) else word
+    """A word with the space before it, if there is one."""
+    if not before or before[-1] in "([.- " or word in (")", "]", ",", "."):
+        return word
+    if word == "(" and not (before[-1] in "=<>,(" or _BEFORE_GROUP.search(before)):
+        return word  # of a call
+    return f" {word}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from smolc.compiler.diagnostics import Span
 from smolc.compiler.format.comments import Comments, bracket, items_of, spoken_lines
+from smolc.compiler.format.conditions import Bracketed, outermost, plain
 from smolc.compiler.format.lines import INDENT, WIDTH, columns
 from smolc.compiler.format.value import flat, flat_sum, written
 from smolc.compiler.syntax.tree import (
@@ -16,6 +17,7 @@ from smolc.compiler.syntax.tree import (
     Compare,
     Drop,
     File,
+    Group,
     Item,
     List,
     Text,
@@ -47,14 +49,14 @@ class Shape:
 
     def is_broken(self, value: Value) -> bool:
         """Whether a value takes several lines however short it is."""
-        if not isinstance(value, (Call, List)):
-            return False
+        if not isinstance(value, (Call, List, Group)):
+            return any(map(self.is_broken, outermost(value)))
         found = self.broken.get(id(value))
         if found is None:
             found = self.broken[id(value)] = self._must_break(value)
         return found
 
-    def _must_break(self, value: Call | List) -> bool:
+    def _must_break(self, value: Bracketed) -> bool:
         if self._has_comments(value):
             return True
         inside = brackets(value)
@@ -64,12 +66,14 @@ class Shape:
         if not items:
             return False
         inner = [item.value if isinstance(item, Argument) else item for item in items]
-        if any(self.is_broken(v) or (isinstance(v, Text) and "\n" in v.span.text) for v in inner):
+        if any(self.is_broken(v) or any(map(_is_block, plain(v))) for v in inner):
             return True
+        if isinstance(value, Group):
+            return False
         # A comma behind the last item says that the items are to stand one below the other.
         return "," in self.text[items[-1].span.end : value.span.end - 1]
 
-    def _has_comments(self, owner: Block | Call | List) -> bool:
+    def _has_comments(self, owner: Block | Bracketed) -> bool:
         known = self.comments
         if id(owner) in known.opener or id(owner) in known.inside:
             return True
@@ -83,9 +87,13 @@ class Shape:
         return not self.pinned.isdisjoint(lines)
 
 
-def brackets(value: Call | List) -> Span:
+def brackets(value: Bracketed) -> Span:
     """From the opening to the closing one."""
     return Span(value.span.source, bracket(value), value.span.end)
+
+
+def _is_block(value: Value) -> bool:
+    return isinstance(value, Text) and "\n" in value.span.text
 
 
 def path(item: Assign | Compare) -> str:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import random
 
-NAMES = ["a", "lr", "seed", "optim", "pick", "x1", "drop", "extends", "smolc", "a_rather_long_name_of_a_key"]
+NAMES = [
+    "a",
+    "lr",
+    "seed",
+    "optim",
+    "pick",
+    "x1",
+    "drop",
+    "extends",
+    "smolc",
+    "a_rather_long_name_of_a_key",
+    "and",
+    "or",
+    "in",
+]
 QUOTED = ['"a b"', '"OpenHermes_2.5"', '"#1"', '"\\u{e9}t\\"é"', '"中文"', '""']
 NUMBERS = ["42", "2e-5", "64Ki", "3%", "128seq", "1.5Mtok", "90min", "80GiB", "1_000", "0", "4e3"]
 TEXTS = [
@@ -158,7 +172,40 @@ class Maker:
                 self.value(0, inside=False)
             return
         self.put(self.spaces(), "=", self.spaces())
-        self.value(0, inside=False)
+        if roll < 0.45:
+            self.condition(0, inside=False)
+        else:
+            self.value(0, inside=False)
+
+    def condition(self, depth: int, inside: bool) -> None:
+        """Comparisons and what joins them."""
+        gap = self.gap if inside else lambda: self.put(self.spaces())
+        count = self.rng.choice([1, 1, 2, 3] if depth < 3 else [1])
+        word = self.rng.choice(["and", "or"])
+        for number in range(count):
+            if number:
+                self.put(" ")
+                gap()
+                self.put(word if self.chance(0.7) else "and", " ")
+                gap()
+            while self.chance(0.15):
+                self.put("not", " ")
+                gap()
+            if depth < 3 and self.chance(0.35):
+                self.put("(")
+                self.gap()
+                self.condition(depth + 1, inside=True)
+                self.gap()
+                self.put(")")
+                continue
+            self.path()
+            self.put(" ")
+            gap()
+            operator = self.rng.choice(["==", "!=", "<", ">=", "in", "not in"])
+            for part in operator.split():
+                self.put(part, " ")
+                gap()
+            self.value(3, inside=inside)
 
     def path(self) -> None:
         # A keyword at the start of a statement must be followed by what only follows a key.
