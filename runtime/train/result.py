@@ -30,8 +30,13 @@ def result_of(
     attention: str,
     liger: bool,
     sizes: tuple[int, int],
+    loads: tuple[tuple[float, float], tuple[float, float]],
 ) -> dict[str, Any]:
-    """Tokens are non-padding ones of the whole run; seconds and tokens per second, of its last start."""
+    """Tokens are non-padding ones of the whole run; seconds and tokens per second, of its last start.
+
+    loads: `balance.loads` of the rows as drawn, and as trained. In the result: the work of the busiest device over the
+    mean, for both, and the busiest's work as trained over that as drawn.
+    """
     seconds = watch.ended - watch.began
     steps = watch.length.steps
     seen = watch.tokens_after[steps] - watch.tokens_after[watch.begin_step]
@@ -50,6 +55,11 @@ def result_of(
         "resumed_from_step": watch.begin_step or None,
         "world_size": accelerator.num_processes,
         "distributed": built(accelerator),
+        "balance": {
+            "drawn": round(loads[0][0] / loads[0][1], 4),
+            "trained": round(loads[1][0] / loads[1][1], 4),
+            "busiest": round(loads[1][0] / loads[0][0], 4),
+        },
         "attention": attention,
         "liger": liger,
         "dtype": str(saved_dtype(job)).removeprefix("torch."),

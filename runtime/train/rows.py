@@ -22,6 +22,7 @@ COLUMNS: dict[Method, tuple[str, ...]] = {
 }
 
 IGNORED = -100
+Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def load_rows(folder: Path, method: Method) -> datasets.Dataset | None:
@@ -46,17 +47,12 @@ def load_rows(folder: Path, method: Method) -> datasets.Dataset | None:
 class Counts:
     """Per row: tokens that the model reads, and tokens that the loss is on."""
 
-    tokens: np.ndarray[Any, np.dtype[np.int64]]
-    trained: np.ndarray[Any, np.dtype[np.int64]]
+    tokens: Ints
+    trained: Ints
 
 
 def count_tokens(rows: datasets.Dataset, method: Method) -> Counts:
     """For preference pairs the prompt counts twice: it is read once with each answer."""
-
-    def lengths(name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-        column = rows.data.column(name)
-        return np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]).astype(np.int64)
-
     if len(rows) == 0:
         none = np.zeros(0, dtype=np.int64)
         return Counts(none, none)
@@ -68,13 +64,37 @@ def count_tokens(rows: datasets.Dataset, method: Method) -> Counts:
             is_trained = chunk.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]] != IGNORED
             sums = np.concatenate([[0], np.cumsum(is_trained)])
             trained.append(np.diff(sums[offsets - offsets[0]]))
-        return Counts(lengths("input_ids"), np.concatenate(trained).astype(np.int64))
-    prompt = lengths("prompt_ids")
+        return Counts(_lengths(rows, "input_ids"), np.concatenate(trained).astype(np.int64))
+    prompt = _lengths(rows, "prompt_ids")
     if method == "kto":
-        completion = lengths("completion_ids")
+        completion = _lengths(rows, "completion_ids")
         return Counts(prompt + completion, completion)
-    chosen, rejected = lengths("chosen_ids"), lengths("rejected_ids")
+    chosen, rejected = _lengths(rows, "chosen_ids"), _lengths(rows, "rejected_ids")
     return Counts(2 * prompt + chosen + rejected, chosen + rejected)
+
+
+def sequences_of(rows: datasets.Dataset, method: Method) -> tuple[Ints, Ints]:
+    """Lengths of the sequences that the model reads, row after row, and the bounds of each row in them.
+
+    The documents of a packed row; of a preference pair the prompt with each answer. There has to be a row.
+    """
+    rows = rows.flatten_indices() if rows._indices is not None else rows
+    if "seq_lengths" in rows.column_names:
+        chunks = rows.data.column("seq_lengths").chunks
+        counts = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in chunks])
+        lengths = np.concatenate([chunk.flatten().to_numpy() for chunk in chunks]).astype(np.int64)
+        return lengths, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    if method in ("cpt", "sft"):
+        each = [_lengths(rows, "input_ids")]
+    else:
+        answers = ("completion_ids",) if method == "kto" else ("chosen_ids", "rejected_ids")
+        each = [_lengths(rows, "prompt_ids") + _lengths(rows, name) for name in answers]
+    return np.stack(each, axis=1).reshape(-1), np.arange(len(rows) + 1, dtype=np.int64) * len(each)
+
+
+def _lengths(rows: datasets.Dataset, name: str) -> Ints:
+    chunks = rows.data.column(name).chunks
+    return np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in chunks]).astype(np.int64)
 
 
 def fill_up(rows: datasets.Dataset, multiple: int, pad: int) -> datasets.Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -101,6 +102,7 @@ def wants_liger(job: TrainJob, cuda: bool) -> bool:
 def train(context: Context, job: TrainJob) -> None:
     from smolc.runtime.train import (
         attention,
+        balance,
         common,
         model,
         result,
@@ -123,7 +125,7 @@ def train(context: Context, job: TrainJob) -> None:
     validation = validation if validation is not None and len(validation) > 0 else None
     counts = rows.count_tokens(loaded, job.method)
     length = steps.length_of(job.duration, len(loaded), int(counts.tokens.sum()), job.batch.global_sequences)
-    order = steps.row_order(length, job.seed)
+    planned = steps.row_order(length, job.seed)
     kind = attention.choose(job, on_cuda=cuda, packed="seq_lengths" in loaded.column_names)
     liger = wants_liger(job, cuda)
 
@@ -148,6 +150,13 @@ def train(context: Context, job: TrainJob) -> None:
     name = attention.implementation(kind)
     loaded_model = model.load_model(start, job, name, quantized=job.adapter.type == "qlora")
     model.match_tokenizer(loaded_model, tokenizer)
+    hidden = getattr(loaded_model.config.get_text_config(), "hidden_size", 0)
+    work = balance.work_of(*rows.sequences_of(loaded, job.method), hidden)
+    flat = attention.is_flat(kind, job.method)
+    # Packed rows are about equally long: they hardly are padded.
+    padded = not flat and "seq_lengths" not in loaded.column_names
+    order = balance.balanced_for(job.method, work, job.batch, planned, padded=padded)
+    loads = partial(balance.loads, work, job.batch.micro, job.batch.data_parallel, padded=padded)
     watcher = watch.Watch(context, length, counts, order)
     parts = common.Parts(
         model=loaded_model,
@@ -157,7 +166,7 @@ def train(context: Context, job: TrainJob) -> None:
         order=order,
         adapter=model.adapter_config(job),
         reference=reference_of(context, job, name),
-        flat=attention.is_flat(kind, job.method),
+        flat=flat,
         callbacks=[watcher],
     )
     with refusals():
@@ -186,6 +195,7 @@ def train(context: Context, job: TrainJob) -> None:
                 attention=kind,
                 liger=liger,
                 sizes=sizes,
+                loads=(loads(planned), loads(order)),
             )
         )
     finish()

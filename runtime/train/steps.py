@@ -50,7 +50,8 @@ def length_of(duration: Duration, rows: int, tokens: int, sequences: int) -> Len
 def row_order(length: Length, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Row numbers in training order, `steps * sequences` of them: one seeded permutation after another.
 
-    It depends on the seed and the batch only: the same rows are in the same step on one device and on eight.
+    It depends on the seed and the batch only: the same rows are in the same step on one device and on eight. Which
+    device gets which of them is up to `balance.py`.
     """
     generator = np.random.default_rng(seed)
     passes = math.ceil(length.epochs)
