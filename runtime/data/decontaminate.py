@@ -7,6 +7,7 @@ chance with a probability of 1e-4).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -167,6 +168,12 @@ class Index:
         index._mix = _mixed(np.arange(len(index._words) + 1))
         return index
 
+    def identity(self) -> dict[str, Any]:
+        """As JSON: what is looked for."""
+        digest = hashlib.sha256(self._grams.sorted.tobytes())
+        digest.update(repr(sorted(self._short)).encode() + repr(self._places).encode())
+        return {"ngram": self.n, "texts": self.texts, "sha256": digest.hexdigest()}
+
     @property
     def _head(self) -> int:
         return min(SHORTEST, self.n)
@@ -223,7 +230,7 @@ class Index:
     def _whole(self, sums: Array, at: int, head: int) -> Iterator[tuple[int, int, int]]:
         for width in self._lengths[head]:
             if at + width < len(sums):
-                whole = int((sums[at + width] - sums[at : at + 1])[0] * _DOWN[at : at + 1][0])
+                whole = (int(sums[at + width]) - int(sums[at])) * int(_DOWN[at]) % 2**64
                 for of in self._short.get((whole, width), ()):
                     yield at, width, of
 

@@ -1,0 +1,276 @@
+"""Rows that share words in a row with the evals."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolc.runtime.data import decontaminate
+from smolc.runtime.data.decontaminate import Hit, Index, bare_words, report, suite_texts
+from smolc.runtime.jobs import prepare
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.prepare import Alpaca, Condition, FileData, Messages, Preference, Unpaired
+
+GSM8K = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
+needs_gsm8k = pytest.mark.skipif(not GSM8K.is_dir(), reason="shared/data/gsm8k is not here")
+
+Words = st.lists(st.sampled_from("abcd"), max_size=40)
+
+
+def index(texts: list[str], n: int) -> Index:
+    return Index.build([("eval", str(i), text) for i, text in enumerate(texts)], n)
+
+
+def shared(text: list[str], other: list[str], n: int) -> bool:
+    """The slow, obvious way: of a shorter text all words stand in a row."""
+    n = min(n, len(text))
+    wanted = {tuple(text[i : i + n]) for i in range(len(text) - n + 1)}
+    return any(tuple(other[i : i + n]) in wanted for i in range(len(other) - n + 1))
+
+
+@given(st.lists(Words, max_size=5), st.lists(Words, max_size=5), st.integers(5, 9))
+def test_a_row_is_hit_if_and_only_if_it_shares_n_words(
+    evals: list[list[str]], rows: list[list[str]], n: int
+) -> None:
+    made = index([" ".join(text) for text in evals], n)
+    assert made.ignored == sum(len(text) < 5 for text in evals)
+    for row in rows:
+        expected = any(len(text) >= 5 and shared(text, row, n) for text in evals)
+        hits = made.hits(" ".join(row))
+        assert bool(hits) is expected
+        for hit in hits:
+            assert shared(evals[int(hit.place)], row, n)
+            assert f" {hit.words} " in f" {' '.join(row)} "
+
+
+def test_long_rows_are_looked_through_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = [f"w{i}" for i in range(13)]
+    made = index([" ".join(problem), "five words that are short"], 13)
+    monkeypatch.setattr(decontaminate, "_BLOCK", 40)
+    for before in range(120):
+        row = ["said"] * before + problem + ["said"] * 7
+        assert made.hits(" ".join(row)) == [Hit("eval", "0", " ".join(problem))]
+        row = ["said"] * before + ["five", "words", "that", "are", "short"] + ["said"] * 7
+        assert made.hits(" ".join(row)) == [Hit("eval", "1", "five words that are short")]
+    # A long eval text, too.
+    long = [f"w{i}" for i in range(200)]
+    made = index([" ".join(long)], 13)
+    assert all(made.hits(" ".join(long[at : at + 13])) for at in range(188))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("How many  Eggs\ndoes she sell?", "Q: how many eggs does she sell"),
+        ("Janet’s ducks don't lay, do they?", "janet's ducks don’t lay -- do they"),
+        ("Wie groß ist die Straße heute?", "WIE GROSS IST DIE STRASSE HEUTE"),
+        ("the ﬁrst ﬁve words of it", "The first five words of it."),
+        ("16-3=13 and 2*7=14", "16 - 3 = 13 and 2 * 7 = 14"),
+        ("今日は天気がいい", "「今日は、天気がいい」と言った"),
+    ],
+)
+def test_case_punctuation_and_forms_of_characters_hide_nothing(asked: str, said: str) -> None:
+    assert index([asked], 5).hits(said)
+    assert not index([asked], 5).hits("something else that nobody has ever asked")
+
+
+def test_one_hit_for_each_problem_with_its_words() -> None:
+    texts = ["a b c d e f g", "h i j k l m", "x a b c d e"]
+    made = index(texts, 5)
+    hits = made.hits("say h i j k l and a b c d e f! And h i j k l again")
+    assert hits == [Hit("eval", "1", "h i j k l"), Hit("eval", "0", "a b c d e f")]
+    long = " ".join(f"w{i}" for i in range(60))
+    (hit,) = index([long], 13).hits(long)
+    assert hit.words == " ".join(f"w{i}" for i in range(40)) + " ..."
+
+
+def test_each_eval_that_has_the_words_is_named() -> None:
+    made = Index.build(
+        [(name, "1", text) for name in ("one", "other") for text in ("a b c d e f", "g h i j k")], 6
+    )
+    assert [hit.eval for hit in made.hits("so a b c d e f")] == ["one", "other"]
+    assert [hit.eval for hit in made.hits("so g h i j k")] == ["one", "other"]
+
+
+def test_what_an_eval_says_everywhere_is_not_looked_for() -> None:
+    wording = "answer with the letter of the right choice"
+    texts = [f"question {i} is about thing {i} and thing {i + 1}? {wording}" for i in range(8)]
+    made = index(texts, 6)
+    assert made.common == 3
+    assert not made.hits(f"Please, {wording}!")
+    assert made.hits(texts[3])
+    # In a few texts it may be a passage that they ask about; the same text again counts once.
+    assert index(texts[:5], 6).hits(wording)
+    assert index(texts[:1] * 50, 6).hits(wording)
+
+
+def test_another_process_gets_the_same_index() -> None:
+    made = index(["a b c d e f g h", "i j k l m"], 6)
+    again: Index = pickle.loads(pickle.dumps(made))
+    for text in ("so a b c d e f", "i j k l m n", "nothing of the kind in here"):
+        assert again.hits(text) == made.hits(text)
+
+
+def test_an_index_of_nothing_hits_nothing() -> None:
+    made = index(["too short"], 13)
+    assert (made.texts, made.ignored) == (1, 1)
+    assert made.hits("too short " * 20) == []
+    assert index([], 5).hits("a b c d e f") == []
+
+
+def test_the_report_counts_rows_and_shows_the_first() -> None:
+    made = index(["a b c d e"], 5)
+    hit = Hit("maths", "test.jsonl:3", "a b c d e")
+    hits = [(f"train.jsonl:{i}", hit) for i in range(1, 31)]
+    hits += [("other.jsonl:1", hit), ("other.jsonl:1", hit._replace(place="test.jsonl:4"))]
+    hits += [("other.jsonl:1", hit._replace(eval="code"))]
+    told = json.loads(json.dumps(report(made, hits)))
+    assert (told["ngram"], told["texts"], told["ignored"], told["rows"]) == (5, 1, 0, 31)
+    assert {name: about["rows"] for name, about in told["evals"].items()} == {"maths": 31, "code": 1}
+    assert len(told["evals"]["maths"]["shown"]) == 20
+    assert told["evals"]["maths"]["shown"][0] == {
+        "row": "train.jsonl:1", "eval": "test.jsonl:3", "words": "a b c d e"
+    }  # fmt: skip
+
+
+def context(folder: Path) -> Context:
+    """Of which only the place of the user's files is asked."""
+
+    class Here(Context):
+        def user_file(self, relative: str) -> Path:
+            return folder / relative
+
+    return Here.__new__(Here)
+
+
+def own(folder: Path, format: Any, data: list[dict[str, Any]], **changes: Any) -> list[tuple[str, str, str]]:
+    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
+    fields: dict[str, Any] = {"where": None, "system": None, "rows": None, **changes}
+    location = FileData(type="files", paths=("own.jsonl",))
+    one = prepare.Tested(name="mine", suite=None, location=location, format=format, **fields)
+    return list(decontaminate.tested(context(folder), (one,)))
+
+
+MESSAGES = Messages(type="messages", column="messages", tools=None, template_kwargs=None)
+
+
+def turns(*said: tuple[str, str]) -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": content} for role, content in said]}
+
+
+def test_an_eval_asks_the_users_turns_and_expects_the_last_answer(tmp_path: Path) -> None:
+    row = turns(
+        ("system", "be kind"), ("user", "one?"), ("assistant", "1"), ("user", "two?"), ("assistant", "2")
+    )
+    assert own(tmp_path, MESSAGES, [row]) == [
+        ("mine", "own.jsonl:1", "one?"), ("mine", "own.jsonl:1", "two?"), ("mine", "own.jsonl:1", "2")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("format", "row", "texts"),
+    [
+        (
+            Alpaca(type="alpaca", instruction="q", input=None, output="a"),
+            {"q": "why?", "a": "so"},
+            ["why?", "so"],
+        ),
+        (
+            Preference(type="preference", prompt="q", chosen="a", rejected="b"),
+            {"q": "why?", "a": "so", "b": "no"},
+            ["why?", "so"],
+        ),
+        (
+            Unpaired(type="unpaired", prompt="q", completion="a", label="ok"),
+            {"q": "why?", "a": "so", "ok": False},
+            ["why?"],
+        ),
+    ],
+)
+def test_what_is_expected_is_the_right_answer(
+    tmp_path: Path, format: Any, row: dict[str, Any], texts: list[str]
+) -> None:
+    assert [text for _, _, text in own(tmp_path, format, [row])] == texts
+
+
+def test_only_the_rows_that_are_measured(tmp_path: Path) -> None:
+    rows = [{**turns(("user", f"{i}?"), ("assistant", f"{i}")), "hard": i % 2 == 1} for i in range(10)]
+    hard = Condition(column="hard", operator="==", value=True)
+    found = own(tmp_path, MESSAGES, rows, where=hard, rows=2)
+    assert found == [("mine", f"own.jsonl:{i + 1}", text) for i in (1, 3) for text in (f"{i}?", f"{i}")]
+
+
+def test_bad_rows_of_an_eval_are_named(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"mine: 1 bad row\n  own.jsonl:2: "):
+        own(tmp_path, MESSAGES, [turns(("user", "a"), ("assistant", "b")), {"text": "no messages"}])
+
+
+def lm_eval_task(folder: Path, **config: Any) -> Any:
+    from lm_eval.api.task import ConfigurableTask
+
+    rows = [
+        {"q": f"what is {i}?", "a": f"it is {i}", "choices": ["x", "y"], "right": i % 2} for i in range(2)
+    ]
+    data = folder / "rows.json"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = {"data_files": {"test": str(data)}, "cache_dir": str(folder / "cache")}
+    fixed = {
+        "task": "t",
+        "dataset_path": "json",
+        "dataset_kwargs": files,
+        "test_split": "test",
+        "num_fewshot": 0,
+    }
+    return ConfigurableTask(config={**fixed, "doc_to_text": "Q: {{q}}", **config})
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"output_type": "generate_until", "doc_to_target": "{{a}}"}, ["it is 0", "it is 1"]),
+        (
+            {"output_type": "multiple_choice", "doc_to_target": "right", "doc_to_choice": "choices"},
+            ["x", "y"],
+        ),
+    ],
+)
+def test_a_task_of_the_suite_asks_its_prompts(
+    tmp_path: Path, config: dict[str, Any], expected: list[str]
+) -> None:
+    found = list(suite_texts({"t": lm_eval_task(tmp_path, **config)}))
+    assert found == [
+        ("t row 1", "Q: what is 0?"), ("t row 1", expected[0]), ("t row 2", "Q: what is 1?"), ("t row 2", expected[1])
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_task_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    nothing: dict[str, Any] = dict.fromkeys(("location", "format", "where", "system", "rows"))
+    task = prepare.Tested(name="gsm8k", suite="gsm8k_cot_zeroshot", **nothing)
+    with pytest.raises(JobError, match="task gsm8k_cot_zeroshot: its data cannot be had") as raised:
+        list(decontaminate.tested(context(tmp_path), (task,)))
+    assert "decontaminate = none" in str(raised.value.help)
+
+
+@needs_gsm8k
+def test_answers_to_test_problems_are_found() -> None:
+    """Answers of models to GSM8K's test problems, against these problems; and the training problems, which are others."""
+    lines = (GSM8K / "example_model_solutions.jsonl").read_text(encoding="utf-8").splitlines()
+    problems = [json.loads(line) for line in lines]
+    made = Index.build([("gsm8k", str(i), row["question"]) for i, row in enumerate(problems)], 13)
+    for i, row in enumerate(problems):
+        hits = made.hits(f"{row['question']}\n{row['175b_verification']['solution']}")
+        if len(bare_words(row["question"])) >= 5:
+            assert str(i) in [hit.place for hit in hits]
+    train = [json.loads(line) for line in (GSM8K / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    hit = sum(bool(made.hits(f"{row['question']}\n{row['answer']}")) for row in train)
+    assert 0 < hit <= 0.002 * len(train)
