@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from smolc.runtime.data.encode import Answered, Encoded
 
@@ -33,12 +34,33 @@ def longest_of(item: Item) -> int:
     return len(item.prompt) + max(len(answer) for answer in item.answers)
 
 
-def length_summary(lengths: list[int]) -> dict[str, Any]:
-    """Quantiles, and a histogram of 24 bins: `edges` has one more entry than `counts`."""
-    values = np.asarray(lengths)
-    counts, edges = np.histogram(values, bins=24, range=(0, max(int(values.max()), 24)))
-    quantiles = {f"p{q}": int(np.percentile(values, q, method="higher")) for q in (50, 90, 99, 100)}
-    return {**quantiles, "counts": counts.tolist(), "edges": [round(float(e), 2) for e in edges]}
+def length_summary(lengths: ArrayLike) -> dict[str, Any]:
+    """p50, p90, p99, p100, and a histogram. lengths: tokens a row, all at least 1, and at least one row.
+
+    `counts[i]` are the rows longer than `edges[i]` (the first: at least as long) and no longer than `edges[i + 1]`. Edges
+    are powers of two and even steps between them, as many as make a dozen bins or more: lengths spread over ratios.
+    """
+    values = np.asarray(lengths, dtype=np.int64)
+    quantiles = np.percentile(values, (50, 90, 99, 100), method="higher")
+    edges = _edges(int(values.min()), int(values.max()))
+    place = np.searchsorted(edges, values, side="left") - 1
+    counts = np.bincount(place.clip(min=0), minlength=len(edges) - 1)
+    named = {f"p{q}": int(n) for q, n in zip((50, 90, 99, 100), quantiles, strict=True)}
+    return {**named, "counts": counts.tolist(), "edges": edges}
+
+
+def _edges(low: int, high: int) -> list[int]:
+    """Ascending; from the last edge within `low` to the first beyond or at `high`."""
+    every: list[int] = []
+    for parts in (2, 4, 8, 16):
+        octaves = range(low.bit_length() - 1, high.bit_length())
+        every = sorted({(1 << n) + (i << n) // parts for n in octaves for i in range(parts + 1)})
+        first = max(i for i, edge in enumerate(every) if edge <= low)
+        last = next(i for i, edge in enumerate(every) if edge >= high and i > first)
+        every = every[first : last + 1]
+        if len(every) > 12:
+            break
+    return every
 
 
 def preview(tokenizer: Any, rows: list[tuple[str, str, Item]]) -> list[dict[str, Any]]:
