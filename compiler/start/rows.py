@@ -116,10 +116,7 @@ def _format(row: dict[str, Any]) -> tuple[Format | None, str]:
     if "label" in row and "prompt" in row and "completion" in row:
         return Format("unpaired", "unpaired"), ""
     if chat is not None and chat not in ("prompt", "completion"):
-        odd = ""
-        if "role" not in row[chat][0]:
-            odd = "its turns have from/value (ShareGPT): rename them to role/content"
-        return _made("messages", column=chat), odd
+        return _made("messages" if "role" in row[chat][0] else "sharegpt", column=chat), ""
     if {"instruction", "input", "output"} <= row.keys():
         return Format("alpaca", "alpaca"), ""
     for one, other in _PAIRS:
@@ -134,6 +131,7 @@ def _format(row: dict[str, Any]) -> tuple[Format | None, str]:
 _DEFAULTS = {
     "preference": {"prompt": "prompt"},
     "messages": {"column": "messages"},
+    "sharegpt": {"column": "conversations"},
     "prompt_completion": {"prompt": "prompt", "completion": "completion"},
     "text": {"column": "text"},
 }

@@ -14,7 +14,7 @@ from smolc.compiler.start.rows import Format
 METHODS = ("sft", "dpo", "orpo", "kto", "cpt")
 
 ACCEPTED = {
-    "sft": ("messages", "prompt_completion", "alpaca"),
+    "sft": ("messages", "sharegpt", "prompt_completion", "alpaca"),
     "dpo": ("preference",),
     "orpo": ("preference",),
     "kto": ("unpaired",),
@@ -31,6 +31,10 @@ _TEMPLATES = (
     ("qwen", "qwen3"),
     ("llama-3", "llama3"),
     ("llama3", "llama3"),
+    ("gemma-2", "gemma"),
+    ("gemma-3", "gemma"),
+    ("zephyr", "zephyr"),
+    ("phi-3", "phi"),
 )
 _LR = {"sft": 1e-5, "cpt": 1e-5, "dpo": 1e-6, "orpo": 5e-6, "kto": 1e-6}
 _LABELS = {"sft": "chats", "dpo": "pairs", "orpo": "pairs", "kto": "answers", "cpt": "texts"}

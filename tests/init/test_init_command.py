@@ -271,6 +271,8 @@ LOOKS: dict[str, tuple[Any, str]] = {
     "whole conversations": ({"chosen": [{}], "rejected": [{}]}, 'preference(prompt = "")'),
     "unpaired": (ROWS["kto"], "unpaired"),
     "text": ({"text": "abc", "meta": {}}, "text"),
+    "sharegpt": ({"conversations": [{"from": "human", "value": "a"}]}, "sharegpt"),
+    "sharegpt in a column": ({"chat": [{"from": "human", "value": "a"}]}, 'sharegpt(column = "chat")'),
     "body": ({"body": "abc"}, 'text(column = "body")'),
     "one column": ({"story": "abc"}, 'text(column = "story")'),
 }
@@ -283,12 +285,6 @@ def test_formats_are_seen(case: str) -> None:
     assert seen.format is not None
     assert seen.format.text == wanted
     assert seen.note == ""
-
-
-def test_sharegpt_is_named() -> None:
-    rows = data("rows.jsonl", {"conversations": [{"from": "human", "value": "a"}]})
-    done = init("mine", "--data", rows)
-    assert "its turns have from/value (ShareGPT)" in done.stdout
 
 
 @pytest.mark.parametrize(
