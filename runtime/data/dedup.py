@@ -31,6 +31,8 @@ HASHES = 128  # in a signature: the estimate's standard error is sqrt(J (1 - J) 
 FOUND = 0.99  # of pairs at the threshold, at least so many share a band
 CANDIDATES = 256  # earlier rows of one band that a row is compared with, the latest ones: bounds the time
 
+ROWS = 4096  # hashed at once
+
 _MULTIPLIERS = np.random.default_rng(20).integers(1, 2**63, HASHES, dtype=np.uint64) * np.uint64(
     2
 ) + np.uint64(1)
@@ -210,8 +212,13 @@ class _Blocks:
 
     def hashes(self, start: int, end: int) -> Array:
         """Of some columns of all rows: uint64."""
-        parts = (block[:, start:end] @ _MULTIPLIERS[start:end] for block in self.blocks)
-        return np.concatenate([np.zeros(0, dtype=np.uint64), *parts])
+        made = np.zeros(self.starts[-1], dtype=np.uint64)
+        for block, first in zip(self.blocks, self.starts.tolist(), strict=False):
+            # Few rows at once: they are widened to 64 bits.
+            for at in range(0, len(block), ROWS):
+                part = block[at : at + ROWS, start:end]
+                made[first + at : first + at + len(part)] = part @ _MULTIPLIERS[start:end]
+        return made
 
     def take(self, rows: Array) -> Array:
         of = np.searchsorted(self.starts, rows, side="right") - 1
