@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from smolc.compiler.plan.outputs import Unreadable, read_object
+from smolc.compiler.plan.prepared import Prepared
 from smolc.compiler.plan.types import Job
 
 EXACT, ABOUT, AT_LEAST = "exact", "about", "at least"
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Of a stage's prepared data. rows: examples. bins: rows as trained, packed or not. tokens: those of all rows."""
-
-    rows: int
-    bins: int
-    tokens: int
 
 
 @dataclass(frozen=True)
@@ -54,19 +44,6 @@ class Amounts:
     tokens: Amount | None
     passes: float | None
     prepared: Prepared | None
-
-
-def prepared(folder: Path, job: str) -> Prepared | None:
-    """What a finished `prepare` job counted; None if it left nothing that can be read."""
-    try:
-        stats = read_object(folder / "out" / job / "stats.json")
-    except Unreadable:
-        return None
-    found = [stats.get(key) if stats else None for key in ("rows", "bins", "tokens")]
-    if any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in found):
-        return None
-    rows, bins, tokens = (int(n) for n in found if n is not None)
-    return Prepared(rows, bins, tokens)
 
 
 def tokens_per_step(body: dict[str, Any]) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from smolc.compiler.model.recipe import Recipe
-from smolc.compiler.plan import templates
-from smolc.compiler.plan.amounts import Amounts, amounts, prepared
+from smolc.compiler.plan import prepared, templates
+from smolc.compiler.plan.amounts import Amounts, amounts
 from smolc.compiler.plan.size import parameters, training_bytes
 from smolc.compiler.plan.state import DONE, NEW, Folder, State, states
 from smolc.compiler.plan.types import Job, Plan
@@ -87,7 +87,7 @@ def _stages(plan: Plan, recipe: Recipe, folder: Path, found: Folder) -> Iterator
         made = []
         for job, written in zip(runs, values, strict=True):
             data = jobs[job.body["data"]]
-            counted = prepared(folder, data.id) if found.jobs[data.id].kind == DONE else None
+            counted = prepared.prepared(folder, data.id) if found.jobs[data.id].kind == DONE else None
             made.append(Training(job, amounts(job, data, counted), dict(written)))
         grid: dict[str, tuple[str, ...]] = {}
         for path in values[0]:
@@ -116,7 +116,9 @@ def as_json(view: Overview) -> dict[str, Any]:
     after), seconds, and for training jobs `training`:
     values, method, adapter, precision, parallel, learning_rate, batch (global_sequences, micro, accumulation,
     data_parallel, length, packed, fitted (the length is a limit), tokens_per_step), steps and tokens (value, sure,
-    basis; null if only the prepared data can say), passes, prepared (rows, bins, tokens; null before);
+    basis; null if only the prepared data can say), passes, prepared (null before: rows, bins,
+    tokens, length, fill; lengths: p50, p90, p99, p100, counts, edges, over; sources: name, declared, realised, epochs;
+    null where stats.json does not say);
     stages: name, init, data, method, runs (ids), grid, pick, parameters, memory_bytes.
     """
     plan, cluster = view.plan, view.plan.cluster
@@ -204,7 +206,5 @@ def _training(run: Training) -> dict[str, Any]:
         },
         **sure,
         "passes": amount.passes,
-        "prepared": {"rows": counted.rows, "bins": counted.bins, "tokens": counted.tokens}
-        if counted
-        else None,
+        "prepared": prepared.as_json(counted) if counted else None,
     }

@@ -9,6 +9,7 @@ from smolc.compiler.diagnostics.excerpt import Paint, plain
 from smolc.compiler.diagnostics.secrets import covered
 from smolc.compiler.plan.amounts import ABOUT, AT_LEAST, Amount, Amounts
 from smolc.compiler.plan.overview import Overview, StageView, Training
+from smolc.compiler.plan.prepared import Prepared, Source, bars
 from smolc.compiler.plan.state import CHANGED, DONE, FAILED, NEW, Difference, State
 from smolc.compiler.plan.types import Cluster, Job
 
@@ -130,15 +131,34 @@ def _stage(stage: StageView, cluster: Cluster, paint: Paint) -> Iterator[str]:
     rows += _same_or_each("steps", stage.runs, lambda run: _steps(run.amounts, run.job))
     varied = len({run.job.body["optimizer"]["lr"] for run in stage.runs}) > 1
     rows += _same_or_each("how", stage.runs, lambda run: _how(run.job, varied, cluster))
-    counted = {run.amounts.prepared for run in stage.runs if run.amounts.prepared is not None}
-    for one in counted:
-        packed = f" in {one.bins:,} packed rows" if one.bins != one.rows else ""
-        rows.append(("prepared", f"{one.rows:,} examples{packed}, {one.tokens:,} tokens"))
+    for one in dict.fromkeys(run.amounts.prepared for run in stage.runs if run.amounts.prepared is not None):
+        rows += _prepared(one)
     if stage.memory is not None:
         said = f"{_size(stage.memory)} of weights, gradients and optimiser, if unsharded, without activations"
         rows.append(("memory", f"{said}; {_count(stage.parameters or 0)} parameters by its name or shape"))
     for name, text in rows:
         yield f"    {name:<9} {_shown(text)}"
+
+
+def _prepared(counted: Prepared) -> Iterator[tuple[str, str]]:
+    packed = f" in {_plural(counted.bins, 'packed row')}" if counted.bins != counted.rows else ""
+    full = f", {counted.fill:.2%} full" if counted.fill is not None else ""
+    yield "prepared", f"{_plural(counted.rows, 'example')}{packed}{full}, {counted.tokens:,} tokens"
+    if (lengths := counted.lengths) is not None:
+        half, most, nearly, longest = lengths.quantiles
+        said = f"{lengths.edges[0]:,} {bars(lengths, counted.length)} {lengths.edges[-1]:,} tokens; "
+        said += f"p50 {half:,}, p90 {most:,}, p99 {nearly:,}, longest {longest:,}"
+        if counted.length is not None:
+            said += f"; {lengths.over:,} over the length of {counted.length:,}"
+        yield "lengths", said
+    if len(counted.sources) > 1:
+        largest = sorted(counted.sources, key=lambda source: -source.realised)
+        yield "shares", _some([_share(source) for source in largest], 6)
+
+
+def _share(source: Source) -> str:
+    asked = f" ({source.declared:.2%} asked)" if source.declared is not None else ""
+    return f"{_cut(source.name, 24)} {source.realised:.2%}{asked}"
 
 
 def _same_or_each(name: str, runs: Sequence[Training], say: Any) -> Iterator[tuple[str, str]]:
