@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.model import ScratchModel
+
+if TYPE_CHECKING:
+    import torch
 
 
 def bytes_tokenizer(special: tuple[str, ...], context: int) -> Any:
@@ -48,6 +50,10 @@ def bytes_tokenizer(special: tuple[str, ...], context: int) -> Any:
 
 def scratch_model(spec: ScratchModel, tokenizer: Any, seed: int, dtype: torch.dtype) -> Any:
     """A Llama decoder with tied embeddings, initialised from `seed`. Raises JobError for a wrong shape."""
+    # Whoever needs only a tokenizer does not wait for torch.
+    import torch
+    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+
     if spec.hidden % spec.heads or spec.heads % spec.kv_heads:
         raise JobError(
             f"hidden {spec.hidden}, heads {spec.heads} and kv_heads {spec.kv_heads} do not go together",

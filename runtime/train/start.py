@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smolc.runtime.jobs.context import Context
+from smolc.runtime.data.tokenizer import load_tokenizer
+from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.model import (
     BytesTokenizer,
@@ -20,7 +23,8 @@ from smolc.runtime.jobs.model import (
 from smolc.runtime.train.environment import prepare_environment
 
 # What loads a model, and nothing else that a repository may hold, such as other formats of its weights.
-HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.tiktoken")
+TOKENIZER_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
+HUB_FILES = (*TOKENIZER_FILES, "*.safetensors")
 
 
 def run(context: Context) -> None:
@@ -41,7 +45,15 @@ def run(context: Context) -> None:
 
 
 def from_scratch(context: Context, job: ModelJob, source: ScratchModel) -> dict[str, Any]:
-    from smolc.runtime.train.scratch import bytes_tokenizer, scratch_model
+    from smolc.runtime.train.scratch import scratch_model
+
+    tokenizer = _scratch_tokenizer(context, job, source)
+    model = scratch_model(source, tokenizer, job.seed, _dtype(job))
+    return _save(context, job, model, tokenizer)
+
+
+def _scratch_tokenizer(context: Context, job: ModelJob, source: ScratchModel) -> Any:
+    from smolc.runtime.train.scratch import bytes_tokenizer
 
     if isinstance(job.tokenizer, OwnTokenizer):
         raise JobError(
@@ -49,38 +61,67 @@ def from_scratch(context: Context, job: ModelJob, source: ScratchModel) -> dict[
             help='write tokenizer = bytes(special = ["<pad>", "<eos>"])',
         )
     if isinstance(job.tokenizer, BytesTokenizer):
-        tokenizer = bytes_tokenizer(job.tokenizer.special, source.context)
+        return bytes_tokenizer(job.tokenizer.special, source.context)
+    return other_tokenizer(context, job)
+
+
+def only_tokenizer(context: Context, job: ModelJob) -> Any:
+    """The tokenizer that the start model will have; no weights are read or downloaded. Raises JobError."""
+    source = job.source
+    if isinstance(source, ScratchModel):
+        return _scratch_tokenizer(context, job, source)
+    if isinstance(source, GgufModel) and not isinstance(job.tokenizer, OwnTokenizer):
+        return other_tokenizer(context, job)
+    if isinstance(source, GgufModel):
+        return _gguf_tokenizer(_gguf_file(context, source))
+    if isinstance(source, PathModel):
+        _need_own_tokenizer(job, "path")
+        at = ModelAt(str(_folder(context, source.path)))
     else:
-        tokenizer = other_tokenizer(context, job)
-    model = scratch_model(source, tokenizer, job.seed, _dtype(job))
-    return _save(context, job, model, tokenizer)
+        _need_own_tokenizer(job, "hub")
+        at = ModelAt(_download(job, source, TOKENIZER_FILES))
+    return load_tokenizer(at, job.trust_remote_code)
 
 
 def from_gguf(context: Context, job: ModelJob, source: GgufModel) -> dict[str, Any]:
     """Dequantise to the job's dtype. The GGUF file carries the tokenizer."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoModelForCausalLM, GgufConfig
 
+    file = _gguf_file(context, source)
+    context.user_file(f"{source.path}/{source.file}")
+    with _as_gguf(file):
+        model = AutoModelForCausalLM.from_pretrained(
+            str(file.parent),
+            gguf_file=file.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=_dtype(job),
+        )
+    own = isinstance(job.tokenizer, OwnTokenizer)
+    tokenizer = _gguf_tokenizer(file) if own else other_tokenizer(context, job)
+    return _save(context, job, model, tokenizer)
+
+
+def _gguf_file(context: Context, source: GgufModel) -> Path:
     folder = _folder(context, source.path)
     file = folder / source.file
     if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
         raise JobError(f"{source.path}/{source.file}: no such file", help=f"looked for {file}")
-    context.user_file(f"{source.path}/{source.file}")
+    return file
+
+
+def _gguf_tokenizer(file: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    with _as_gguf(file):
+        return AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
+
+
+@contextmanager
+def _as_gguf(file: Path) -> Iterator[None]:
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            gguf_file=source.file,
-            quantization_config=GgufConfig(dequantize=True),
-            dtype=_dtype(job),
-        )
-        own = isinstance(job.tokenizer, OwnTokenizer)
-        tokenizer = (
-            AutoTokenizer.from_pretrained(str(folder), gguf_file=source.file)
-            if own
-            else other_tokenizer(context, job)
-        )
+        yield
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
-        raise JobError(f"{source.file}: cannot be read as a GGUF model: {_first_line(error)}") from error
-    return _save(context, job, model, tokenizer)
+        raise JobError(f"{file.name}: cannot be read as a GGUF model: {_first_line(error)}") from error
 
 
 def from_path(context: Context, job: ModelJob, source: PathModel) -> dict[str, Any]:
@@ -100,6 +141,14 @@ def from_path(context: Context, job: ModelJob, source: PathModel) -> dict[str, A
 
 def from_hub(job: ModelJob, source: HubModel) -> dict[str, Any]:
     """Downloaded into the hub's cache before any training process needs it; offline, looked up there."""
+    _need_own_tokenizer(job, "hub")
+    folder = _download(job, source, HUB_FILES)
+    # The cache keeps each commit in a folder of its name: later jobs read this one even if `main` moves on.
+    return {"model": {"hub": source.id, "revision": Path(folder).name}, **_described(folder, None, job)}
+
+
+def _download(job: ModelJob, source: HubModel, files: tuple[str, ...]) -> str:
+    """The folder in the hub's cache with the repository's `files`."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -110,11 +159,10 @@ def from_hub(job: ModelJob, source: HubModel) -> dict[str, Any]:
         RevisionNotFoundError,
     )
 
-    _need_own_tokenizer(job, "hub")
-    patterns = [*HUB_FILES, "*.py"] if job.trust_remote_code else list(HUB_FILES)
+    patterns = [*files, "*.py"] if job.trust_remote_code else list(files)
     name = f"{source.id}@{source.revision}" if source.revision else source.id
     try:
-        folder = snapshot_download(source.id, revision=source.revision, allow_patterns=patterns)
+        return str(snapshot_download(source.id, revision=source.revision, allow_patterns=patterns))
     except GatedRepoError as error:
         raise JobError(
             f"{name}: access is restricted", help="ask for access on its page, then log in: hf auth login"
@@ -137,8 +185,6 @@ def from_hub(job: ModelJob, source: HubModel) -> dict[str, Any]:
         ) from error
     except (HfHubHTTPError, OSError) as error:
         raise JobError(f"{name}: cannot be downloaded: {_first_line(error)}") from error
-    # The cache keeps each commit in a folder of its name: later jobs read this one even if `main` moves on.
-    return {"model": {"hub": source.id, "revision": Path(folder).name}, **_described(folder, None, job)}
 
 
 def other_tokenizer(context: Context, job: ModelJob) -> Any:
