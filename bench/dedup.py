@@ -3,8 +3,8 @@
     python bench/dedup.py CHATS.jsonl [--evals EVALS.jsonl] [--times 1 4 16]
 
 CHATS: conversations in the column `messages`. EVALS: likewise, else every twentieth chat is taken for a problem of an
-eval. Processor time of one process; copies beyond the first have a tenth of their words changed, so that they are neither equal
-nor near duplicates. Memory is the parent's, of what `near` adds beside the signatures.
+eval. Processor time of one process; copies beyond the first have a tenth of their words changed, so that they are
+neither equal nor near duplicates. Memory is the parent's, of what `near` adds beside the signatures.
 """
 
 from __future__ import annotations
