@@ -132,8 +132,9 @@ def _steps(runs: list[list[Job]], data: list[dict[str, Any]]) -> Iterator[Fact]:
         return
     rates = [{_rate(job) for job in jobs} for jobs in runs]
     packed = {_packed(job) for jobs in runs for job in jobs}
-    if any(len(one) != 1 or None in one for one in rates) or len(packed) != 1:
-        if rates[0] != rates[1] or len(packed) != 1:
+    refitted = data[0]["fitted"] != data[1]["fitted"]
+    if refitted or any(len(one) != 1 or None in one for one in rates) or len(packed) != 1:
+        if refitted or rates[0] != rates[1] or len(packed) != 1:
             yield Fact("steps", (), (), "the steps change; by how much depends on the data")
         return
     was, now = (one.pop() for one in rates)
@@ -166,13 +167,13 @@ def _rate(job: Job) -> Fraction | None:
     return Fraction(epochs) / (tokens_per_step(job.body) if _packed(job) else sequences)
 
 
-_ROWS = ("sources", "basis", "budget_tokens", "dedup", "decontaminate", "fitted")
+_ROWS = ("sources", "basis", "budget_tokens", "dedup", "decontaminate")
 
 
 def _data(side: Side, label: str) -> dict[str, Any]:
     """What decides how many rows there are, besides how they are packed."""
     job = next(j for j in side.plan.jobs if j.kind == "prepare" and j.stage == label)
-    found = {key: job.body[key] for key in (*_ROWS[:-1], "holdout", "template", "loss_on", "roles")}
+    found = {key: job.body[key] for key in (*_ROWS, "holdout", "template", "loss_on", "roles")}
     packed = job.body["packing"] != "none"
     found["fitted"] = job.body["length"] if packed and isinstance(job.body["length"], dict) else None
     # Neither their names nor their order change how many rows there are.

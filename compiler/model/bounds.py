@@ -29,6 +29,7 @@ def _bounded(stage: Stage, recipe: Recipe) -> Stage:
         return stage
     context = _context(stage, recipe)
     length = fit.model_copy(update={"at_most": min(LONGEST, context) if context else LONGEST})
+    length.model_fields_set.discard("at_most")  # nobody wrote it
     packing = stage.packing.model_copy(update={"length": length})
     return stage.model_copy(update={"packing": packing})
 
