@@ -2,96 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from compiling import SMALL as LINTED
-from compiling import planned
+from plan_project import ROWS, SMALL, Project, run
 
-from smolc.compiler.cli.plan import command
-from smolc.compiler.plan import Plan
-from smolc.compiler.render import files, write
 from smolc.runtime.jobs.done import done_jobs
 from smolc.runtime.jobs.manifest import read_manifest
-
-SMALL = LINTED.replace("task words { data = chats }", "task words { data = unseen }").replace(
-    "dataset pairs", 'dataset unseen { path = "unseen.jsonl"; role = test }\ndataset pairs'
-)
-ROWS = '{"messages": []}\n'
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, list(arguments), catch_exceptions=False)
-
-
-class Project:
-    """A recipe in a folder of its own, with its data, and a compiled folder beside it."""
-
-    def __init__(self, folder: Path, text: str = SMALL) -> None:
-        self.place = folder
-        self.built = folder / "built"
-        for name in ("chats.jsonl", "pairs.jsonl", "unseen.jsonl"):
-            (folder / name).write_text(ROWS)
-        self.write(text)
-
-    def write(self, text: str) -> None:
-        self.text = text
-        (self.place / "case.recipe").write_text(text, encoding="utf-8")
-
-    def build(self) -> Plan:
-        made = planned(self.place, self.text)
-        write(self.built, files(made, "..", "case.recipe"))
-        return made
-
-    def finish(self, plan: Plan, *ids: str) -> None:
-        """As the runtime writes it; all jobs unless some are named."""
-        for job in plan.jobs:
-            if ids and job.id not in ids:
-                continue
-            paths = [p for s in job.body.get("sources", ()) for p in s["location"]["paths"]]
-            inputs = {
-                p: {
-                    "bytes": (self.place / p).stat().st_size,
-                    "sha256": hashlib.sha256((self.place / p).read_bytes()).hexdigest(),
-                }
-                for p in paths
-            }
-            needs = {n: self._fingerprint(n) for n in job.needs}
-            self.out(
-                job.id, "done.json", {"hash": job.hash, "inputs": inputs, "needs": needs, "seconds": 1.5}
-            )
-
-    def _fingerprint(self, job: str) -> str:
-        done = json.loads((self.built / "out" / job / "done.json").read_text())
-        made = {key: done.get(key) for key in ("hash", "inputs", "needs")}
-        return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
-
-    def out(self, job: str, name: str, content: Any) -> None:
-        folder = self.built / "out" / job
-        folder.mkdir(parents=True, exist_ok=True)
-        text = content if isinstance(content, str) else json.dumps(content)
-        (folder / name).write_text(text)
-
-    def plan(self, *arguments: str) -> str:
-        done = run(str(self.place / "case.recipe"), "-o", str(self.built), *arguments)
-        assert done.exit_code == 0, done.output
-        return done.stdout
-
-    def json(self, *arguments: str) -> dict[str, Any]:
-        return dict(json.loads(self.plan("--json", *arguments)))
-
-    def states(self) -> dict[str, str]:
-        return {job["id"]: job["state"] for job in self.json()["jobs"]}
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
 
 
 def test_nothing_was_built(project: Project) -> None:
@@ -276,67 +196,6 @@ def test_steps_come_from_the_prepared_data(project: Project) -> None:
     counted = training["prepared"]
     assert (counted["rows"], counted["bins"], counted["tokens"]) == (100, 100, 5000)
     assert counted["lengths"] is None and counted["fill"] is None and counted["sources"] == []
-
-
-COUNTED = {
-    "rows": 100,
-    "bins": 20,
-    "tokens": 5000,
-    "fill": 0.9987,
-    "length": 64,
-    "lengths": {
-        "p50": 30,
-        "p90": 60,
-        "p99": 64,
-        "p100": 70,
-        "counts": [1, 80, 19],
-        "edges": [16, 32, 64, 96],
-    },
-    "sources": [
-        {"name": "a", "declared_share": 0.25, "realised_share": 0.2501, "epochs": 1.5, "overlong": 19},
-        {"name": "b", "declared_share": None, "realised_share": 0.7499, "epochs": 1, "overlong": 2},
-    ],
-}
-
-
-def test_prepared_data_is_shown(project: Project) -> None:
-    project.finish(project.build())
-    project.out("sft-data", "stats.json", COUNTED)
-    text = project.plan()
-    assert "prepared  100 examples in 20 packed rows, 99.87% full, 5,000 tokens" in text
-    said = "p50 30, p90 60, p99 64, longest 70; 21 over the length of 64"
-    assert f"lengths   16 ▁█|▂ 96 tokens; {said}" in text
-    assert "shares    b 74.99%, a 25.01% (25.00% asked)" in text
-    counted = next(job for job in project.json()["jobs"] if job["id"] == "sft")["training"]["prepared"]
-    assert counted["lengths"] == COUNTED["lengths"] | {"over": 21}
-    assert counted["sources"][0] == {"name": "a", "declared": 0.25, "realised": 0.2501, "epochs": 1.5}
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        {"lengths": []},
-        {"lengths": {"p50": 1}},
-        {"lengths": COUNTED["lengths"] | {"counts": [1, -2, 3]}},
-        {"lengths": COUNTED["lengths"] | {"counts": [1, 2]}},
-        {"lengths": COUNTED["lengths"] | {"edges": [4, 3, 2, 1]}},
-        {"lengths": COUNTED["lengths"] | {"p50": "1"}},
-        {"lengths": COUNTED["lengths"] | {"counts": [1] * 500, "edges": list(range(501))}},
-        {"lengths": None, "sources": 3, "fill": "x", "length": 10**40},
-        {"lengths": None, "sources": [1, {}, {"name": "a", "realised_share": 1e999, "overlong": "x"}]},
-        {
-            "lengths": None,
-            "fill": 10**400,
-            "sources": [{"name": "a", "realised_share": 1, "epochs": 10**400}],
-        },
-    ],
-)
-def test_lengths_that_make_no_sense_are_left_out(broken: dict[str, Any], project: Project) -> None:
-    project.finish(project.build())
-    project.out("sft-data", "stats.json", COUNTED | broken)
-    text = project.plan()
-    assert "100 examples in 20 packed rows" in text and "\n    lengths" not in text
-    project.json()
 
 
 def test_old_statistics_do_not_count(project: Project) -> None:
