@@ -150,17 +150,32 @@ def share_bars(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], about: s
 
 
 def histogram(
-    edges: Sequence[float], counts: Sequence[float], x_label: str, y_label: str, about: str = ""
+    edges: Sequence[float],
+    counts: Sequence[float],
+    x_label: str,
+    y_label: str,
+    *,
+    mark: tuple[float, str] | None = None,
+    about: str = "",
 ) -> Markup:
-    """`counts[i]` are those between `edges[i]` and `edges[i + 1]`."""
+    """`counts[i]` are those between `edges[i]` and `edges[i + 1]`, by ratios if all edges are above 0. mark: a value to
+    draw a line at, and what it is called; left out if it is not within the edges."""
     most = max([*counts, 0.0]) or 1.0
-    frame = Frame(Scale(edges[0], edges[-1]), Scale(0.0, most * 1.06), 12.0)
-    parts = _axes(frame, x_label, y_label)
+    log = edges[0] > 0
+    frame = Frame(Scale(edges[0], edges[-1], log), Scale(0.0, most * 1.06), 12.0)
+    ticks = list(edges[:: math.ceil(len(edges) / 7)]) if log else None
+    parts = _axes(frame, x_label, y_label, ticks, [count(t) for t in ticks or ()])
     for low, high, number in zip(edges, edges[1:], counts, strict=False):
         left, right, top = frame.px(low), frame.px(high), frame.py(number)
         said = f"{count(low)} to {count(high)}: {count(number)}"
+        style = "bar over" if mark is not None and low >= mark[0] else "bar"
         wide = max(1.5, right - left) - 1
-        parts.append(rectangle(left + 0.5, top, wide, HEIGHT - BOTTOM - top, "bar", said))
+        parts.append(rectangle(left + 0.5, top, wide, HEIGHT - BOTTOM - top, style, said))
+    if mark is not None and edges[0] <= mark[0] <= edges[-1]:
+        x = frame.px(mark[0])
+        parts.append(path([(x, TOP), (x, HEIGHT - BOTTOM)], "mark", mark[1]))
+        right = x < WIDTH / 2
+        parts.append(text(x + (6 if right else -6), TOP + 10, mark[1], "note", "start" if right else "end"))
     return picture(parts, WIDTH, HEIGHT, about or f"{y_label} by {x_label}")
 
 
@@ -212,7 +227,14 @@ def _end_labels(ends: list[tuple[float, float, str, str]]) -> list[Markup]:
     return parts
 
 
-def _axes(frame: Frame, x_label: str, y_label: str, x_ticks: list[float] | None = None) -> list[Markup]:
+def _axes(
+    frame: Frame,
+    x_label: str,
+    y_label: str,
+    x_ticks: list[float] | None = None,
+    x_words: Sequence[str] = (),
+) -> list[Markup]:
+    """x_words: what is written at `x_ticks`, if not their numbers."""
     parts = []
     right, bottom = WIDTH - frame.right, HEIGHT - BOTTOM
     y_ticks = frame.y.ticks(4)
@@ -222,8 +244,8 @@ def _axes(frame: Frame, x_label: str, y_label: str, x_ticks: list[float] | None 
         parts.append(text(LEFT - 7, y + 4, tick_text(tick, y_ticks), "tick", "end"))
     ticks = frame.x.ticks(5) if x_ticks is None else x_ticks
     parts.append(path([(LEFT, bottom), (right, bottom)], "axis"))
-    for tick in ticks:
-        parts.append(text(frame.px(tick), bottom + 17, tick_text(tick, ticks), "tick", "middle"))
+    for tick, words in zip(ticks, x_words or [tick_text(tick, ticks) for tick in ticks], strict=True):
+        parts.append(text(frame.px(tick), bottom + 17, words, "tick", "middle"))
     parts.append(text(0, 13, y_label, "axis-name", "start"))
     parts.append(text(right, HEIGHT - 6, x_label, "axis-name", "end"))
     return parts

@@ -58,6 +58,7 @@ class DataSection:
     sources: tuple[SourceRow, ...]
     shares: Markup
     lengths: Markup
+    quantiles: str
     preview: tuple[PreviewRow, ...]
     notes: tuple[str, ...]
 
@@ -76,7 +77,8 @@ def _section(view: JobView) -> DataSection:
         facts=tuple(_facts(stats)),
         sources=tuple(_source_row(i, s, sources, view.job) for i, s in enumerate(sources)),
         shares=_shares(sources) if len(sources) > 1 else Markup(""),
-        lengths=_lengths(stats.get("lengths")),
+        lengths=_lengths(stats),
+        quantiles=_quantiles(stats, sources),
         preview=tuple(_preview(read_json(view.out / "preview.json"))),
         notes=tuple(label(str(n)) for n in notes) if isinstance(notes, list) else (),
     )
@@ -151,14 +153,32 @@ def _shares(sources: list[dict[str, Any]]) -> Markup:
     return share_bars(rows, "shares of the sources, declared and realised")
 
 
-def _lengths(lengths: Any) -> Markup:
+def _lengths(stats: dict[str, Any]) -> Markup:
+    lengths = stats.get("lengths")
     if not isinstance(lengths, dict):
         return Markup("")
     edges = [v for e in lengths.get("edges") or [] if (v := number(e)) is not None]
     counts = [v for c in lengths.get("counts") or [] if (v := number(c)) is not None]
     if len(edges) != len(counts) + 1 or not counts or any(b <= a for a, b in pairwise(edges)):
         return Markup("")
-    return histogram(edges, counts, "tokens in a row", "rows", "lengths of the rows")
+    longest = number(stats.get("length"))
+    mark = None if longest is None else (longest, f"length {count(longest)}")
+    return histogram(edges, counts, "tokens in a row", "rows", mark=mark, about="lengths of the rows")
+
+
+def _quantiles(stats: dict[str, Any], sources: list[dict[str, Any]]) -> str:
+    """What half, 90% and 99% of the rows fit into, the longest, and how many were over the length."""
+    lengths = stats.get("lengths")
+    if not isinstance(lengths, dict):
+        return ""
+    names = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p100", "longest"))
+    said = [
+        f"{name} {count(value)}" for key, name in names if (value := number(lengths.get(key))) is not None
+    ]
+    if (longest := number(stats.get("length"))) is not None:
+        over = sum(number(source.get("overlong")) or 0.0 for source in sources)
+        said.append(f"{count(over)} over {count(longest)}")
+    return ", ".join(said)
 
 
 def _preview(rows: Any) -> list[PreviewRow]:

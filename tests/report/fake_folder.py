@@ -120,14 +120,15 @@ def _prepare(folder: FakeFolder) -> None:
         packing="best_fit",
         trust_remote_code=False,
     )
-    counts = [round(900 * math.exp(-((i - 9) ** 2) / 14)) for i in range(24)]
+    edges = [*range(8, 16), *range(16, 32, 2), *range(32, 64, 4), 64, 72]
+    counts = [round(900 * math.exp(-((i - 12) ** 2) / 14)) for i in range(len(edges) - 2)] + [11]
     lengths = {
         "p50": 26,
         "p90": 37,
         "p99": 52,
-        "p100": 64,
+        "p100": 70,
         "counts": counts,
-        "edges": [64 * i / 24 for i in range(25)],
+        "edges": edges,
     }
     whole = {
         "rows": 3860,

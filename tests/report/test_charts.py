@@ -82,6 +82,20 @@ def test_bars_are_as_high_as_their_counts() -> None:
     assert heights[1] == pytest.approx(2 * heights[0], abs=0.2)
 
 
+def test_lengths_stand_by_ratios_and_the_limit_is_drawn() -> None:
+    svg = histogram([64, 128, 256, 512], [5, 10, 1], "tokens", "rows", mark=(256, "length 256"))
+    tree = ET.fromstring(svg)
+    bars = list(tree.iter("rect"))
+    widths = [float(bar.attrib["width"]) for bar in bars]
+    assert widths == pytest.approx([widths[0]] * 3, abs=0.2)
+    assert [bar.attrib["class"] for bar in bars] == ["bar", "bar", "bar over"]
+    assert "length 256" in texts(svg)
+    line = next(e for e in tree.iter("path") if e.attrib["class"] == "mark")
+    at = float(line.attrib["d"].removeprefix("M").split()[0])
+    assert at == pytest.approx(float(bars[2].attrib["x"]), abs=0.6)
+    assert "length 9" not in texts(histogram([64, 128], [5], "tokens", "rows", mark=(9, "length 9")))
+
+
 @pytest.mark.parametrize("name", ["<script>", "]]>", '"><g onload=x>', "&amp;", "\x00\x1b[2J"])
 def test_names_stay_text(name: str) -> None:
     parts = [(name, 1.0)]
@@ -89,7 +103,7 @@ def test_names_stay_text(name: str) -> None:
         line_chart([Series(name, [(0, 1), (1, 2)], i) for i in range(2)], name, name),
         grid_plot([(1.0, 1.0, name), (2.0, None, name)], 0, name, name),
         share_bars([(name, parts)]),
-        histogram([0, 1], [1], name, name, name),
+        histogram([0, 1], [1], name, name, mark=(1, name), about=name),
     ):
         tree = ET.fromstring(svg)
         assert {e.tag for e in tree.iter()} <= {"svg", "g", "path", "circle", "rect", "text", "title"} - {"g"}

@@ -84,7 +84,15 @@ def test_what_a_reader_wants_in_the_order_they_want_it(finished: FakeFolder) -> 
             "diverged",
         ),
         *("32 sequences = 8 micro × 4 accumulated × 1 data-parallel", "Reward margin", "32 pairs =", "Data"),
-        *("97.7%", "61.4%", "3 longer than allowed", "Rows as the loss sees them", "Samples"),
+        *(
+            "97.7%",
+            "p50 26, p90 37, p99 52, longest 70, 3 over 64",
+            "length 64",
+            "61.4%",
+            "3 longer than allowed",
+            "Rows as the loss sees them",
+            "Samples",
+        ),
         *("what dpo got wrong first", "Environment and jobs", "torch", "out/sft.lr=0.001/log.txt"),
     ]
     at = 0
