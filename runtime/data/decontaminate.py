@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import repeat
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,7 +88,7 @@ def _sums(mixed: Array) -> Array:
 
 def _windows(sums: Array, width: int) -> Array:
     """Hashes of `width` words from each place on, wherever in the block they stand."""
-    found: Array = (sums[width:] - sums[:-width]) * _DOWN[: len(sums) - width]
+    found: Array = (sums[width:] - sums[:-width]) * _DOWN[: max(0, len(sums) - width)]
     return found
 
 
@@ -295,17 +294,17 @@ def tested(context: Context, against: tuple[Tested, ...]) -> Iterator[tuple[str,
         if one.suite is not None:
             texts: Iterable[tuple[str, str]] = _suite_elsewhere(one.suite)
         else:
-            texts = _own(one, context.user_file)
+            texts = _own(one, context)
         for place, text in texts:
             yield one.name, place, text
 
 
-def _own(one: Tested, open_file: Callable[[str], Path]) -> Iterator[tuple[str, str]]:
+def _own(one: Tested, context: Context) -> Iterator[tuple[str, str]]:
     assert one.location is not None and one.format is not None
     convert = converter(one.format, one.system)
     problems = Problems(one.name)
     count = 0
-    for row in read(one.location, open_file, problems):
+    for row in read(one.location, context, problems):
         if one.rows is not None and count >= one.rows:
             break
         try:

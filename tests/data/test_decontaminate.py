@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smolc.runtime.data import decontaminate
@@ -36,6 +36,7 @@ def shared(text: list[str], other: list[str], n: int) -> bool:
 
 
 @given(st.lists(Words, max_size=5), st.lists(Words, max_size=5), st.integers(5, 9))
+@example([["a"] * 5], [["a"] * 5], 7)  # a row shorter than n, all of it an eval's
 def test_a_row_is_hit_if_and_only_if_it_shares_n_words(
     evals: list[list[str]], rows: list[list[str]], n: int
 ) -> None:
