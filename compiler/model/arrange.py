@@ -193,7 +193,9 @@ def _eval(section: Section, args: Args, found: list[Diagnostic]) -> None:
             found.append(_wrong("V012", "bad-check", message, stray.path.span, f"write `{stray.key} >= 60%`"))
         for check in expect.checks:
             if check.operator in ("in", "not in"):
-                message = f"a score is compared with numbers and other scores; `{check.operator}` is for `where`"
+                message = (
+                    f"a score is compared with numbers and other scores; `{check.operator}` is for `where`"
+                )
                 found.append(_wrong("V012", "bad-check", message, check.span, "write `sft.gsm8k >= 60%`"))
         args["expect"] = tuple(
             Args(

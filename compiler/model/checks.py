@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.data import Mixture
 from smolc.compiler.model.data_checks import check_dataset, check_format, check_mixture
 from smolc.compiler.model.evaluation import Eval, Greedy, OwnTask, SuiteTask
+from smolc.compiler.model.filters import Measured, comparisons
 from smolc.compiler.model.methods import Cpt, Dpo, Fit, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -34,6 +36,7 @@ def check_values(recipe: Recipe) -> list[Diagnostic]:
         found.extend(said.values())
     for name, evaluation in recipe.evals.items():
         found.extend(_eval(name, evaluation))
+        found.extend(_asked(evaluation, recipe))
     if not recipe.stages and not recipe.evals:
         help = "add a `stage` or an `eval`"
         found.append(
@@ -227,6 +230,21 @@ def scores_of(evaluation: Eval) -> list[str]:
     """Names of what an eval measures: each task, and the loss of the reference answers of the recipe's own."""
     own = [name for task in evaluation.task for name in (task, f"{task}_loss")]
     return [*(t.word for t in evaluation.tasks), *own]
+
+
+def _asked(evaluation: Eval, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Rows of an eval's own are read as they are: nothing renders them before they are chosen."""
+    for label, task in evaluation.task.items():
+        dataset = task.data.name
+        for one in comparisons(recipe.datasets[dataset].where) if dataset in recipe.datasets else ():
+            if isinstance(one, Measured):
+                message = (
+                    f"`{one.measure}` is not known of the rows of an eval, and task `{label}` asks those"
+                )
+                help = f"compare columns in the `where` of `{dataset}`, or give the task a dataset of its own"
+                place = task.span_of("data")
+                labels = (Label(place, "asked here"),) if place else ()
+                yield replace(_error("C036", "measure-in-eval", message, one.span, help), labels=labels)
 
 
 def _eval(name: str, evaluation: Eval) -> Iterator[Diagnostic]:

@@ -106,7 +106,9 @@ def of_lines(lines: Sequence[tree.Compare], found: list[Diagnostic]) -> Filter |
     return _joined(Every, parts)
 
 
-def _joined(join: Callable[[tuple[Filter, ...]], Every | Either], parts: list[Filter | None]) -> Filter | None:
+def _joined(
+    join: Callable[[tuple[Filter, ...]], Every | Either], parts: list[Filter | None]
+) -> Filter | None:
     whole: list[Filter] = []
     for part in parts:
         if part is None:
@@ -227,7 +229,9 @@ def _value(left: tree.Path, value: tree.Value, found: list[Diagnostic]) -> Scala
     message = "a condition compares a column with one number, string, true or false"
     if isinstance(value, tree.Ref):
         text = quote(str(value.path))
-        found.append(_bad(f"{message}: text stands in quotes", value.span, f"write {text}", (Edit(value.span, text),)))
+        found.append(
+            _bad(f"{message}: text stands in quotes", value.span, f"write {text}", (Edit(value.span, text),))
+        )
     else:
         found.append(_bad(message, value.span, _EXAMPLE))
     return None

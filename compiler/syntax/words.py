@@ -62,7 +62,9 @@ def _in_value(tokens: list[Token], at: int) -> bool:
 def _in_condition(case: Case) -> bool:
     """Whether what could be read so far is a condition, or can only become one."""
     value = next((at for at, token in enumerate(case.tokens[: case.at]) if token.type == "EQUAL"), None)
-    return value is not None and any(t.type in (*_JOINS, "NOT", "IN", "OPERATOR") for t in case.tokens[value:])
+    return value is not None and any(
+        t.type in (*_JOINS, "NOT", "IN", "OPERATOR") for t in case.tokens[value:]
+    )
 
 
 def _foreign_word(case: Case) -> Mended | None:
@@ -81,7 +83,9 @@ def _foreign_word(case: Case) -> Mended | None:
     double = token.type == "OTHER" and case.tokens[case.at + 1 : case.at + 2] == [str(token)]
     span = case.span().to(case.span(case.at + double))
     spaced = f"{word} " if word == "not" and case.source.text[span.end : span.end + 1] != " " else word
-    found = error("S044", "bad-condition", f"`{span.text}` is written `{word}`", span, f"write `{word}`", spaced)
+    found = error(
+        "S044", "unreadable-condition", f"`{span.text}` is written `{word}`", span, f"write `{word}`", spaced
+    )
     keyword = Token(_WORDS[word], word, span.start, span.end)
     return Mended(found, [*case.tokens[: case.at], keyword, *case.tokens[case.at + 1 + double :]])
 
@@ -91,7 +95,7 @@ def _wrong_equals(case: Case) -> Mended | None:
     if case.kind != "EQUAL" or not {"OPERATOR", "IN"} <= case.expected or "EQUAL" in case.expected:
         return None
     message = "a condition compares with `==`; `=` gives a value"
-    found = error("S044", "bad-condition", message, case.span(), "write `==`", "==")
+    found = error("S044", "unreadable-condition", message, case.span(), "write `==`", "==")
     return Mended(found, case.replaced("OPERATOR", "=="))
 
 
@@ -103,14 +107,16 @@ def _wrong_way(case: Case) -> Mended | None:
     if "AND" in case.expected:
         return Mended(
             error(
-                "S044", "bad-condition", "a comparison has two sides", case.span(),
+                "S044", "unreadable-condition", "a comparison has two sides", case.span(),
                 "write two comparisons with `and` between them: `score > 1 and score < 5`",
             )
         )  # fmt: skip
     if case.before in _JOINS | {"NOT"}:
         message = f"a column is missing before `{sign}`"
         return Mended(
-            error("S044", "bad-condition", message, case.span(), 'name it again: `lang == "en" or lang == "de"`')
+            error(
+                "S044", "unreadable-condition", message, case.span(), 'name it again: `lang == "en" or lang == "de"`'
+            )
         )
     if case.before not in ("NUMBER", "TRIPLE", "RSQB"):
         return None
@@ -118,7 +124,7 @@ def _wrong_way(case: Case) -> Mended | None:
     column = str(after) if after is not None and after.type in _ENDS_OF_PATH else "score"
     value = case.tokens[case.at - 1] if case.before == "NUMBER" else "3"
     help = f"write the column first: `{column} {_OTHER_WAY.get(sign, sign)} {value}`"
-    return Mended(error("S044", "bad-condition", "a comparison begins with its column", case.span(), help))
+    return Mended(error("S044", "unreadable-condition", "a comparison begins with its column", case.span(), help))
 
 
 def _not_compared(case: Case) -> Mended | None:
@@ -131,12 +137,18 @@ def _not_compared(case: Case) -> Mended | None:
     if before.type in (*_JOINS, "NOT", "IN", "LPAR"):
         what = "a value" if before.type == "IN" else "a comparison"
         message = f"{what} is missing after `{before}`"
-        return Mended(error("S005", "expected-value", message, case.span(case.at - 1), 'write `lang == "en"`'))
+        return Mended(
+            error("S005", "expected-value", message, case.span(case.at - 1), 'write `lang == "en"`')
+        )
     if "OPERATOR" not in case.expected:
         return None
     message = f"{said(before)} is not compared with anything"
-    help = "write `{0} == true`" if before.type == "NAME" else "name the column again, or write `COLUMN in [...]`"
-    return Mended(error("S044", "bad-condition", message, case.span(case.at - 1), help.format(before)))
+    help = (
+        "write `{0} == true`"
+        if before.type == "NAME"
+        else "name the column again, or write `COLUMN in [...]`"
+    )
+    return Mended(error("S044", "unreadable-condition", message, case.span(case.at - 1), help.format(before)))
 
 
 def _not_joined(case: Case) -> Mended | None:
@@ -151,7 +163,7 @@ def _not_joined(case: Case) -> Mended | None:
     message = "two conditions are joined by `and` or `or`"
     comma = case.kind == "COMMA"
     tokens = case.replaced("AND", "and") if comma else case.inserted("AND", "and")
-    return Mended(error("S044", "bad-condition", message, case.span(), "write `and` between the two"), tokens)
+    return Mended(error("S044", "unreadable-condition", message, case.span(), "write `and` between the two"), tokens)
 
 
 def _parenthesised(case: Case) -> Mended | None:
@@ -176,7 +188,7 @@ def _joined_lines(case: Case) -> Mended | None:
     if word == "and":
         help = "write one comparison a line, all of which must hold; or `where = ... and ...`"
     message = f"a line of a block is one comparison, without `{word}`"
-    return Mended(error("S044", "bad-condition", message, case.span(), help))
+    return Mended(error("S044", "unreadable-condition", message, case.span(), help))
 
 
 MISTAKES = (
