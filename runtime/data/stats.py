@@ -38,7 +38,7 @@ def length_summary(lengths: ArrayLike) -> dict[str, Any]:
     """p50, p90, p99, p100, and a histogram. lengths: tokens a row, all at least 1, and at least one row.
 
     `counts[i]` are the rows longer than `edges[i]` (the first: at least as long) and no longer than `edges[i + 1]`. Edges
-    are powers of two and even steps between them, as many as make a dozen bins or more: lengths spread over ratios.
+    are powers of two and steps of one ratio between them, a dozen or more: lengths spread over ratios.
     """
     values = np.asarray(lengths, dtype=np.int64)
     quantiles = np.percentile(values, (50, 90, 99, 100), method="higher")
@@ -54,7 +54,7 @@ def _edges(low: int, high: int) -> list[int]:
     every: list[int] = []
     for parts in (2, 4, 8, 16):
         octaves = range(low.bit_length() - 1, high.bit_length())
-        every = sorted({(1 << n) + (i << n) // parts for n in octaves for i in range(parts + 1)})
+        every = sorted({round(2 ** (n + i / parts)) for n in octaves for i in range(parts + 1)})
         first = max(i for i, edge in enumerate(every) if edge <= low)
         last = next(i for i, edge in enumerate(every) if edge >= high and i > first)
         every = every[first : last + 1]

@@ -173,9 +173,9 @@ def histogram(
         parts.append(rectangle(left + 0.5, top, wide, HEIGHT - BOTTOM - top, style, said))
     if mark is not None and edges[0] <= mark[0] <= edges[-1]:
         x = frame.px(mark[0])
-        parts.append(path([(x, TOP), (x, HEIGHT - BOTTOM)], "mark", mark[1]))
+        parts.append(path([(x, TOP - 18), (x, HEIGHT - BOTTOM)], "mark", mark[1]))
         right = x < WIDTH / 2
-        parts.append(text(x + (6 if right else -6), TOP + 10, mark[1], "note", "start" if right else "end"))
+        parts.append(text(x + (6 if right else -6), TOP - 8, mark[1], "note", "start" if right else "end"))
     return picture(parts, WIDTH, HEIGHT, about or f"{y_label} by {x_label}")
 
 
