@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from smolc.compiler.plan.outputs import Unreadable, read_bytes, read_job, read_object, sha256_of
+from smolc.compiler.plan.patterns import matching
 from smolc.compiler.plan.types import Job, Plan
 
 NEW, CHANGED, FAILED, DONE = "new", "changed", "failed", "done"
@@ -101,6 +102,9 @@ class _Reader:
         moved = [n for n in job.needs if needs.get(n) != _fingerprint(self.done[n])]
         if moved:
             return State(CHANGED, (f"{_listed(moved)} ran again since",))
+        others = [str(name) for name, seen in inputs.items() if not self._matches(str(name), seen)]
+        if others:
+            return State(CHANGED, (f"there are other files than before for {_listed(others)}",))
         files = [str(name) for name, seen in inputs.items() if not self._same(str(name), seen)]
         if files:
             return State(CHANGED, (f"{_listed(files)} changed",))
@@ -146,10 +150,21 @@ class _Reader:
             return True
         return data is None or data != self.plan.templates.get(name, "").encode()
 
+    def _matches(self, name: str, seen: Any) -> bool:
+        """Whether a pattern stands for the files that the job read; True for what is none."""
+        if not isinstance(seen, dict) or "matches" not in seen:
+            return True
+        try:
+            return bool(matching(self.root, name) == seen["matches"])
+        except (OSError, ValueError):
+            return False
+
     def _same(self, name: str, seen: Any) -> bool:
-        """Whether an input file is what the job read."""
+        """Whether an input file is what the job read; True for a pattern."""
         path = self.root / name
         try:
+            if isinstance(seen, dict) and "matches" in seen:
+                return True
             about = path.stat()
             if not isinstance(seen, dict) or not stat.S_ISREG(about.st_mode):
                 return False

@@ -45,7 +45,7 @@ def read_problems(context: Context, task: OwnTask, thinking: tuple[str, str] | N
     problems: list[Problem] = []
     bad = Problems(task.name)
     convert = converter(task.format, task.system)
-    for row in read(task.location, context.user_file, bad):
+    for row in read(task.location, context, bad):
         try:
             if keeps(row.data, task.where):
                 found = _problem(row.place, convert(row.data), task.extract, thinking)

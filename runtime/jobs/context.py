@@ -12,6 +12,10 @@ from smolc.runtime.jobs.done import sha256_of
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.manifest import Manifest
+from smolc.runtime.jobs.patterns import matching
+
+TOLD = 1 << 30
+"""Bytes of a file from which its hashing, which takes seconds, is told as progress."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class ModelAt:
 
 @dataclass
 class Context:
-    """folder: the compiled folder. out: this job's own folder, the only place it writes to."""
+    """folder: the compiled folder. out: this job's own folder, the only place it writes to. inputs: what `done.json`
+    says of the files that were read, by name: `{"bytes", "sha256"}`, and `{"matches": [names]}` of a pattern."""
 
     folder: Path
     manifest: Manifest
@@ -44,18 +49,60 @@ class Context:
             file.write(line + "\n")
 
     def user_file(self, relative: str) -> Path:
-        """A file of the user's, relative to the manifest's root; its sha256 is recorded in done.json.
+        """A file of the user's, relative to the manifest's root; its sha256 is recorded in done.json. It is hashed once
+        in a job.
 
         Raises JobError if it is missing or cannot be read.
         """
         path = self.folder / self.manifest.root / relative
         if not path.is_file():
             raise JobError(f"{relative}: no such file", help=f"looked for {path.resolve()}")
+        if relative in self.inputs:
+            return path
         try:
-            self.inputs[relative] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+            self.inputs[relative] = {"bytes": path.stat().st_size, "sha256": self._hashed(relative, path)}
         except OSError as error:
             raise JobError(f"{relative}: cannot be read: {error.strerror}") from error
         return path
+
+    def user_files(self, pattern: str) -> list[tuple[str, Path]]:
+        """The user's files that a pattern (`data/*.jsonl`) stands for, by name; each as `user_file` gives it. Which they
+        were is recorded in done.json, so that a new or a vanished one makes the job run again.
+
+        Raises JobError if there are none, or if one leads out of the folder that the pattern starts from.
+        """
+        root = self.folder / self.manifest.root
+        parts = pattern.split("/")
+        up = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
+        if ".." in parts[up:] or pattern.startswith("/"):
+            raise JobError(f"{pattern}: leads out of the recipe's folder", help="write it without `..`")
+        names = matching(root, pattern)
+        if not names:
+            raise JobError(f"{pattern}: no such file", help=f"looked in {root.resolve()}")
+        # A compiled parent recipe may lie beside this one: only its part of the name begins with `..`.
+        start = root.joinpath(*parts[:up]).resolve()
+        for name in names:
+            if not (root / name).resolve().is_relative_to(start):
+                raise JobError(
+                    f"{name}: a link that leads out of the recipe's folder, found for {pattern}",
+                    help="write the name of the link itself as a path if its rows are wanted",
+                )
+        self.inputs[pattern] = {"matches": names}
+        return [(name, self.user_file(name)) for name in names]
+
+    def _hashed(self, name: str, path: Path) -> str:
+        size = path.stat().st_size
+        if size < TOLD:
+            return sha256_of(path)
+        done = 0
+
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
+            if done % (TOLD // 4) < more:
+                self.progress(done >> 20, size >> 20, "MiB", f"hashing {name}")
+
+        return sha256_of(path, tell)
 
     def out_of(self, job_id: str) -> Path:
         """The folder that an earlier job wrote."""

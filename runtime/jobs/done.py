@@ -1,25 +1,30 @@
 """When a job counts as done.
 
-`out/<id>/done.json` is written last. It holds the job's hash, the sha256 of each input file it read, and the
-fingerprints of the jobs it read from; a job is done when all three are still what they were. So a changed
-recipe, a changed data file and a repeated earlier stage each make what follows run again."""
+`out/<id>/done.json` is written last. It holds the job's hash, the sha256 of each input file it read (and the names
+that each pattern of files stood for), and the fingerprints of the jobs it read from; a job is done when all three are
+still what they were. So a changed recipe, a changed, new or vanished data file and a repeated earlier stage each make
+what follows run again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.manifest import Entry, Manifest
+from smolc.runtime.jobs.patterns import matching
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, tell: Callable[[int], None] = lambda _: None) -> str:
+    """Of a file of any size, read in pieces. `tell` is given the number of bytes of each."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
+            tell(len(chunk))
     return digest.hexdigest()
 
 
@@ -57,7 +62,7 @@ def done_jobs(folder: Path, manifest: Manifest, only: frozenset[str] | None = No
             continue
         if any(n not in finished or needs.get(n) != fingerprint(finished[n]) for n in entry.needs):
             continue
-        if all(_unchanged(folder / manifest.root / name, seen, hashes) for name, seen in inputs.items()):
+        if all(_unchanged(folder / manifest.root, name, seen, hashes) for name, seen in inputs.items()):
             finished[entry.id] = done
     return frozenset(finished)
 
@@ -76,9 +81,14 @@ def is_done(folder: Path, manifest: Manifest, entry: Entry) -> bool:
     return entry.id in done_jobs(folder, manifest, frozenset({entry.id}))
 
 
-def _unchanged(path: Path, seen: Any, hashes: dict[Path, str]) -> bool:
+def _unchanged(root: Path, name: str, seen: Any, hashes: dict[Path, str]) -> bool:
+    path = root / name
     try:
-        if not isinstance(seen, dict) or path.stat().st_size != seen.get("bytes"):
+        if not isinstance(seen, dict):
+            return False
+        if "matches" in seen:
+            return bool(matching(root, name) == seen["matches"])
+        if path.stat().st_size != seen.get("bytes"):
             return False
         if path not in hashes:
             hashes[path] = sha256_of(path)
