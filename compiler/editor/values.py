@@ -12,6 +12,7 @@ from smolc.compiler.editor.items import Item, key_item
 from smolc.compiler.editor.keys import argument_at, inside, key_of, target, words
 from smolc.compiler.editor.names import LOSS, TASK, declarations, is_metric
 from smolc.compiler.editor.numbers import in_full
+from smolc.compiler.model.filters import MEASURES
 from smolc.compiler.model.suite import SUITE
 from smolc.compiler.reference.catalogue import Key, Variant
 from smolc.compiler.syntax import tree
@@ -65,6 +66,9 @@ def value_items(here: Cursor, files: Sequence[Opened]) -> Iterator[Item]:
     if here.operator is not None and here.operator != "=":
         yield from _compared(here, files)
         return
+    if here.kinds == ("dataset",) and here.path == ["where"]:
+        yield from _condition(here)
+        return
     if here.before is not None and here.before.type in VALUE_ENDS:
         return  # the value is there already
     label = here.blocks[0].label if here.blocks else None
@@ -110,6 +114,24 @@ def _compared(here: Cursor, files: Sequence[Opened]) -> Iterator[Item]:
         )
     elif here.before is None or here.before.type not in VALUE_ENDS:
         yield from (Item(name, name, "reference", kind) for name, kind in models(files))
+
+
+def _condition(here: Cursor) -> Iterator[Item]:
+    """`where = length < 8Ki and |`: columns are the data's, so what the language knows is offered."""
+    before = here.before
+    if here.left or (here.word is not None and here.word.type != "NAME"):
+        return
+    if before is not None and before.type == "OPERATOR":
+        yield from (Item(word, word, "word") for word in ("true", "false"))
+    elif before is None or before in ("=", "(", "and", "or", "not"):
+        yield from (Item(name, name, "word", about) for name, about in MEASURES.items())
+        yield Item("not", "not ", "keyword", "the opposite")
+    elif before.type in VALUE_ENDS:
+        yield Item("and", "and ", "keyword", "both must hold")
+        yield Item("or", "or ", "keyword", "one must hold")
+        if before.type in ("NAME", "STRING"):
+            yield Item("in", "in [$0]", "keyword", "one of these values", snippet=True)
+            yield Item("not in", "not in [$0]", "keyword", "none of these values", snippet=True)
 
 
 def _values(here: Cursor, key: Key, files: Sequence[Opened], own: str | None) -> Iterator[Item]:
