@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -25,6 +26,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _ORDER = ("<", "<=", ">", ">=")
+_MEASURES = ("length", "trained", "turns")
+_BARE = re.compile(r"(?!(and|or|not|in|true|false)$)[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(slots=True, frozen=True)
@@ -83,7 +86,7 @@ def needs_measures(filter: Filter | tuple[Condition, ...] | None) -> bool:
 def written(filter: Filter | tuple[Condition, ...]) -> str:
     """The filter as a person writes it."""
     if isinstance(filter, Condition):
-        return f"{filter.column} {filter.operator} {_literal(filter.value)}"
+        return f"{_name(filter.column)} {filter.operator} {_literal(filter.value)}"
     if isinstance(filter, Measured):
         return f"{filter.measure} {filter.operator} {_literal(filter.value)}"
     if isinstance(filter, Not):
@@ -106,6 +109,12 @@ def _bracketed(filter: Filter) -> str:
         filter = _parts(filter)[0]
     alone = isinstance(filter, (Condition, Measured)) or (not isinstance(filter, Not) and not _parts(filter))
     return written(filter) if alone else f"({written(filter)})"
+
+
+def _name(column: str) -> str:
+    """In quotes where it would be read as something else, such as a measure."""
+    bare = all(_BARE.fullmatch(part) for part in column.split("."))
+    return column if bare and column not in _MEASURES else json.dumps(column, ensure_ascii=False)
 
 
 def _literal(value: Scalar | tuple[Scalar, ...]) -> str:

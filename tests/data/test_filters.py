@@ -117,7 +117,8 @@ def test_what_cannot_change_the_answer_is_not_looked_at() -> None:
     [
         ({"all": [SHORT, IS_ENGLISH]}, 'length < 8192 and lang == "en"'),
         (is_("meta.lang", ("en", "de"), "not in"), 'meta.lang not in ["en", "de"]'),
-        (is_("ok", True), "ok == true"),
+        (is_("ok", True), "ok == true"), (is_("length", 3), '"length" == 3'), (is_("a.length", 3), "a.length == 3"),
+        (is_("two words", 3), '"two words" == 3'), (is_("a.b-c", 3), '"a.b-c" == 3'), (is_("not", 3), '"not" == 3'),
         (is_("x", 'ä"', "!="), 'x != "ä\\""'),
         ({"any": [SHORT, {"all": [IS_ENGLISH, SHORT]}]}, 'length < 8192 or (lang == "en" and length < 8192)'),
         ({"all": [{"any": [IS_ENGLISH, SHORT]}, SHORT]}, '(lang == "en" or length < 8192) and length < 8192'),
