@@ -21,6 +21,7 @@ COMMANDS = {
     "lint": "review recipes",
     "explain": "what a rule checks, why, and what to write instead",
     "plan": "what would run: jobs, batches, tokens and steps",
+    "preview": "rows of the data as they will be trained",
     "show": "the whole recipe, flattened, and where each value comes from",
     "diff": "what changed between two recipes, and what follows from it",
     "lock": "pin what a recipe reads: revisions, files, templates, packages",
