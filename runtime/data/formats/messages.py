@@ -124,7 +124,7 @@ class Reader:
 
 def _other_names(given: dict[str, Any]) -> str:
     if "from" in given and "value" in given:
-        return "; this is the ShareGPT form: its role is called 'from' and its content 'value'"
+        return "; this is the ShareGPT form: say format = sharegpt"
     return ""
 
 
