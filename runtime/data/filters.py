@@ -39,9 +39,7 @@ class Measures:
     turns: int
 
 
-def keeps(
-    data: dict[str, Any], filter: Filter | tuple[Condition, ...] | None, measures: Measures | None = None
-) -> bool | None:
+def keeps(data: dict[str, Any], filter: Filter | None, measures: Measures | None = None) -> bool | None:
     """Whether a row meets a filter; None where that depends on measures that are not given.
 
     Text is compared with a number or true/false by its value, since csv has only text. Null (or, beside a number or
@@ -72,7 +70,7 @@ def keeps(
     return result
 
 
-def needs_measures(filter: Filter | tuple[Condition, ...] | None) -> bool:
+def needs_measures(filter: Filter | None) -> bool:
     """Whether anything in the filter is known only once a row is rendered."""
     if filter is None or isinstance(filter, Condition):
         return False
@@ -83,7 +81,7 @@ def needs_measures(filter: Filter | tuple[Condition, ...] | None) -> bool:
     return any(map(needs_measures, _parts(filter)))
 
 
-def written(filter: Filter | tuple[Condition, ...]) -> str:
+def written(filter: Filter) -> str:
     """The filter as a person writes it."""
     if isinstance(filter, Condition):
         return f"{_name(filter.column)} {filter.operator} {_literal(filter.value)}"
@@ -98,10 +96,8 @@ def written(filter: Filter | tuple[Condition, ...]) -> str:
     return f" {word} ".join(map(_bracketed, parts)) or empty
 
 
-def _parts(filter: Every | Either | tuple[Condition, ...]) -> tuple[Filter, ...]:
-    if isinstance(filter, Every):
-        return filter.all
-    return filter.any if isinstance(filter, Either) else filter
+def _parts(filter: Every | Either) -> tuple[Filter, ...]:
+    return filter.all if isinstance(filter, Every) else filter.any
 
 
 def _bracketed(filter: Filter) -> str:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from smolc.runtime.data.filters import Measures, keeps, needs_measures, written
 from smolc.runtime.data.rows import RowError
-from smolc.runtime.jobs.prepare import Condition, Filter
+from smolc.runtime.jobs.prepare import Filter
 
 SHORT = {"measure": "length", "operator": "<", "value": 8192}
 LONG = Measures(length=9000, trained=10, turns=2)
@@ -96,15 +96,6 @@ def test_three_answers(
 def test_no_filter_keeps_everything() -> None:
     assert keeps({}, None) is True
     assert not needs_measures(None)
-
-
-def test_a_tuple_of_conditions_is_all_of_them() -> None:
-    both = (Condition(column="a", operator="==", value=1), Condition(column="b", operator="==", value=2))
-    assert keeps({"a": 1, "b": 2}, both) is True
-    assert keeps({"a": 1, "b": 3}, both) is False
-    assert keeps({"a": 1}, ()) is True
-    assert written(both) == "a == 1 and b == 2"
-    assert not needs_measures(both)
 
 
 def test_what_cannot_change_the_answer_is_not_looked_at() -> None:
