@@ -1,29 +1,45 @@
-"""Examples to tokens, and which of them are trained. The checks that a run is worth starting are here."""
+"""Examples to tokens, and which of them are trained. The checks that a run is worth starting are here and in
+`render.py` and `gates.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from smolc.runtime.data.formats import Chat, Judged, Message, Pair, Text
-from smolc.runtime.data.rows import Row, found
-from smolc.runtime.data.template import ChatTemplate, RenderError, Spans
+from smolc.runtime.data import gates
+from smolc.runtime.data.formats import Chat, Judged, Pair, Text
+from smolc.runtime.data.render import Rendered, Renderer
+from smolc.runtime.data.rows import Row
+from smolc.runtime.data.template import guarded
+from smolc.runtime.data.tokens import Array, Batch, Tokenization
 from smolc.runtime.jobs.errors import JobError
 
-Array = np.ndarray[Any, Any]
-LossOn = Literal["assistant", "last_turn", "completion", "all"]
+Refuse = Callable[[Row, JobError], None]
 
 
 @dataclass(slots=True)
 class Encoded:
-    """One row of input ids and which of them count in the loss. turn_ends: token indices where an assistant
-    turn is over."""
+    """One row of int32 ids. spans: first token and the token after the last of what is trained, in turns: [2, 9, 15,
+    20]. ends: tokens after which a turn of the assistant is over. faded: see `Rendered`."""
 
     ids: Array
-    trained: Array
-    turn_ends: list[int]
+    spans: list[int]
+    ends: list[int]
+    faded: int = 0
+
+    @property
+    def trained(self) -> int:
+        return sum(self.spans[1::2]) - sum(self.spans[::2])
+
+    def mask(self) -> Array:
+        """Whether each token is trained."""
+        trained = np.zeros(len(self.ids), dtype=bool)
+        for first, after in zip(self.spans[::2], self.spans[1::2], strict=True):
+            trained[first:after] = True
+        return trained
 
 
 @dataclass(slots=True)
@@ -36,154 +52,129 @@ class Answered:
     answer_texts: list[str]
     label: bool | None
 
+    @property
+    def trained(self) -> int:
+        return sum(map(len, self.answers))
 
-@dataclass
+
 class Encoder:
-    """tokenizer: a fast one. end: id of the end-of-turn, if there is one to be checked."""
+    """tokenizer: a fast one. renderer: None where there are only documents. end: id of the end-of-turn, if there is
+    one to be checked."""
 
-    tokenizer: Any
-    template: ChatTemplate | None
-    loss_on: LossOn
-    end: int | None
-    end_text: str | None
-    _tails: dict[str, list[int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._backend = self.tokenizer.backend_tokenizer
-        self._backend.no_truncation()
-        self._backend.no_padding()
-        self._special = set(self.tokenizer.added_tokens_decoder)
-        self._bos = self.tokenizer.bos_token_id
-        self._eos = self.tokenizer.eos_token_id
+    def __init__(self, tokenizer: Any, renderer: Renderer | None, end: int | None) -> None:
+        self.tokenizer = tokenizer
+        self.renderer = renderer
+        self.end = end
+        self.tokens = Tokenization(tokenizer)
+        self._bos = tokenizer.bos_token_id
+        self._eos = tokenizer.eos_token_id
+        special = list(tokenizer.added_tokens_decoder)
+        self._special = np.zeros(max([len(tokenizer), *(n + 1 for n in special)]), dtype=bool)
+        self._special[special] = True
+        self._good: set[bytes] = set()
 
     def texts(self, examples: list[tuple[Row, Text]]) -> list[Encoded]:
         """Documents: everything is trained but the first token; each ends with the end-of-text token."""
-        encodings = self._backend.encode_batch_fast([e.text for _, e in examples], add_special_tokens=True)
         rows = []
-        for encoding in encodings:
-            ids = encoding.ids
-            if self._eos is not None and (not ids or ids[-1] != self._eos):
-                ids.append(self._eos)
-            trained = np.ones(len(ids), dtype=bool)
-            trained[:1] = False
-            rows.append(Encoded(np.asarray(ids, dtype=np.int32), trained, []))
+        for ids in self.tokens.ids([e.text for _, e in examples], special=True):
+            if self._eos is not None and (not len(ids) or ids[-1] != self._eos):
+                ids = np.append(ids, np.int32(self._eos))
+            rows.append(Encoded(ids, [1, len(ids)] if len(ids) > 1 else [], []))
         return rows
 
-    def chats(self, examples: list[tuple[Row, Chat]]) -> list[Encoded]:
-        rendered = [self._render_chat(row, chat) for row, chat in examples]
-        encodings = self._backend.encode_batch([text for text, _, _ in rendered], add_special_tokens=False)
-        return [
-            self._mask(row, text, spans, prompt, encoding)
-            for (row, _), (text, spans, prompt), encoding in zip(examples, rendered, encodings, strict=True)
-        ]
+    def chats(self, examples: list[tuple[Row, Chat]], refuse: Refuse | None = None) -> list[Encoded | None]:
+        """None for what `refuse` was told of; without it, the first that makes no sense is raised."""
+        assert self.renderer is not None
+        rendered = _each(examples, self.renderer.chat, refuse)
+        batch = self.tokens.batch([r.text if r is not None else "" for r in rendered])
+        self._check_doubles(batch, [row for row, _ in examples])
+        before = np.arange(len(batch.ids))
+        before[~self._special[batch.ids]] = -1
+        last_special = np.maximum.accumulate(before) if len(before) else before
+        rows: list[Encoded | None] = []
+        for n, ((row, _), whole) in enumerate(zip(examples, rendered, strict=True)):
+            try:
+                rows.append(self._masked(row, whole, batch, n, last_special) if whole is not None else None)
+            except JobError as error:
+                if refuse is None:
+                    raise
+                refuse(row, error)
+                rows.append(None)
+        return rows
 
-    def _render(
-        self, row: Row, messages: list[Message], chat: Chat | None, prompt: bool
-    ) -> tuple[str, Spans]:
-        assert self.template is not None
-        try:
-            tools, kwargs = (chat.tools, chat.kwargs) if chat else (None, {})
-            return self.template.render(messages, tools, kwargs, prompt)
-        except RenderError as error:
-            raise JobError(f"{error}\n  while rendering {row.place}: {found(messages, 300)}") from error
+    def _masked(
+        self, row: Row, rendered: Rendered, batch: Batch, number: int, last_special: Array
+    ) -> Encoded:
+        text, ids = rendered.text, batch.of(number)
+        places = sorted({rendered.prompt, *(c for span in (*rendered.spans, *rendered.turns) for c in span)})
+        tokens, clean = batch.places(number, text, places)
+        token_at = dict(zip(places, tokens, strict=True))
+        # Where the model starts to write: the tokens of what stands before are those that it will be given.
+        begins = {start for start, _ in rendered.turns} | ({rendered.prompt} if rendered.prompt else set())
+        for place, whole in zip(places, clean, strict=True):
+            if place in begins:
+                self._check_boundary(row, text, place, batch, number, token_at[place], whole, last_special)
+        spans: list[int] = []
+        for start, stop in rendered.spans:
+            first, after = max(token_at[start], 1), token_at[stop]
+            if spans and spans[-1] == first:
+                spans[-1] = after
+            elif first < after:
+                spans += (first, after)
+        ends = [token_at[stop] for _, stop in rendered.turns]
+        if not ends and self.end is not None:
+            ends = (np.flatnonzero((ids == self.end) & Encoded(ids, spans, []).mask()) + 1).tolist()
+        return Encoded(ids, spans, ends, rendered.faded)
 
-    def _render_chat(self, row: Row, chat: Chat) -> tuple[str, Spans, str]:
-        """The conversation, the assistant's spans, and the prompt of its last completion."""
-        text, spans = self._render(row, chat.messages, chat, False)
-        if chat.prompt_turns >= len(chat.messages):
-            return text, spans, ""
-        prompt, _ = self._render(row, chat.messages[: chat.prompt_turns], chat, True)
-        self._check_prefix(row, prompt, text)
-        return text, spans, prompt
-
-    def _check_prefix(self, row: Row, prompt: str, text: str) -> None:
-        if text.startswith(prompt):
+    def _check_doubles(self, batch: Batch, rows: list[Row]) -> None:
+        ids = batch.ids
+        if len(ids) < 2:
             return
-        pairs = enumerate(zip(prompt, text, strict=False))
-        at = next((i for i, (a, b) in pairs if a != b), min(len(prompt), len(text)))
-        raise JobError(
-            f"{self._name}: the prompt is not how the conversation begins, so the model would be trained "
-            f"on another prompt than it gets\n"
-            f"  {row.place}: the prompt goes on with {prompt[at : at + 60]!r},\n"
-            f"  the conversation with {text[at : at + 60]!r}",
-            help="let add_generation_prompt write exactly what stands before the assistant's words",
-        )
+        twice = ids[1:] == ids[:-1]
+        suspect = np.zeros(len(twice), dtype=bool)
+        for token in {self._bos, self.end, self._eos} - {None}:
+            suspect |= twice & (ids[1:] == token)
+        for n in np.unique(np.searchsorted(batch.bounds, np.flatnonzero(suspect), side="right") - 1).tolist():
+            self._check_double(rows[n], batch.of(n))
+
+    def _check_double(self, row: Row, ids: Array) -> None:
+        try:
+            gates.check_no_double(ids, self._bos, self.end if self.end is not None else self._eos)
+        except JobError as error:
+            raise JobError(f"{self._name}: {error.message} ({row.place})", error.help) from None
 
     @property
     def _name(self) -> str:
-        return self.template.name if self.template else "template"
+        return self.renderer.template.name if self.renderer else "template"
 
-    def _mask(self, row: Row, text: str, spans: Spans, prompt: str, encoding: Any) -> Encoded:
-        ids = np.asarray(encoding.ids, dtype=np.int32)
-        self._check_start(row, ids)
-        if prompt:
-            self._check_boundary(row, encoding, text, len(prompt))
-        trained = np.zeros(len(ids), dtype=bool)
-        for start, _ in spans:
-            self._check_boundary(row, encoding, text, start)
-        ranges = [(self._first(encoding, text, s), self._first(encoding, text, e)) for s, e in spans]
-        if self.loss_on == "all":
-            trained[:] = True
-        elif self.loss_on == "completion":
-            start = self._first(encoding, text, len(prompt)) if prompt else len(ids)
-            trained[start:] = True
-            if self.end is not None and prompt and self.end not in ids[start:]:
-                self._unfinished(row, text[len(prompt) :])
+    def _check_boundary(
+        self,
+        row: Row,
+        text: str,
+        place: int,
+        batch: Batch,
+        number: int,
+        stop: int,
+        clean: bool,
+        last_special: Array,
+    ) -> None:
+        """The tokens of the prompt `text[:place]` must begin the conversation's. Special tokens are never merged with
+        what is beside them, so it is enough to look at what follows the prompt's last one."""
+        base = int(batch.bounds[number])
+        start = max(int(last_special[base + stop - 1]) - base, 0) if stop else 0
+        actual = batch.ids[base + start : base + stop]
+        known = actual.tobytes()
+        if clean and known in self._good:
+            return
+        if batch.in_bytes[number]:
+            cut = int(batch.starts[base + start]) if stop else 0
+            tail = text[:place].encode()[cut:].decode()
         else:
-            chosen = list(zip(ranges, spans, strict=True))[-1 if self.loss_on == "last_turn" else 0 :]
-            for (start, stop), (s, e) in chosen:
-                trained[start:stop] = True
-                if self.end is not None and not self._ends(ids[start:stop], text[s:e]):
-                    self._unfinished(row, text[s:e])
-        trained[:1] = False
-        ends = [stop for _, stop in ranges]
-        if not ranges and self.end is not None:
-            ends = (np.flatnonzero((ids == self.end) & trained) + 1).tolist()
-        return Encoded(ids, trained, ends)
-
-    def _ends(self, ids: Array, text: str) -> bool:
-        assert self.end_text is not None
-        return self.end in ids[-4:] and text.rstrip().endswith(self.end_text.rstrip())
-
-    def _unfinished(self, row: Row, text: str) -> None:
-        raise JobError(
-            f"{self._name}: the end-of-turn {self.end_text!r} is not trained, so the model would never learn "
-            f"to stop\n  {row.place}: what is trained ends with {text[-60:]!r}",
-            help=f"write {self.end_text} just before {{% endgeneration %}} in the template",
-        )
-
-    def _check_start(self, row: Row, ids: Array) -> None:
-        if self._bos is not None and len(ids) > 1 and ids[0] == ids[1] == self._bos:
-            raise JobError(
-                f"{self._name}: begins with the token {self.tokenizer.bos_token!r} twice ({row.place})",
-                help="write it once in the template",
-            )
-
-    def _first(self, encoding: Any, text: str, char: int) -> int:
-        """Index of the first token that starts at `char` or later."""
-        while char < len(text):
-            token = encoding.char_to_token(char)
-            if token is not None:
-                return int(token) if encoding.token_to_chars(token)[0] >= char else int(token) + 1
-            char += 1  # in no token: a space that the tokenizer leaves out
-        return len(encoding.ids)
-
-    def _check_boundary(self, row: Row, encoding: Any, text: str, char: int) -> None:
-        """The tokens of the prompt `text[:char]` must begin the conversation's. Special tokens are never
-        merged with what is beside them, so it is enough to look at what follows the prompt's last one."""
-        ids = encoding.ids
-        stop = self._first(encoding, text, char)
-        start = stop
-        while start > 0 and ids[start - 1] not in self._special:
-            start -= 1
-        start = max(start - 1, 0)
-        tail = text[encoding.token_to_chars(start)[0] if start else 0 : char]
-        expected = self._tails.get(tail)
-        if expected is None:
-            expected = self.tokenizer.encode(tail, add_special_tokens=False)
-            self._tails[tail] = expected
-        if ids[start:stop] != expected:
-            self._not_a_prefix(row, expected, ids[start:stop])
+            tail = text[int(batch.starts[base + start]) if stop else 0 : place]
+        expected = self.tokenizer.encode(tail, add_special_tokens=False)
+        if actual.tolist() != expected:
+            self._not_a_prefix(row, expected, actual.tolist())
+        self._good.add(known)
 
     def _not_a_prefix(self, row: Row, expected: list[int], actual: list[int]) -> None:
         raise JobError(
@@ -194,42 +185,61 @@ class Encoder:
             help="end the generation prompt where a token ends: after a special token, not after a space",
         )
 
-    def answers(self, examples: list[tuple[Row, Pair | Judged]]) -> list[Answered]:
-        """Prompts with their answers. An answer ends with its end-of-turn: what a template writes after it is
-        left out, since nothing that is generated has it."""
-        prompts: list[str] = []
-        texts: list[str] = []
-        answers: list[list[str]] = []
-        for row, example in examples:
-            prompt, _ = self._render(row, example.prompt, None, True)
-            sides = [example.chosen, example.rejected] if isinstance(example, Pair) else [example.completion]
-            prompts.append(prompt)
-            answers.append([self._answer(row, prompt, example.prompt + side) for side in sides])
-            texts.extend(prompt + answer for answer in answers[-1])
-        encoded = self._backend.encode_batch_fast(prompts, add_special_tokens=False)
-        whole = iter(self._backend.encode_batch_fast(texts, add_special_tokens=False))
-        rows = []
-        for (row, example), prompt, sides_, begin in zip(examples, prompts, answers, encoded, strict=True):
-            head = begin.ids
-            parts = []
-            for _ in sides_:
-                ids = next(whole).ids
-                if ids[: len(head)] != head:
-                    self._not_a_prefix(row, head, ids[: len(head)])
-                parts.append(np.asarray(ids[len(head) :], dtype=np.int32))
-            start = np.asarray(head, dtype=np.int32)
-            self._check_start(row, start)
-            label = example.label if isinstance(example, Judged) else None
-            rows.append(Answered(start, parts, prompt, sides_, label))
+    def answers(
+        self, examples: list[tuple[Row, Pair | Judged]], refuse: Refuse | None = None
+    ) -> list[Answered | None]:
+        """Prompts with their answers. `refuse` as for `chats`."""
+        assert self.renderer is not None
+        rendered = _each(examples, self.renderer.answers, refuse)
+        prompts = self.tokens.ids([r.prompt if r is not None else "" for r in rendered])
+        whole = iter(self.tokens.ids([r.prompt + a for r in rendered if r is not None for a in r.answers]))
+        rows: list[Answered | None] = []
+        for (row, _), texts, prompt in zip(examples, rendered, prompts, strict=True):
+            if texts is None:
+                rows.append(None)
+                continue
+            sides = [next(whole) for _ in texts.answers]
+            try:
+                rows.append(self._answered(row, texts.prompt, texts.answers, prompt, sides, texts.label))
+            except JobError as error:
+                if refuse is None:
+                    raise
+                refuse(row, error)
+                rows.append(None)
         return rows
 
-    def _answer(self, row: Row, prompt: str, messages: list[Message]) -> str:
-        text, _ = self._render(row, messages, None, False)
-        self._check_prefix(row, prompt, text)
-        answer = text[len(prompt) :]
-        if self.end_text is None:
-            return answer
-        end = answer.rfind(self.end_text) + len(self.end_text)
-        if self.end_text not in answer or answer[end:].strip():
-            self._unfinished(row, answer)
-        return answer[:end]
+    def _answered(
+        self,
+        row: Row,
+        prompt_text: str,
+        texts: list[str],
+        prompt: Array,
+        sides: list[Array],
+        label: bool | None,
+    ) -> Answered:
+        for ids in sides:
+            if not np.array_equal(ids[: len(prompt)], prompt):
+                self._not_a_prefix(row, prompt.tolist(), ids[: len(prompt)].tolist())
+            self._check_double(row, ids)
+        answers = [ids[len(prompt) :] for ids in sides]
+        if not all(len(answer) for answer in answers):
+            raise JobError(f"{row.place}: an answer is empty once rendered", help="check the chat template")
+        if len(answers) == 2 and np.array_equal(answers[0], answers[1]):
+            raise JobError(
+                f"{row.place}: chosen and rejected are the same once rendered", help="check the chat template"
+            )
+        return Answered(prompt, answers, prompt_text, texts, label)
+
+
+def _each(examples: list[Any], render: Callable[[Row, Any], Any], refuse: Refuse | None) -> list[Any]:
+    rendered = []
+    with guarded():
+        for row, example in examples:
+            try:
+                rendered.append(render(row, example))
+            except JobError as error:
+                if refuse is None:
+                    raise
+                refuse(row, error)
+                rendered.append(None)
+    return rendered

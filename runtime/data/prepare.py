@@ -4,192 +4,258 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from smolc.runtime.data.arrow import write_dataset
-from smolc.runtime.data.columns import columns_of
-from smolc.runtime.data.encode import Answered, Encoded, Encoder
-from smolc.runtime.data.formats import Text
-from smolc.runtime.data.holdout import hold_out
-from smolc.runtime.data.load import Examples, Loaded, encode, read_examples
+from smolc.runtime.data import columns
+from smolc.runtime.data.columns import Uses
+from smolc.runtime.data.finish import check_inference, drop_bos, save_tokenizer
+from smolc.runtime.data.inputs import Setting, settle
+from smolc.runtime.data.lengths import fit_length
 from smolc.runtime.data.mixing import Draw, Supply, mix
+from smolc.runtime.data.overlong import Pieces, pieces
+from smolc.runtime.data.select import Selection, select
 from smolc.runtime.data.shuffle import permutation
-from smolc.runtime.data.stats import (
-    PREVIEW_ROWS,
-    Item,
-    length_summary,
-    longest_of,
-    preview,
-    tokens_of,
-    trained_of,
-)
-from smolc.runtime.data.template import ChatTemplate, check_markers, end_of_turn, read_template
-from smolc.runtime.data.tokenizer import choose_pad, load_tokenizer, single_token
+from smolc.runtime.data.stats import PREVIEW_ROWS, length_summary, preview
+from smolc.runtime.data.store import Tokens
+from smolc.runtime.data.tokenise import sweep, tokenise
+from smolc.runtime.data.tokens import Array
+from smolc.runtime.data.work import Work
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
-from smolc.runtime.jobs.prepare import PrepareJob, Share
+from smolc.runtime.jobs.prepare import VERSION, Fit, HubData, PrepareJob, Share, Take
 
 
 def run(context: Context) -> None:
-    """Write `train/`, `validation/`, `tokenizer/`, `stats.json`, `preview.json` and `result.json`."""
+    """Write `train/`, `validation/`, `tokenizer/`, `inputs.json`, `stats.json`, `preview.json` and `result.json`."""
     job: PrepareJob = context.job  # type: ignore[assignment]
     if job.packing != "none" and job.method not in ("cpt", "sft"):
         raise JobError(f"{job.method} cannot be packed: its rows are pairs", help="say packing = none")
-    examples = [read_examples(spec, job, context.user_file) for spec in job.sources]
-    total = sum(len(e.rows) for e in examples)
-    context.progress(0, total, "row", "tokenizing")
-    tokenizer = load_tokenizer(context.model_of(job.model), job.trust_remote_code)
-    chats = any(not isinstance(e.rows[0][1], Text) for e in examples)
-    template = read_template(context.folder, job.template, tokenizer) if chats else None
-    if template is not None:
-        check_markers(template, job)
-    end_text = end_of_turn(job.template, template, tokenizer)
-    end = single_token(tokenizer, end_text) if end_text is not None else None
-    if job.method == "orpo" and end is None:
+    if job.version != VERSION:
         raise JobError(
-            "orpo's trainer puts an end-of-text token after each answer, and the template does not",
-            help="say what ends a turn: end_of_turn in the template",
+            f"this folder was built for data of version {job.version}; this smolc makes version {VERSION}",
+            help="build the recipe again: smolc build",
         )
-    encoder = Encoder(tokenizer, template, job.loss_on, end, end_text)
-    sources = _encode_all(
-        examples, job, encoder, lambda done: context.progress(done, total, "row", "tokenizing")
-    )
-
-    held = [np.zeros(len(s.items), dtype=bool) for s in sources]
-    if job.holdout is not None:
-        names = [s.spec.name for s in sources]
-        held = [np.asarray(h) for h in hold_out([s.keys for s in sources], names, job.holdout, job.seed)]
-    kept = [np.flatnonzero(~h) for h in held]
+    setting = settle(context, job)
+    sources = _tokenise_all(context, job, setting)
+    limits = [_first_rows(spec.weight, spec.location) for spec in job.sources]
+    selection = select(sources, limits, setting.index, job)
+    length = _length(sources, selection, job)
+    limit = None if job.packing == "wrapped" else length
+    fitted = [pieces(s, rows, limit, job.overlong) for s, rows in zip(sources, selection.train, strict=True)]
     supplies = [
-        Supply(s.spec.name, np.asarray([tokens_of(s.items[i]) for i in rows.tolist()]), s.spec.weight)
-        for s, rows in zip(sources, kept, strict=True)
+        Supply(s.name, p.read, p.trained, spec.weight)
+        for s, p, spec in zip(sources, fitted, job.sources, strict=True)
     ]
     draws = mix(supplies, job.basis, job.budget_tokens, job.seed)
-    chosen = [rows[draw.rows] for rows, draw in zip(kept, draws, strict=True)]
-    picked = [(s, i) for s, rows in enumerate(chosen) for i in rows.tolist()]
-    order = permutation(len(picked), job.seed, "mixture").tolist()
-    train = [sources[s].items[i] for s, i in (picked[n] for n in order)]
-    validation = [s.items[i] for s, h in zip(sources, held, strict=True) for i in np.flatnonzero(h).tolist()]
+    drawn = [p.at(draw.rows) for p, draw in zip(fitted, draws, strict=True)]
+    uses = _uses(drawn)
+    order = permutation(len(uses), job.seed, "mixture")
+    uses = Uses(uses.source[order], uses.row[order], uses.start[order], uses.stop[order])
 
-    columns, trained_tokens = columns_of(train, job)
-    bins = len(next(iter(columns.values())))
-    write_dataset(context.out / "train", columns)
+    vocabulary = len(setting.tokenizer)
+    total = len(uses)
+    context.progress(0, total, "row", "packing")
+    written = columns.write(
+        context.out / "train",
+        sources,
+        uses,
+        job,
+        length,
+        vocabulary,
+        lambda n: context.progress(n, total, "row", "packing"),
+    )
+    seen = written.seen
     shutil.rmtree(context.out / "validation", ignore_errors=True)
-    if validation:
-        write_dataset(context.out / "validation", columns_of(validation, job)[0])
-    notes = _drop_bos(tokenizer, train + validation) if job.method == "orpo" else []
-    notes += _save_tokenizer(context.out / "tokenizer", tokenizer, template, end_text, train + validation)
-    seen = [
-        (s, i) for s, rows in enumerate(chosen) for i in rows[: 1 + PREVIEW_ROWS // len(sources)].tolist()
-    ]
+    held = _held(sources, selection, limit, job)
+    if held is not None:
+        more = columns.write(
+            context.out / "validation", sources, held, job, length, vocabulary, lambda _: None
+        )
+        seen = seen | more.seen
+    notes = setting.notes + _faded(sources)
+    if job.method == "orpo":
+        notes += drop_bos(setting.tokenizer, sources, selection)
+    notes += save_tokenizer(context.out / "tokenizer", setting, seen)
+    check_inference(setting, job)
+
     shown = [
-        (sources[s].spec.name, sources[s].places[i], sources[s].items[i]) for s, i in seen[:PREVIEW_ROWS]
+        (sources[s].name, sources[s].place(row), sources[s].item(row))
+        for s, row in _first_of_each(drawn, PREVIEW_ROWS)
     ]
-    _write_json(context.out / "preview.json", preview(tokenizer, shown))
-    tokens = sum(map(tokens_of, train))
+    _write_json(context.out / "preview.json", preview(setting.tokenizer, shown))
+    tokens = int(sum(p.read.sum() for p in drawn))
     result = {
-        "rows": len(train),
-        "bins": bins,
+        "rows": total,
+        "bins": written.rows,
         "tokens": tokens,
-        "trained_tokens": trained_tokens,
-        "validation_rows": len(validation),
-        "mean_length": round(tokens / len(train), 2),
-        "fill": round(tokens / (bins * job.length), 4) if job.packing != "none" else None,
+        "trained_tokens": written.trained,
+        "validation_rows": 0 if held is None else len(held),
+        "mean_length": round(tokens / total, 2),
+        "fill": round(tokens / (written.rows * length), 4) if job.packing != "none" else None,
+        "length": length,
     }
+    longest = np.concatenate([s.longest[p.row] for s, p in zip(sources, drawn, strict=True)])
     stats = {
         **result,
-        "length": job.length,
         "packing": job.packing,
         "basis": job.basis,
         "sources": [
-            _source_stats(s, h, rows, draw)
-            for s, h, rows, draw in zip(sources, held, chosen, draws, strict=True)
+            _source_stats(*each)
+            for each in zip(sources, job.sources, selection_of(selection), fitted, drawn, draws, strict=True)
         ],
-        "lengths": length_summary([longest_of(item) for item in train]),
+        "lengths": length_summary(longest.tolist()),
+        "contamination": selection.contamination,
         "notes": notes,
     }
     _write_json(context.out / "stats.json", stats)
     context.write_result(result)
+    sweep(setting.shelf, _used(context.folder))
     context.progress(total, total, "row", f"{tokens:,} tokens")
-    print(f"{len(train):,} rows, {tokens:,} tokens, {trained_tokens:,} of them trained")
+    print(f"{total:,} rows, {tokens:,} tokens, {written.trained:,} of them trained")
 
 
-def _encode_all(
-    examples: list[Examples], job: PrepareJob, encoder: Encoder, tell: Callable[[int], None]
-) -> list[Loaded]:
-    sources: list[Loaded] = []
+def _tokenise_all(context: Context, job: PrepareJob, setting: Setting) -> list[Tokens]:
+    counts = [source.total() for source in setting.sources]
+    total = sum(c for c in counts if c is not None) if None not in counts else 0
+    made: list[Tokens] = []
+    folders = []
     before = 0
-    for source in examples:
-        sources.append(encode(source, job, encoder, lambda done, before=before: tell(before + done)))  # type: ignore[misc]
-        before += len(source.rows)
-        source.rows = []
-    return sources
+    for spec, source, inputs in zip(job.sources, setting.sources, setting.inputs, strict=True):
+        work = Work(
+            spec,
+            job.method,
+            job.loss_on != "all",
+            job.dedup is not None and job.dedup.type == "near",
+            setting.index,
+            setting.encoder,
+            len(setting.tokenizer) <= 1 << 16,
+        )
+
+        def tell(done: int, before: int = before) -> None:
+            context.progress(before + done, max(total, before + done), "row", "tokenizing")
+
+        tokens, folder = tokenise(source, work, inputs, setting.shelf, job.seed, tell)
+        made.append(tokens)
+        folders.append(folder.name)
+        before += len(tokens)
+    inputs_of = {
+        spec.name: {"tokens": name, **said}
+        for spec, name, said in zip(job.sources, folders, setting.inputs, strict=True)
+    }
+    _write_json(context.out / "inputs.json", {"sources": inputs_of})
+    return made
 
 
-def _save_tokenizer(
-    folder: Path, tokenizer: Any, template: ChatTemplate | None, end_text: str | None, items: list[Item]
-) -> list[str]:
-    notes = []
-    if template is not None:
-        tokenizer.chat_template = template.source
-        if "strftime_now" in template.source:
-            notes.append(
-                f"{template.name} writes today's date: the same recipe gives other tokens on another day"
-            )
-        if end_text is None:
-            notes.append("end_of_turn is not given, so it was not checked that the model learns to stop")
-    if end_text is not None and tokenizer.eos_token != end_text:
-        notes.append(f"end of text: {end_text} (was {tokenizer.eos_token})")
-        tokenizer.eos_token = end_text
-    used: set[int] = set()
-    for item in items:
-        arrays = [item.ids] if isinstance(item, Encoded) else [item.prompt, *item.answers]
-        for ids in arrays:
-            used.update(ids.tolist())
-    pad = choose_pad(tokenizer, np.asarray(sorted(used)), template)
-    if pad:
-        notes.append(pad)
-    tokenizer.save_pretrained(folder)
-    return notes
+def _used(folder: Path) -> set[str]:
+    """Folders of tokens that prepared data in this compiled folder is made of."""
+    used = set()
+    for path in (folder / "out").glob("*/inputs.json"):
+        try:
+            sources = json.loads(path.read_text(encoding="utf-8"))["sources"]
+            used |= {said["tokens"] for said in sources.values()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return used
 
 
-def _drop_bos(tokenizer: Any, items: list[Item]) -> list[str]:
-    """ORPO's trainer tokenises by itself and would put a BOS before prompts that are rendered without one."""
-    bos = tokenizer.bos_token_id
-    if bos is None or all(isinstance(i, Answered) and i.prompt[:1].tolist() == [bos] for i in items):
+def _first_rows(weight: Any, location: Any) -> int | None:
+    """What is streamed is not drawn from: the first rows are taken."""
+    streaming = isinstance(location, HubData) and location.streaming
+    return weight.rows if streaming and isinstance(weight, Take) else None
+
+
+def _length(sources: list[Tokens], selection: Selection, job: PrepareJob) -> int:
+    if not isinstance(job.length, Fit):
+        return job.length
+    lengths = np.concatenate([s.longest[rows] for s, rows in zip(sources, selection.train, strict=True)])
+    if not len(lengths):
+        raise JobError("no rows are left to choose the length from")
+    return fit_length(lengths, job.length.quantile, job.length.at_most)
+
+
+def _uses(drawn: list[Pieces]) -> Uses:
+    source = np.repeat(np.arange(len(drawn)), [len(p.row) for p in drawn])
+    return Uses(
+        source,
+        np.concatenate([p.row for p in drawn]),
+        np.concatenate([p.start for p in drawn]),
+        np.concatenate([p.stop for p in drawn]),
+    )
+
+
+def _held(sources: list[Tokens], selection: Selection, limit: int | None, job: PrepareJob) -> Uses | None:
+    """The rows that are held out, in the order in which they were read."""
+    if job.holdout is None:
+        return None
+    cut = []
+    for source, rows in zip(sources, selection.held, strict=True):
+        if len(rows):
+            cut.append(pieces(source, rows, limit, job.overlong))
+        else:
+            none = np.zeros(0, dtype=np.int64)
+            cut.append(Pieces(none, none, none, none, none))
+    return _uses(cut) if any(len(p.row) for p in cut) else None
+
+
+def _first_of_each(drawn: list[Pieces], most: int) -> list[tuple[int, int]]:
+    """Source and row of a few rows to show, some of each source."""
+    each = 1 + most // len(drawn)
+    return [(s, int(row)) for s, p in enumerate(drawn) for row in p.row[:each]][:most]
+
+
+def _faded(sources: list[Tokens]) -> list[str]:
+    count = sum(source.total("faded") for source in sources)
+    if not count:
         return []
-    note = f"beginning of text: none (was {tokenizer.bos_token}), since the template does not write it"
-    tokenizer.bos_token = None
-    return [note]
+    return [
+        f"the template leaves out the reasoning of {count:,} earlier turns, as it does when the model is used"
+    ]
+
+
+def selection_of(selection: Selection) -> list[tuple[Array, int, int, int]]:
+    """Of each source: rows held out, repeated, dropped as duplicates, dropped as contaminated."""
+    return list(
+        zip(selection.held, selection.repeats, selection.duplicates, selection.contaminated, strict=True)
+    )
 
 
 def _source_stats(
-    source: Loaded, held: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], draw: Draw
+    source: Tokens,
+    spec: Any,
+    left_out: tuple[Array, int, int, int],
+    fitted: Pieces,
+    drawn: Pieces,
+    draw: Draw,
 ) -> dict[str, Any]:
-    weight = source.spec.weight
-    items = [source.items[i] for i in rows.tolist()]
+    held, repeats, duplicates, contaminated = left_out
+    weight, counts = spec.weight, fitted.counts
     return {
-        "name": source.spec.name,
+        "name": source.name,
         "weight": weight.type,
         "declared_share": weight.share if isinstance(weight, Share) else None,
         "realised_share": round(draw.share, 6),
         "epochs": round(draw.epochs, 4),
-        "rows": len(items),
-        "tokens": sum(map(tokens_of, items)),
-        "trained_tokens": sum(map(trained_of, items)),
-        "rows_read": source.read,
-        "rows_filtered": source.filtered,
-        "holdout_rows": int(held.sum()),
-        "overlong": source.counts.overlong,
-        "dropped": source.counts.dropped,
-        "cut_at_turn": source.counts.cut_at_turn,
-        "cut_within_turn": source.counts.cut_within_turn,
-        "untrained": source.counts.untrained,
+        "rows": len(drawn.row),
+        "tokens": int(drawn.read.sum()),
+        "trained_tokens": int(drawn.trained.sum()),
+        "rows_read": source.total("read"),
+        "rows_filtered": source.total("filtered"),
+        "rows_bad": source.total("bad"),
+        "bad_shown": [shown for part in source.parts for shown in part.about["bad_shown"]][:5],
+        "repeated": repeats,
+        "duplicates_dropped": duplicates,
+        "contaminated_dropped": contaminated,
+        "holdout_rows": len(held),
+        "overlong": counts.overlong,
+        "dropped": counts.dropped,
+        "split": counts.split,
+        "cut_at_turn": counts.cut_at_turn,
+        "cut_within_turn": counts.cut_within_turn,
+        "untrained": counts.untrained,
     }
 
 

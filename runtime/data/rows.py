@@ -47,6 +47,11 @@ class Problems:
         if len(self.shown) < SHOWN:
             self.shown.append(f"{where}: {what}")
 
+    def merge(self, count: int, shown: list[str]) -> None:
+        """What was found elsewhere in the same source."""
+        self.count += count
+        self.shown += shown[: max(0, SHOWN - len(self.shown))]
+
     def check(self, help: str | None = None) -> None:
         """Raises JobError if there are any."""
         if not self.count:

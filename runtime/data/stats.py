@@ -8,30 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smolc.runtime.data.encode import Answered, Encoded
+from smolc.runtime.data.pieces import pieces
 
 Item = Encoded | Answered
 PREVIEW_ROWS = 4
 PREVIEW_TOKENS = 400
-
-
-def tokens_of(item: Item) -> int:
-    """Tokens that the model reads for a row; a prompt counts once for each of its answers."""
-    if isinstance(item, Encoded):
-        return len(item.ids)
-    return sum(len(item.prompt) + len(answer) for answer in item.answers)
-
-
-def trained_of(item: Item) -> int:
-    if isinstance(item, Encoded):
-        return int(item.trained.sum())
-    return sum(len(answer) for answer in item.answers)
-
-
-def longest_of(item: Item) -> int:
-    """Length of the row's longest sequence."""
-    if isinstance(item, Encoded):
-        return len(item.ids)
-    return len(item.prompt) + max(len(answer) for answer in item.answers)
 
 
 def length_summary(lengths: ArrayLike) -> dict[str, Any]:
@@ -68,7 +49,7 @@ def preview(tokenizer: Any, rows: list[tuple[str, str, Item]]) -> list[dict[str,
     shown = []
     for source, where, item in rows:
         if isinstance(item, Encoded):
-            parts = {"tokens": (item.ids, item.trained)}
+            parts = {"tokens": (item.ids, item.mask())}
         else:
             names = ["chosen", "rejected"] if len(item.answers) == 2 else ["completion"]
             parts = {"prompt": (item.prompt, np.zeros(len(item.prompt), dtype=bool))}
@@ -83,14 +64,9 @@ def preview(tokenizer: Any, rows: list[tuple[str, str, Item]]) -> list[dict[str,
 
 
 def _pieces(tokenizer: Any, ids: list[int], trained: list[bool]) -> list[list[Any]]:
-    pieces: list[list[Any]] = []
-    start = 0
-    for stop in range(1, len(ids) + 1):
-        text = tokenizer.decode(
-            ids[start:stop], skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
-        if text.endswith("\ufffd") and stop - start < 4 and stop < len(ids):
-            continue
-        pieces.append([text, bool(trained[stop - 1])])
-        start = stop
-    return pieces
+    made: list[list[Any]] = []
+    at = 0
+    for text, tokens in pieces(tokenizer, ids):
+        at += tokens
+        made.append([text, trained[at - 1]])
+    return made

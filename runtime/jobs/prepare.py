@@ -190,7 +190,7 @@ class SourceSpec(Strict):
     name: str
     location: Annotated[FileData | HubData, Field(discriminator="type")]
     format: Format
-    where: Filter | tuple[Condition, ...] | None
+    where: Filter | None
     system: str | None
     weight: Weight
     bad_rows: float = 0.0

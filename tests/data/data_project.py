@@ -121,7 +121,7 @@ def source(*paths: str, name: str = "chats", **fields: Any) -> dict[str, Any]:
         "name": name,
         "location": {"type": "files", "paths": list(paths)},
         "format": {"type": "messages", "column": "messages", "tools": None, "template_kwargs": None},
-        "where": [],
+        "where": None,
         "system": None,
         "weight": {"type": "all"},
     }

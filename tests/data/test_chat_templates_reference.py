@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from chat_cases import CALLING, TOOLS, WORDS, conversations, load
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from smolc.runtime.data.template import ChatTemplate
@@ -146,6 +146,8 @@ def test_mistral_with_tools(
 def test_qwen3(messages: list[dict[str, Any]]) -> None:
     """Qwen3's own puts an empty thought into the last answer, which ours does only without thinking, as part of the
     prompt of every answer, so that every answer is trained after the prompt that it will get."""
+    # Theirs takes line ends off the words of an answer, which ours leaves as the data has them.
+    assume(not any(m["content"].startswith("\n") for m in messages))
     ours, theirs = load("qwen3"), reference("qwen3")
     assert ours.render(messages)[0] == theirs.render(messages)[0].replace(EMPTY_THOUGHT, "")
     off = {"enable_thinking": False}

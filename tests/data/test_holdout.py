@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolc.runtime.data.formats import Chat, Pair, Text
-from smolc.runtime.data.holdout import hold_out, key_of
+from smolc.runtime.data.formats import Chat, Example, Pair, Text
+from smolc.runtime.data.holdout import groups_of, hold_out, key_of
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import Holdout
 
 
 def held_of(keys: list[list[bytes]], rows: int | None, fraction: float | None = None) -> list[list[bool]]:
-    return hold_out(keys, [str(i) for i in range(len(keys))], Holdout(fraction=fraction, rows=rows), 3)
+    arrays = [np.frombuffer(b"".join(k.ljust(16) for k in part), dtype=np.uint8).reshape(-1, 16) for part in keys]
+    names = [str(i) for i in range(len(keys))]
+    return [part.tolist() for part in hold_out(groups_of(arrays), names, Holdout(fraction=fraction, rows=rows), 3)]
 
 
 @given(
@@ -91,7 +94,7 @@ def test_who_says_what_and_calls_what_is_in_the_key() -> None:
     def calls(name: str) -> list[dict[str, object]]:
         return [{"type": "function", "function": {"name": name, "arguments": {}}}]
 
-    examples = [
+    examples: list[Example] = [
         said("a", "b"), said("a b"), said("ab", ""), said("", "ab"), Text("ab"), Text("a b"),
         said("a", "b", role="user"), said("a", "b", tool_calls=calls("f")), said("a", "b", tool_calls=calls("g")),
     ]  # fmt: skip

@@ -13,19 +13,22 @@ from hypothesis import strategies as st
 from smolc.runtime.data.mixing import Supply, mix
 from smolc.runtime.data.shuffle import permutation
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import All, Share
+from smolc.runtime.jobs.prepare import All, Share, Take, Weight
 
 ALL = All(type="all")
 
 
 def supply(name: str, tokens: Any, share: float | None = None, at_most: float = 1.0) -> Supply:
     weight = ALL if share is None else Share(type="share", share=share, at_most_epochs=at_most)
-    return Supply(name, np.asarray(tokens), weight)
+    sizes = np.asarray(tokens)
+    return Supply(name, sizes, np.maximum(sizes // 2, 1), weight)
 
 
 def amounts(supplies: list[Supply], draws: Any, basis: str) -> list[int]:
     if basis == "examples":
         return [len(d.rows) for d in draws]
+    if basis == "trained":
+        return [int(s.trained[d.rows].sum()) for s, d in zip(supplies, draws, strict=True)]
     return [int(s.tokens[d.rows].sum()) for s, d in zip(supplies, draws, strict=True)]
 
 
@@ -38,11 +41,11 @@ rows = st.builds(
 
 @given(
     st.lists(st.tuples(rows, st.integers(1, 20), st.sampled_from([1.0, 1.5, 4.0])), min_size=2, max_size=4),
-    st.sampled_from(["tokens", "examples"]),
+    st.sampled_from(["tokens", "trained", "examples"]),
     st.integers(0, 5),
 )
 def test_shares_alone(
-    parts: list[tuple[Any, int, float]], basis: Literal["tokens", "examples"], seed: int
+    parts: list[tuple[Any, int, float]], basis: Literal["tokens", "trained", "examples"], seed: int
 ) -> None:
     whole = sum(weight for _, weight, _ in parts)
     supplies = [supply(str(i), r, w / whole, most) for i, (r, w, most) in enumerate(parts)]
@@ -59,20 +62,21 @@ def test_shares_alone(
     assert any(d.epochs > part[2] * 0.97 for d, part in zip(draws, parts, strict=True))
 
 
-@given(rows, rows, st.floats(0.05, 0.6), st.sampled_from(["tokens", "examples"]))
+@given(rows, rows, st.floats(0.05, 0.6), st.sampled_from(["tokens", "trained", "examples"]))
 def test_a_share_is_of_the_whole_mixture(
-    fixed: Any, other: Any, share: float, basis: Literal["tokens", "examples"]
+    fixed: Any, other: Any, share: float, basis: Literal["tokens", "trained", "examples"]
 ) -> None:
     supplies = [supply("fixed", fixed), supply("other", other, share, 8.0)]
     draws = mix(supplies, basis, None, 1)
     kept, added = amounts(supplies, draws, basis)
-    assert kept == (sum(fixed) if basis == "tokens" else len(fixed))
+    whole = {"tokens": sum(fixed), "trained": sum(np.maximum(fixed // 2, 1)), "examples": len(fixed)}
+    assert kept == whole[basis]
     assert abs(added / (kept + added) - share) <= 0.005
 
 
-@given(rows, rows, st.floats(0.1, 0.9), st.sampled_from(["tokens", "examples"]))
+@given(rows, rows, st.floats(0.1, 0.9), st.sampled_from(["tokens", "trained", "examples"]))
 def test_a_budget_scales_the_mixture(
-    fixed: Any, other: Any, factor: float, basis: Literal["tokens", "examples"]
+    fixed: Any, other: Any, factor: float, basis: Literal["tokens", "trained", "examples"]
 ) -> None:
     supplies = [supply("fixed", fixed), supply("other", other, 0.3, 4.0)]
     full = sum(amounts(supplies, mix(supplies, basis, None, 1), "tokens"))
@@ -120,12 +124,57 @@ def test_mixtures_that_cannot_be(supplies: list[Supply], budget: int | None, mes
 
 
 def test_rows_too_long_for_the_share_are_an_error() -> None:
-    # Each of the twenty gets two rows where it should have one and a half.
+    # Each of the twenty gets one row where it should have one and a half.
     supplies = [supply("half", [10] * 30, 0.5)] + [supply(str(i), [10] * 3, 0.025) for i in range(20)]
     with pytest.raises(
-        JobError, match=r"half: is 42\.86% of the mixture, not 50\.00%: the rows are too long"
+        JobError, match=r"half: is 60\.00% of the mixture, not 50\.00%: the rows are too long"
     ):
         mix(supplies, "tokens", 600, 0)
+
+
+@pytest.mark.parametrize(
+    ("weight", "tokens"),
+    [
+        (All(type="all", at_most_tokens=300), 300),
+        (All(type="all", at_most_rows=20), 200),
+        (All(type="all", at_most_rows=5000), 1000),
+        (All(type="all", at_most_rows=20, at_most_tokens=150), 150),
+        (Take(type="take", fraction=None, rows=None, tokens=420), 420),
+    ],
+)
+def test_fixed_amounts_have_caps(weight: Weight, tokens: int) -> None:
+    sizes = np.full(100, 10)
+    (draw,) = mix([Supply("a", sizes, sizes, weight)], "tokens", None, 1)
+    assert sizes[draw.rows].sum() == tokens
+    assert len(set(draw.rows.tolist())) == len(draw.rows)
+
+
+def test_a_share_has_caps_in_tokens_and_rows() -> None:
+    chat = supply("chat", [10] * 100, 0.5)
+    for capped in (
+        Share(type="share", share=0.5, at_most_epochs=4, at_most_tokens=200),
+        Share(type="share", share=0.5, at_most_epochs=4, at_most_rows=20),
+    ):
+        sizes = np.full(50, 10)
+        one, other = mix([chat, Supply("math", sizes, sizes, capped)], "tokens", None, 1)
+        assert (len(one.rows), len(other.rows)) == (20, 20)
+        fixed = supply("chat", [10] * 100)
+        with pytest.raises(JobError, match=r"math: a share of 50.00% needs 1,000 tokens, but it has 500, of which 200"):
+            mix([fixed, Supply("math", sizes, sizes, capped)], "tokens", None, 1)
+
+
+def test_a_take_of_more_tokens_than_there_are_is_an_error() -> None:
+    take = Take(type="take", fraction=None, rows=None, tokens=1001)
+    with pytest.raises(JobError, match="a: take asks for 1,001 tokens, but there are 1,000"):
+        mix([Supply("a", np.full(100, 10), np.full(100, 5), take)], "tokens", None, 1)
+
+
+def test_rows_of_many_lengths_meet_their_shares_within_the_tolerance() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(30):
+        a, b = (rng.lognormal(5, 1, 300).astype(int) + 1 for _ in range(2))
+        draws = mix([supply("a", a, 0.3, 2.0), supply("b", b, 0.7, 2.0)], "tokens", None, seed)
+        assert abs(draws[0].share - 0.3) <= 0.002
 
 
 def test_permutations_do_not_depend_on_the_version_or_the_machine() -> None:

@@ -118,7 +118,7 @@ def test_an_earlier_validation_part_does_not_stay(project: Project) -> None:
 def test_conditions_take_and_shares(project: Project) -> None:
     project.write("a.jsonl", [{**row, "n": {"i": i}} for i, row in enumerate(chats(200, "a"))])
     project.write("b.jsonl", chats(200, "b"))
-    where = [{"column": "n.i", "operator": ">=", "value": 100}]
+    where = {"column": "n.i", "operator": ">=", "value": 100}
     half = {"type": "take", "fraction": 0.5, "rows": None}
     part = {"type": "share", "share": 0.3, "at_most_epochs": 1.0}
     dataset = project.run(
@@ -129,10 +129,10 @@ def test_conditions_take_and_shares(project: Project) -> None:
     assert b["declared_share"] == 0.3
     assert abs(b["realised_share"] - 0.3) < 0.02
     assert a["tokens"] + b["tokens"] == dataset.json("result.json")["tokens"]
-    missing = [{"column": "m", "operator": "==", "value": 1}]
+    missing = {"column": "m", "operator": "==", "value": 1}
     with pytest.raises(JobError, match=r"a\.jsonl:1: expected a column 'm'"):
         project.run(source("a.jsonl", name="a", where=missing))
-    nothing = [{"column": "n.i", "operator": "<", "value": 0}]
+    nothing = {"column": "n.i", "operator": "<", "value": 0}
     with pytest.raises(JobError, match="a: no rows: `where` dropped all 200"):
         project.run(source("a.jsonl", name="a", where=nothing))
     many = {"type": "take", "fraction": None, "rows": 300}

@@ -47,7 +47,7 @@ def line_of(*messages: Any) -> bytes:
         (line_of({"role": "bot", "content": "x"}), "expected the role of messages[0] to be one of system"),
         (line_of({"role": ["user"], "content": "x"}), "found list ['user']"),
         (line_of({"from": "human", "value": "x"}), "ShareGPT"),
-        (line_of({"role": "user"}), "expected text as the content of messages[0], found null"),
+        (line_of({"role": "user"}), "expected a 'content' in messages[0], found only 'role'"),
         (line_of({"role": "user", "content": 3}), "text as the content of messages[0], found number 3"),
         (line_of({"role": "assistant", "content": " "}), "found empty content"),
         (

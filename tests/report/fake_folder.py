@@ -76,7 +76,7 @@ def _prepare(folder: FakeFolder) -> None:
                 "name": name,
                 "location": location,
                 "format": shape,
-                "where": [],
+                "where": None,
                 "system": None,
                 "weight": weight,
             }

@@ -95,8 +95,8 @@ class _List:
             except ValueError as error:  # a number of thousands of digits
                 raise JobError(f"{self.name}: not JSON that can be read: {error}") from error
             else:
-                # At the end of what was read, a number may go on.
-                if end < len(self.text) or self.ended:
+                # Near the end of what was read, a number may go on.
+                if self.ended or self.text[end - 1] in '"}]' or end + CUT <= len(self.text):
                     text = self.text[self.at : end]
                     self.at = end
                     return value, text

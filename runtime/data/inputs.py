@@ -1,0 +1,145 @@
+"""What a preparation starts from: sources, tokenizer, template, mask; and all of that as JSON, which names the tokens
+that are made of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smolc.runtime.data.decontaminate import Index, tested
+from smolc.runtime.data.encode import Encoder
+from smolc.runtime.data.render import Mask, Renderer
+from smolc.runtime.data.sources import Source, open_source
+from smolc.runtime.data.template import ChatTemplate, check_markers, end_of_turn, read_template
+from smolc.runtime.data.tokenizer import load_tokenizer, single_token
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.prepare import HubData, Mapped, PlainText, PrepareJob, SourceSpec, Take
+
+
+@dataclass
+class Setting:
+    """template, renderer: None where all sources are documents. inputs: for each source. shelf: the folder of all
+    tokens."""
+
+    sources: list[Source]
+    tokenizer: Any
+    template: ChatTemplate | None
+    renderer: Renderer | None
+    encoder: Encoder
+    end_text: str | None
+    index: Index | None
+    inputs: list[dict[str, Any]]
+    shelf: Path
+    notes: list[str]
+
+
+def settle(context: Context, job: PrepareJob) -> Setting:
+    """Raises JobError for what can be known before any row is read."""
+    sources = [open_source(spec.name, spec.location, context) for spec in job.sources]
+    tokenizer = load_tokenizer(context.model_of(job.model), job.trust_remote_code)
+    template = None if all(_documents(spec) for spec in job.sources) else _template(context, job, tokenizer)
+    end_text = end_of_turn(job.template, template, tokenizer)
+    end = single_token(tokenizer, end_text) if end_text is not None else None
+    if job.method == "orpo" and end is None:
+        raise JobError(
+            "orpo's trainer puts an end-of-text token after each answer, and the template does not",
+            help="say what ends a turn: end_of_turn in the template",
+        )
+    mask = Mask(job.loss_on, job.roles, _thinking(job), end_text)
+    renderer = Renderer(template, mask) if template is not None else None
+    encoder = Encoder(tokenizer, renderer, end)
+    index, notes = None, []
+    if job.decontaminate is not None:
+        index = Index.build(tested(context, job.decontaminate.against), job.decontaminate.ngram)
+    inputs = [
+        _inputs(spec, source, job, encoder, template, mask, index)
+        for spec, source in zip(job.sources, sources, strict=True)
+    ]
+    return Setting(
+        sources,
+        tokenizer,
+        template,
+        renderer,
+        encoder,
+        end_text,
+        index,
+        inputs,
+        context.folder / "out" / ".tokens",
+        notes,
+    )
+
+
+def _documents(spec: SourceSpec) -> bool:
+    return isinstance(spec.format, PlainText) or (
+        isinstance(spec.format, Mapped) and spec.format.text is not None
+    )
+
+
+def _template(context: Context, job: PrepareJob, tokenizer: Any) -> ChatTemplate:
+    template = read_template(context.folder, job.template, tokenizer, dates=False)
+    check_markers(template, job)
+    return template
+
+
+def _thinking(job: PrepareJob) -> tuple[str, str] | None:
+    """Tags around what is not trained."""
+    if job.thinking:
+        return None
+    if job.template is None or job.template.thinking is None:
+        raise JobError(
+            "thinking = false needs to know where thoughts begin and end",
+            help='say so in the template: thinking = tags("<think>", "</think>")',
+        )
+    return job.template.thinking
+
+
+def _inputs(
+    spec: SourceSpec,
+    source: Source,
+    job: PrepareJob,
+    encoder: Encoder,
+    template: ChatTemplate | None,
+    mask: Mask,
+    index: Index | None,
+) -> dict[str, Any]:
+    """All that shapes the tokens of a source. What comes after them (length, mixture, packing) is not in it."""
+    said: dict[str, Any] = {
+        "version": job.version,
+        "rows": source.identity(),
+        "format": spec.format.model_dump(by_alias=True),
+        "where": spec.where.model_dump(by_alias=True) if spec.where is not None else None,
+        "system": spec.system,
+        "bad_rows": spec.bad_rows,
+        "method": job.method,
+        "tokenizer": {"sha256": encoder.tokens.sha256, "end_of_text": encoder.tokenizer.eos_token},
+    }
+    if isinstance(spec.weight, Take) and spec.weight.tokens is None:
+        said["take"] = {
+            "fraction": spec.weight.fraction,
+            "rows": spec.weight.rows,
+            "seed": None if isinstance(spec.location, HubData) and spec.location.streaming else job.seed,
+        }
+    if template is not None:
+        said["template"] = {
+            "name": template.name,
+            "sha256": _sha256(template.source),
+            "variables": {key: str(value) for key, value in sorted(template.kwargs.items())},
+        }
+        said["mask"] = {
+            "loss_on": mask.loss_on,
+            "roles": list(mask.roles),
+            "thinking_left_out": list(mask.thinking) if mask.thinking else None,
+            "end_of_turn": mask.end,
+        }
+    if job.dedup is not None and job.dedup.type == "near":
+        said["signatures"] = True
+    if index is not None:
+        said["decontaminate"] = index.identity()
+    return said
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,280 @@
+"""Sources to tokens on disk, by several processes at once; what is there already is used again.
+
+`out/.tokens/<name>-<hash>/` holds the chunks of one source. The hash is of all that shapes them, which stands beside
+them in `inputs.json`. A preparation that was stopped goes on with the chunks that are missing.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smolc.runtime.data import work
+from smolc.runtime.data.rows import Problems
+from smolc.runtime.data.shuffle import permutation
+from smolc.runtime.data.sources import Chunk, Source
+from smolc.runtime.data.store import Part, Tokens
+from smolc.runtime.data.tokens import Array
+from smolc.runtime.data.work import Work, chunk_file
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.files import write_atomically
+from smolc.runtime.jobs.prepare import HubData, Take
+
+Tell = Callable[[int], None]
+DONE = "done.json"
+
+
+def processes() -> int:
+    """As many as there are processors for this process; SMOLC_WORKERS says otherwise."""
+    asked = os.environ.get("SMOLC_WORKERS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def folder_of(shelf: Path, name: str, inputs: dict[str, Any]) -> Path:
+    """shelf: where the tokens of all sources are."""
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    readable = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:40]
+    return shelf / f"{readable}-{digest[:16]}"
+
+
+def tokenise(
+    source: Source, work: Work, inputs: dict[str, Any], shelf: Path, seed: int, tell: Tell
+) -> tuple[Tokens, Path]:
+    """Rows of a source as tokens, and the folder where they are. inputs: all that shapes them. tell: is given the
+    number of rows that are done."""
+    folder = folder_of(shelf, work.spec.name, inputs)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        try:
+            if not (folder / DONE).is_file():
+                write_atomically(folder / "inputs.json", json.dumps(inputs, indent=1, sort_keys=True) + "\n")
+                _fill(source, work, folder, seed, tell)
+            parts = _parts(folder)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise JobError(
+                    f"{work.spec.name}: no space is left on the disk for its tokens",
+                    help=f"free some where {folder.parent} is, then run again: what is done is kept",
+                ) from error
+            raise
+        except BrokenProcessPool as error:
+            raise JobError(
+                f"{work.spec.name}: a process that prepared its rows was killed, as the system does when memory runs out",
+                help="run again: what is done is kept; SMOLC_WORKERS=1 prepares in one process and takes less memory",
+            ) from error
+    tokens = Tokens(work.spec.name, parts)
+    tell(len(tokens))
+    return tokens, folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One at a time; whoever comes second waits, and then finds everything done."""
+    path = folder.with_name(f".{folder.name}.lock")
+    with path.open("w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another job that prepares {folder.name}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks: files are whole or not there, so the work is only done twice
+        yield
+
+
+def sweep(shelf: Path, used: set[str]) -> None:
+    """Remove the tokens that no prepared data in this compiled folder is made of any more, unless they are just being
+    made."""
+    for folder in shelf.iterdir() if shelf.is_dir() else ():
+        if folder.name.startswith(".") or folder.name in used:
+            continue
+        lock = folder.with_name(f".{folder.name}.lock")
+        with lock.open("w", encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def _fill(source: Source, made: Work, folder: Path, seed: int, tell: Tell) -> None:
+    spec = made.spec
+    weight = spec.weight
+    streaming = isinstance(spec.location, HubData) and spec.location.streaming
+    chosen: list[Array] | None = None
+    enough: int | None = None
+    if isinstance(weight, Take) and streaming and weight.rows is not None:
+        enough = weight.rows
+    elif isinstance(weight, Take) and weight.tokens is None:
+        counted = _run(source.chunks(), made, "count", folder, None, lambda _: None, None)
+        _check(made, counted)
+        chosen = _chosen([about["examples"] for about in counted], spec.name, weight, seed)
+    abouts = _run(source.chunks(), made, "tokenise", folder, chosen, tell, enough)
+    _check(made, abouts)
+    write_atomically(folder / DONE, json.dumps({"chunks": len(abouts)}) + "\n")
+
+
+def _chosen(counts: list[int], name: str, take: Take, seed: int) -> list[Array]:
+    """Numbers of the examples that are taken, for each chunk, ascending."""
+    total = sum(counts)
+    size = take.rows if take.rows is not None else max(1, round((take.fraction or 0.0) * total))
+    if size > total:
+        raise JobError(f"{name}: take asks for {size} rows, but there are {total}")
+    numbers = np.sort(permutation(total, seed, "take", name)[:size])
+    bounds = np.cumsum([0, *counts])
+    cuts = np.searchsorted(numbers, bounds)
+    return [
+        numbers[a:b] - start
+        for a, b, start in zip(cuts[:-1].tolist(), cuts[1:].tolist(), bounds.tolist(), strict=False)
+    ]
+
+
+def _run(
+    chunks: Iterator[Chunk],
+    made: Work,
+    task: str,
+    folder: Path,
+    chosen: list[Array] | None,
+    tell: Tell,
+    enough: int | None,
+) -> list[dict[str, Any]]:
+    """What is said of each chunk, in their order. enough: examples, of which the first are wanted."""
+    first = list(islice(chunks, 2))
+    workers = processes() if len(first) > 1 else 1
+    abouts: dict[int, dict[str, Any]] = {}
+    stop_at: int | None = None
+
+    def job(chunk: Chunk) -> tuple[Any, ...]:
+        # Where a bad row ends the run anyhow, the others are only looked at, so that all are told of.
+        if task == "count" or (not made.spec.bad_rows and any(a["bad"] for a in abouts.values())):
+            return work.count, chunk
+        return work.tokenise, chunk, chosen[chunk.index] if chosen is not None else None, folder
+
+    def done(index: int, about: dict[str, Any]) -> None:
+        nonlocal stop_at
+        abouts[index] = about
+        if task == "tokenise":
+            tell(sum(a["examples"] for a in abouts.values()))
+        if enough is not None and stop_at is None:
+            total = 0
+            for n in range(len(abouts)):
+                if n not in abouts:
+                    break
+                total += abouts[n]["examples"]
+                if total >= enough:
+                    stop_at = n
+
+    todo = _missing(chain(first, chunks), folder if task == "tokenise" else None, done)
+    if workers == 1:
+        work.start(made)
+        for chunk in todo:
+            function, *arguments = job(chunk)
+            done(chunk.index, function(*arguments))
+            if stop_at is not None:
+                break
+    else:
+        _in_processes(todo, made, workers, job, done, lambda: stop_at is not None)
+    last = len(abouts) if stop_at is None else stop_at + 1
+    return [abouts[n] for n in range(last)]
+
+
+def _missing(
+    chunks: Iterator[Chunk], folder: Path | None, done: Callable[[int, dict[str, Any]], None]
+) -> Iterator[Chunk]:
+    """Chunks whose file is not there yet; of the others `done` is told."""
+    for chunk in chunks:
+        part = _part(folder / chunk_file(chunk.index)) if folder is not None else None
+        if part is None:
+            yield chunk
+        else:
+            done(chunk.index, part.about)
+
+
+def _in_processes(
+    todo: Iterator[Chunk],
+    made: Work,
+    workers: int,
+    job: Callable[[Chunk], tuple[Any, ...]],
+    done: Callable[[int, dict[str, Any]], None],
+    stopped: Callable[[], bool],
+) -> None:
+    # A forked process has the tokenizer already. Nothing here has started a thread before.
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=work.start, initargs=(made,))
+    waiting: dict[Future[dict[str, Any]], int] = {}
+    try:
+        while True:
+            # Chunks may hold their bytes: no more of them in memory than keep all processes at work.
+            for chunk in islice(todo, max(0, workers + 2 - len(waiting))):
+                waiting[pool.submit(*job(chunk))] = chunk.index
+            if not waiting or stopped():
+                break
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                done(waiting.pop(future), future.result())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _part(path: Path) -> Part | None:
+    try:
+        return Part(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _parts(folder: Path) -> list[Part]:
+    count = json.loads((folder / DONE).read_text(encoding="utf-8"))["chunks"]
+    try:
+        return [Part(folder / chunk_file(n)) for n in range(count)]
+    except (OSError, ValueError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise JobError(
+            f"{folder.name}: prepared tokens were damaged: {error}", help="they are removed: run again"
+        ) from error
+
+
+def _check(made: Work, abouts: list[dict[str, Any]]) -> None:
+    """Raises JobError for more bad rows than the recipe allows, or if nothing is left."""
+    spec = made.spec
+    total = {
+        name: sum(about[name] for about in abouts)
+        for name in ("read", "filtered", "bad", "masked", "examples")
+    }
+    problems = Problems(spec.name)
+    for about in abouts:
+        problems.merge(about["bad"], about["bad_shown"])
+    if total["bad"] > spec.bad_rows * total["read"]:
+        allowed = f"; at most {spec.bad_rows:.2%} may be dropped" if spec.bad_rows else ""
+        problems.check(
+            f"{spec.name} is declared as format {spec.format.type}: correct these rows or the format's columns"
+            + (allowed or ", or say bad_rows = drop(at_most = ...)")
+        )
+    if total["masked"]:
+        places = [place for about in abouts for place in about["masked_shown"]]
+        everything = " (labels are all masked)" if not total["examples"] else ""
+        raise JobError(
+            f"{spec.name}: nothing is trained in {total['masked']} of {total['masked'] + total['examples']} rows"
+            f"{everything}: {', '.join(places[:5])}",
+            help="check loss_on and where the template has {% generation %}",
+        )
+    if not total["examples"]:
+        why = f": `where` dropped all {total['filtered']}" if total["filtered"] else ""
+        raise JobError(f"{spec.name}: no rows{why}")
