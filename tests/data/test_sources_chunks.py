@@ -135,7 +135,10 @@ def test_a_json_list_is_the_same_however_it_is_read(
     assert read.bad == len(values) - len(rows)
 
 
-@given(st.binary(max_size=60) | st.text("[]{},:\"\\u1eE+-. \nnulltrueNaN", max_size=40).map(str.encode), st.integers(1, 9))
+@given(
+    st.binary(max_size=60) | st.text('[]{},:"\\u1eE+-. \nnulltrueNaN', max_size=40).map(str.encode),
+    st.integers(1, 9),
+)
 @settings(max_examples=500, deadline=None)
 def test_what_is_no_json_list_is_refused_as_by_the_library(content: bytes, piece: int) -> None:
     """Whether it is read in one piece or in many."""
@@ -228,7 +231,9 @@ def test_the_same_file_has_the_same_chunks(folder: Folder, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "gz", "zst", "json", "json.gz", "parquet"])
-def test_chunks_are_small_and_hold_few_records(folder: Folder, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_are_small_and_hold_few_records(
+    folder: Folder, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = many(folder)[kind]
     small(monkeypatch, 1000)
     sizes = [len(list(rows(chunk, Problems("x")))) for chunk in folder.open(name).chunks()]

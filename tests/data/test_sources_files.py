@@ -64,7 +64,9 @@ def test_an_archive_that_is_cut_short(folder: Folder, pack: object, kind: str, l
         "json": b"[" + RANDOM.replace(b"\n", b",\n") + b"{}]",
     }[kind]
     packed = pack(content)
-    name = folder.write(f"a.{kind}.{'gz' if pack is gzip.compress else 'zst'}", packed[: int(len(packed) * left)])
+    name = folder.write(
+        f"a.{kind}.{'gz' if pack is gzip.compress else 'zst'}", packed[: int(len(packed) * left)]
+    )
     message = fails(folder, name)
     assert f"{name}: the archive is cut short or damaged (Truncated compressed stream)" in message
     lines = int(message.split("; ")[1].split()[0])
@@ -73,7 +75,9 @@ def test_an_archive_that_is_cut_short(folder: Folder, pack: object, kind: str, l
 
 
 def test_archives_that_are_none(folder: Folder) -> None:
-    assert "no.jsonl.gz: the archive is cut short or damaged" in fails(folder, folder.write("no.jsonl.gz", LINE))
+    assert "no.jsonl.gz: the archive is cut short or damaged" in fails(
+        folder, folder.write("no.jsonl.gz", LINE)
+    )
     assert "0 lines could be read" in fails(folder, "no.jsonl.gz")
     assert "no.jsonl.zst: the archive is cut short" in fails(folder, folder.write("no.jsonl.zst", LINE))
     packed = bytearray(gzip.compress(RANDOM))
@@ -81,7 +85,9 @@ def test_archives_that_are_none(folder: Folder) -> None:
     assert "damaged" in fails(folder, folder.write("flip.jsonl.gz", bytes(packed)))
     message = fails(folder, folder.write("one.jsonl.gz", gzip.compress(LINE)[:-1]))
     assert "1 line could be read" in message
-    assert "void.jsonl.gz: the file is empty" in fails(folder, folder.write("void.jsonl.gz", gzip.compress(b"")))
+    assert "void.jsonl.gz: the file is empty" in fails(
+        folder, folder.write("void.jsonl.gz", gzip.compress(b""))
+    )
     assert "zero.jsonl.gz: the file is empty" in fails(folder, folder.write("zero.jsonl.gz", b""))
     mark = folder.write("mark.jsonl.zst", zstd(b"\xef\xbb\xbf" + LINE))
     assert "mark.jsonl.zst:1: the file starts with a byte-order mark" in fails(folder, mark)
@@ -160,7 +166,9 @@ def test_parquet_of_no_rows_and_of_two_columns_of_one_name(folder: Folder) -> No
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"])
     pa.parquet.write_table(twice, folder.root / "twice.parquet")
     assert "twice.parquet: column 'a' stands twice in the file" in fails(folder, "twice.parquet")
-    assert "no.parquet: not a parquet file that can be read" in fails(folder, folder.write("no.parquet", LINE))
+    assert "no.parquet: not a parquet file that can be read" in fails(
+        folder, folder.write("no.parquet", LINE)
+    )
     inner = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"])
     pa.parquet.write_table(pa.table({"s": inner}), folder.root / "inner.parquet")
     read = folder.read("inner.parquet")

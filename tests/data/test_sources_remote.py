@@ -122,7 +122,10 @@ def test_a_package_that_is_missing_is_named(folder: Folder, monkeypatch: pytest.
     ("error", "expected"),
     [
         (PermissionError("Forbidden hunter2"), "may not be read with this machine's credentials"),
-        (RuntimeError("denied: AccessKeyId=hunter2 api_token: hunter2\nmore hunter2"), "cannot be read: denied"),
+        (
+            RuntimeError("denied: AccessKeyId=hunter2 api_token: hunter2\nmore hunter2"),
+            "cannot be read: denied",
+        ),
         (TimeoutError(), "cannot be read: TimeoutError"),
     ],
 )
