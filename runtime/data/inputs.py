@@ -33,7 +33,6 @@ class Setting:
     index: Index | None
     inputs: list[dict[str, Any]]
     shelf: Path
-    notes: list[str]
 
 
 def settle(context: Context, job: PrepareJob) -> Setting:
@@ -51,7 +50,7 @@ def settle(context: Context, job: PrepareJob) -> Setting:
     mask = Mask(job.loss_on, job.roles, _thinking(job), end_text)
     renderer = Renderer(template, mask) if template is not None else None
     encoder = Encoder(tokenizer, renderer, end)
-    index, notes = None, []
+    index = None
     if job.decontaminate is not None:
         index = Index.build(tested(context, job.decontaminate.against), job.decontaminate.ngram)
     inputs = [
@@ -68,7 +67,6 @@ def settle(context: Context, job: PrepareJob) -> Setting:
         index,
         inputs,
         context.folder / "out" / ".tokens",
-        notes,
     )
 
 

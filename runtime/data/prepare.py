@@ -76,7 +76,7 @@ def run(context: Context) -> None:
             context.out / "validation", sources, held, job, length, vocabulary, lambda _: None
         )
         seen = seen | more.seen
-    notes = setting.notes + _faded(sources)
+    notes = _faded(sources)
     if job.method == "orpo":
         notes += drop_bos(setting.tokenizer, sources, selection)
     notes += save_tokenizer(context.out / "tokenizer", setting, seen)
@@ -98,7 +98,8 @@ def run(context: Context) -> None:
         "fill": round(tokens / (written.rows * length), 4) if job.packing != "none" else None,
         "length": length,
     }
-    longest = np.concatenate([s.longest[p.row] for s, p in zip(sources, drawn, strict=True)])
+    # Of all rows that could be used, so that those which the length leaves out are seen.
+    longest = np.concatenate([s.longest[rows] for s, rows in zip(sources, selection.train, strict=True)])
     stats = {
         **result,
         "packing": job.packing,
@@ -107,7 +108,7 @@ def run(context: Context) -> None:
             _source_stats(*each)
             for each in zip(sources, job.sources, selection_of(selection), fitted, drawn, draws, strict=True)
         ],
-        "lengths": length_summary(longest.tolist()),
+        "lengths": length_summary(longest),
         "contamination": selection.contamination,
         "notes": notes,
     }

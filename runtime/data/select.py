@@ -76,7 +76,9 @@ def _firsts(sources: list[Tokens], keep: list[Array], job: PrepareJob) -> list[A
         assert job.dedup.threshold is not None
         blocks = [block for source in sources for block in source.signatures]
         cuts = np.split(kept, np.cumsum([len(block) for block in blocks])[:-1])
-        first_of = dedup.near([b[rows] for b, rows in zip(blocks, cuts, strict=True)], job.dedup.threshold)
+        # A block that is used whole stays mapped; only of others a copy is made.
+        used = [b if rows.all() else b[rows] for b, rows in zip(blocks, cuts, strict=True)]
+        first_of = dedup.near(used, job.dedup.threshold)
     else:
         first_of = dedup.exact(np.concatenate([source.row_keys for source in sources])[numbers])
     whole = np.zeros(len(kept), dtype=bool)

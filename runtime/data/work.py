@@ -124,7 +124,7 @@ class Work:
                     found.untrained(row)
                     continue
                 found.faded += item.faded
-            turns = len(example.messages) if isinstance(example, Chat) else 1
+            turns = _turns(example)
             if row.data and not keeps(
                 row.data, self.spec.where, Measures(longest_of(item), item.trained, turns)
             ):
@@ -155,6 +155,15 @@ class Work:
         if isinstance(first, Chat):
             return encoder.chats(batch, refuse)
         return encoder.answers(batch, refuse)
+
+
+def _turns(example: Example) -> int:
+    """Messages; of a pair those of the prompt and of the longer answer."""
+    if isinstance(example, Chat):
+        return len(example.messages)
+    if isinstance(example, Pair):
+        return len(example.prompt) + max(len(example.chosen), len(example.rejected))
+    return len(example.prompt) + len(example.completion) if isinstance(example, Judged) else 1
 
 
 @dataclass

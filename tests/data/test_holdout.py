@@ -16,9 +16,13 @@ from smolc.runtime.jobs.prepare import Holdout
 
 
 def held_of(keys: list[list[bytes]], rows: int | None, fraction: float | None = None) -> list[list[bool]]:
-    arrays = [np.frombuffer(b"".join(k.ljust(16) for k in part), dtype=np.uint8).reshape(-1, 16) for part in keys]
+    arrays = [
+        np.frombuffer(b"".join(k.ljust(16) for k in part), dtype=np.uint8).reshape(-1, 16) for part in keys
+    ]
     names = [str(i) for i in range(len(keys))]
-    return [part.tolist() for part in hold_out(groups_of(arrays), names, Holdout(fraction=fraction, rows=rows), 3)]
+    return [
+        part.tolist() for part in hold_out(groups_of(arrays), names, Holdout(fraction=fraction, rows=rows), 3)
+    ]
 
 
 @given(

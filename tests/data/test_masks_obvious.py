@@ -49,7 +49,11 @@ def letters(messages: list[dict[str, Any]]) -> list[Letter]:
 
 
 def wanted(
-    letter: Letter, messages: list[dict[str, Any]], untrained: tuple[int, ...], how: str, roles: tuple[str, ...]
+    letter: Letter,
+    messages: list[dict[str, Any]],
+    untrained: tuple[int, ...],
+    how: str,
+    roles: tuple[str, ...],
 ) -> bool:
     """Whether the mask trains a letter, thoughts apart."""
     last = max(n for n, m in enumerate(messages) if m["role"] == "assistant")
@@ -109,7 +113,10 @@ def reference(
 
 def conversation(rng: random.Random) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
     def words(most: int = 8) -> str:
-        return "".join(rng.choice(WORDS) + rng.choice(["", " "]) for _ in range(rng.randint(1, most))).strip() or "x"
+        return (
+            "".join(rng.choice(WORDS) + rng.choice(["", " "]) for _ in range(rng.randint(1, most))).strip()
+            or "x"
+        )
 
     messages: list[dict[str, Any]] = []
     if rng.random() < 0.3:

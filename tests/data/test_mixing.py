@@ -159,7 +159,9 @@ def test_a_share_has_caps_in_tokens_and_rows() -> None:
         one, other = mix([chat, Supply("math", sizes, sizes, capped)], "tokens", None, 1)
         assert (len(one.rows), len(other.rows)) == (20, 20)
         fixed = supply("chat", [10] * 100)
-        with pytest.raises(JobError, match=r"math: a share of 50.00% needs 1,000 tokens, but it has 500, of which 200"):
+        with pytest.raises(
+            JobError, match=r"math: a share of 50.00% needs 1,000 tokens, but it has 500, of which 200"
+        ):
             mix([fixed, Supply("math", sizes, sizes, capped)], "tokens", None, 1)
 
 
