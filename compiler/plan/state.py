@@ -170,6 +170,8 @@ class _Reader:
                 return False
             if about.st_size != seen.get("bytes"):
                 return False
+            if about.st_mtime_ns == seen.get("changed"):
+                return True
             if path not in self.hashes:
                 self.hashes[path] = sha256_of(path)
         except (OSError, ValueError):
@@ -190,7 +192,13 @@ class _Reader:
 def _fingerprint(done: dict[str, Any]) -> str:
     """As `runtime/jobs/done.py` writes it down for the jobs that follow."""
     made_from = {key: done.get(key) for key in ("hash", "inputs", "needs")}
+    if isinstance(made_from["inputs"], dict):
+        made_from["inputs"] = {name: _content(seen) for name, seen in made_from["inputs"].items()}
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+
+def _content(seen: Any) -> Any:
+    return {key: value for key, value in seen.items() if key != "changed"} if isinstance(seen, dict) else seen
 
 
 def _differences(old: dict[str, Any], job: Job) -> Iterator[Difference]:

@@ -28,8 +28,11 @@ class ModelAt:
 
 @dataclass
 class Context:
-    """folder: the compiled folder. out: this job's own folder, the only place it writes to. inputs: what `done.json`
-    says of the files that were read, by name: `{"bytes", "sha256"}`, and `{"matches": [names]}` of a pattern."""
+    """folder: the compiled folder. out: this job's own folder, the only place it writes to.
+
+    inputs: what `done.json` says of the files that were read, by name: `{"bytes", "changed", "sha256"}` (changed: ns),
+    and `{"matches": [names]}` of a pattern.
+    """
 
     folder: Path
     manifest: Manifest
@@ -60,7 +63,9 @@ class Context:
         if relative in self.inputs:
             return path
         try:
-            self.inputs[relative] = {"bytes": path.stat().st_size, "sha256": self._hashed(relative, path)}
+            about = path.stat()
+            said = {"bytes": about.st_size, "changed": about.st_mtime_ns}
+            self.inputs[relative] = {**said, "sha256": self._hashed(relative, path)}
         except OSError as error:
             raise JobError(f"{relative}: cannot be read: {error.strerror}") from error
         return path

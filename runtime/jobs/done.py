@@ -38,9 +38,15 @@ def read_done(folder: Path, job_id: str) -> dict[str, Any] | None:
 
 
 def fingerprint(done: dict[str, Any]) -> str:
-    """Identifies what a finished job was made from."""
+    """Identifies what a finished job was made from; when a file was changed last is no part of it."""
     made_from = {key: done.get(key) for key in ("hash", "inputs", "needs")}
+    if isinstance(made_from["inputs"], dict):
+        made_from["inputs"] = {name: _content(seen) for name, seen in made_from["inputs"].items()}
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+
+def _content(seen: Any) -> Any:
+    return {key: value for key, value in seen.items() if key != "changed"} if isinstance(seen, dict) else seen
 
 
 def done_jobs(folder: Path, manifest: Manifest, only: frozenset[str] | None = None) -> frozenset[str]:
@@ -88,8 +94,11 @@ def _unchanged(root: Path, name: str, seen: Any, hashes: dict[Path, str]) -> boo
             return False
         if "matches" in seen:
             return bool(matching(root, name) == seen["matches"])
-        if path.stat().st_size != seen.get("bytes"):
+        about = path.stat()
+        if about.st_size != seen.get("bytes"):
             return False
+        if about.st_mtime_ns == seen.get("changed"):
+            return True  # hashing gigabytes at each run would take longer than all the rest
         if path not in hashes:
             hashes[path] = sha256_of(path)
     except OSError:

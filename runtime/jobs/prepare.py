@@ -52,7 +52,7 @@ class Messages(Strict):
     template_kwargs: str | None
     role: str = "role"
     content: str = "content"
-    roles: dict[str, str] = {}
+    roles: dict[str, str] = Field(default_factory=dict)
 
 
 class PromptCompletion(Strict):

@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,13 +16,17 @@ from smolc.runtime.report.collect import JobView, Run
 from smolc.runtime.report.outputs import number, objects, read_json, read_object
 from smolc.runtime.report.text import clean, count, label, percent, setting, shorten
 
-MOST_PIECES, MOST_ROWS = 600, 4
+MOST_PIECES, MOST_ROWS, MOST_HITS = 600, 4, 5
 # What can have happened to rows, and how a person says it; only what did happen is told.
 LOSSES = {
     "rows_filtered": "filtered by `where`",
+    "rows_bad": "not as the format says",
+    "duplicates_dropped": "dropped as duplicates",
+    "contaminated_dropped": "dropped for an eval's words",
     "holdout_rows": "held out for validation",
     "overlong": "longer than allowed",
     "dropped": "dropped",
+    "split": "split",
     "cut_at_turn": "cut at the end of a turn",
     "cut_within_turn": "cut within a turn",
     "untrained": "without a trained token",
@@ -52,6 +57,17 @@ class PreviewRow:
 
 
 @dataclass(frozen=True)
+class HitRow:
+    """A row that shares words with an eval, and how many of that eval there are."""
+
+    eval: str
+    count: str
+    row: str
+    problem: str
+    words: str
+
+
+@dataclass(frozen=True)
 class DataSection:
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -59,6 +75,7 @@ class DataSection:
     shares: Markup
     lengths: Markup
     quantiles: str
+    contamination: tuple[HitRow, ...]
     preview: tuple[PreviewRow, ...]
     notes: tuple[str, ...]
 
@@ -71,7 +88,6 @@ def _section(view: JobView) -> DataSection:
     stats = read_object(view.out / "stats.json")
     # The largest first: where there are more sources than colours, the small ones share one.
     sources = sorted(objects(stats.get("sources")), key=lambda s: -(number(s.get("tokens")) or 0.0))
-    notes = stats.get("notes")
     return DataSection(
         title=label(view.entry.stage or view.id),
         facts=tuple(_facts(stats)),
@@ -80,8 +96,36 @@ def _section(view: JobView) -> DataSection:
         lengths=_lengths(stats),
         quantiles=_quantiles(stats, sources),
         preview=tuple(_preview(read_json(view.out / "preview.json"))),
-        notes=tuple(label(str(n)) for n in notes) if isinstance(notes, list) else (),
+        contamination=tuple(_hits(stats)),
+        notes=tuple(_notes(stats, sources)),
     )
+
+
+def _notes(stats: dict[str, Any], sources: list[dict[str, Any]]) -> Iterator[str]:
+    notes = stats.get("notes")
+    for note in notes if isinstance(notes, list) else ():
+        yield label(str(note))
+    for source in sources:
+        shown = source.get("bad_shown")
+        for bad in shown if isinstance(shown, list) else ():
+            yield label(f"left out: {bad}")
+        repeated = number(source.get("repeated"))
+        if repeated and not number(source.get("duplicates_dropped")):
+            yield label(
+                f"{source.get('name')}: {count(repeated)} rows repeat earlier ones (dedup = exact leaves them out)"
+            )
+
+
+def _hits(stats: dict[str, Any]) -> Iterator[HitRow]:
+    evals = (
+        (stats.get("contamination") or {}).get("evals")
+        if isinstance(stats.get("contamination"), dict)
+        else None
+    )
+    for name, about in evals.items() if isinstance(evals, dict) else ():
+        for hit in objects(about.get("shown"))[:MOST_HITS] if isinstance(about, dict) else ():
+            texts = (label(str(hit.get(key))) for key in ("row", "eval", "words"))
+            yield HitRow(label(str(name)), count(number(about.get("rows")) or 0), *texts)
 
 
 def _facts(stats: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,12 +7,15 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from source_cases import Folder
 
+from smolc.runtime.jobs import context as context_module
+from smolc.runtime.jobs.done import sha256_of
 from smolc.runtime.jobs.errors import JobError
 
 LINE = b'{"n": 1}\n'
@@ -149,7 +152,37 @@ def test_what_rows_are_made_of(folder: Folder) -> None:
     }
     assert source.identity() == {"files": [{"path": name, **said} for name, said in about.items()]}
     assert json.loads(json.dumps(source.identity())) == source.identity()
-    assert context.inputs == {"data/*.jsonl": {"matches": list(about)}, **about}
+    inputs = {
+        name: {k: v for k, v in seen.items() if k != "changed"} for name, seen in context.inputs.items()
+    }
+    assert inputs == {"data/*.jsonl": {"matches": list(about)}, **about}
+
+
+def test_no_paths(folder: Folder) -> None:
+    assert "chats: its location names no file" in fails(folder)
+
+
+def test_a_file_is_hashed_once_and_a_large_one_tells_how_far_it_is(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = LINE * 500_000
+    folder.write("a.jsonl", content)
+    monkeypatch.setattr(context_module, "TOLD", 1 << 22)
+    hashed: list[Path] = []
+
+    def counted(path: Path, *tell: Any) -> str:
+        hashed.append(path)
+        return sha256_of(path, *tell)
+
+    monkeypatch.setattr(context_module, "sha256_of", counted)
+    context = folder.context()
+    for _ in range(2):
+        identity = folder.open("a.jsonl", context=context).identity()
+    assert len(hashed) == 1
+    assert identity["files"][0]["sha256"] == hashlib.sha256(content).hexdigest()
+    told = [json.loads(line) for line in (context.out / "progress.jsonl").read_text().splitlines()]
+    assert [one["done"] for one in told] == [1, 2, 3, 4]
+    assert {(one["total"], one["unit"], one["note"]) for one in told} == {(4, "MiB", "hashing a.jsonl")}
 
 
 def test_the_number_of_rows_of_parquet_is_known(folder: Folder) -> None:

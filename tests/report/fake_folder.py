@@ -60,6 +60,17 @@ def fake_folder(path: Path, about: str = "", words: list[str] | None = None) -> 
     return folder
 
 
+HITS = {
+    "ngram": 13,
+    "evals": {
+        "words": {
+            "rows": 4,
+            "shown": [{"row": "data.jsonl:3", "eval": "test.jsonl:9", "words": "reverse the <i>word</i>"}],
+        }
+    },
+}
+
+
 def _prepare(folder: FakeFolder) -> None:
     names = (
         ("reverse", 0.6),
@@ -99,6 +110,9 @@ def _prepare(folder: FakeFolder) -> None:
                 "cut_at_turn": 0,
                 "cut_within_turn": 0,
                 "untrained": 0,
+                "rows_bad": 2 if share < 0.2 else 0,
+                "bad_shown": ["data.jsonl:7: expected <b>messages</b>"] if share < 0.2 else [],
+                "repeated": 12 if share > 0.5 else 0,
             }
         )
     folder.job(
@@ -140,7 +154,9 @@ def _prepare(folder: FakeFolder) -> None:
         "fill": 0.977,
     }
     folder.out(
-        "sft.data", "stats.json", {**whole, "length": 64, "sources": stats, "lengths": lengths, "notes": []}
+        "sft.data",
+        "stats.json",
+        {**whole, "length": 64, "sources": stats, "lengths": lengths, "notes": [], "contamination": HITS},
     )
     folder.out("sft.data", "result.json", whole)
     folder.out("sft.data", "preview.json", [_preview(folder, n) for n in range(3)])

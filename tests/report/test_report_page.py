@@ -102,6 +102,15 @@ def test_what_a_reader_wants_in_the_order_they_want_it(finished: FakeFolder) -> 
         at = found
 
 
+def test_what_was_left_out_of_the_data_is_listed(finished: FakeFolder) -> None:
+    text = Page(render(finished.path)).text
+    assert "2 not as the format says" in text
+    assert "left out: data.jsonl:7: expected <b>messages</b>" in text
+    assert "reverse: 12 rows repeat earlier ones (dedup = exact leaves them out)" in text
+    assert "Rows that share words with an eval" in text
+    assert "words 4 data.jsonl:3 test.jsonl:9 reverse the <i>word</i>" in text
+
+
 def test_nothing_is_fetched_and_nothing_runs(finished: FakeFolder) -> None:
     page = Page(render(finished.path))
     assert not {t for t, _ in page.tags} & {

@@ -68,15 +68,20 @@ class FileSource:
     """Files, one after the other; each once, however many of the location's paths stand for it."""
 
     def __init__(self, name: str, location: FileData, files: Files) -> None:
-        self.name = name
         self._user = files
         self._files: dict[str, File] = {}
         for path in location.paths:
             for file in _remote(path) if "://" in path else _local(path, files):
                 self._files.setdefault(file.name, file)
+        if not self._files:
+            raise JobError(f"{name}: its location names no file")
 
     def identity(self) -> dict[str, Any]:
-        said = [f.about or {"path": f.name, **self._user.inputs[f.name]} for f in self._files.values()]
+        inputs = self._user.inputs
+        said = [
+            f.about or {"path": f.name, **{key: inputs[f.name][key] for key in ("bytes", "sha256")}}
+            for f in self._files.values()
+        ]
         return {"files": said}
 
     def chunks(self) -> Iterator[Chunk]:

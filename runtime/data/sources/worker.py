@@ -118,7 +118,7 @@ def _decoded(part: Table, number: int, data: dict[str, Any]) -> dict[str, Any]:
 def _object(text: str, whole: bool) -> dict[str, Any]:
     """A JSON object. whole: what follows it was there, too. Raises _Wrong."""
     try:
-        data = json.loads(text, object_pairs_hook=_once)
+        data = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         raise _Wrong(_not_json(error, text, whole)) from error
     if not isinstance(data, dict):
@@ -135,6 +135,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands twice in an object")
     return made
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_once)
 
 
 def _not_json(error: Exception, text: str, whole: bool) -> str:
