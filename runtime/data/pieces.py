@@ -18,7 +18,8 @@ def pieces(tokenizer: Any, ids: list[int], breaks: Collection[int] = ()) -> list
         if text.endswith("\ufffd") and stop - start < MOST and stop < len(ids) and stop not in breaks:
             continue
         made.append((text, stop - start))
-        before, start = start, stop
+        before = start if not text.endswith("\ufffd") else stop  # half a character would join what follows
+        start = stop
     return made
 
 

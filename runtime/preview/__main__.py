@@ -44,9 +44,6 @@ def main(argv: list[str]) -> int:
     except (BrokenFolder, Misused) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     except KeyboardInterrupt:
         return 130
 
@@ -70,9 +67,8 @@ def _preview(asked: argparse.Namespace) -> int:
         except OSError as error:
             raise Misused(f"{asked.html}: cannot be written: {error.strerror or error}") from error
         terminal.say(f"wrote {asked.html}")
-    sys.stdout.flush()
-    for error in wrong:
-        _tell(error)
+    for found in wrong:
+        _tell(found)
     return 1 if wrong else 0
 
 

@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.manifest import Manifest
+from smolc.runtime.preview.packed import Bin
 from smolc.runtime.preview.rows import Piece, Shown, Turn
-from smolc.runtime.preview.sample import Bin, StageSample
+from smolc.runtime.preview.sample import StageSample
 from smolc.runtime.preview.text import (
     gap_said,
     one_line,

@@ -8,8 +8,9 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
+from smolc.runtime.preview.packed import Bin
 from smolc.runtime.preview.rows import Piece, Sequence, Shown, Turn, elided
-from smolc.runtime.preview.sample import Bin, StageSample
+from smolc.runtime.preview.sample import StageSample
 from smolc.runtime.preview.text import (
     gap_said,
     one_line,

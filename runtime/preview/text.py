@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from smolc.runtime.preview.rows import Piece, Sequence, Shown, Turn
-from smolc.runtime.preview.sample import SourceSample, StageSample
+from smolc.runtime.preview.sample import StageSample
+from smolc.runtime.preview.sources import SourceSample
 from smolc.runtime.report.outputs import number, objects
 from smolc.runtime.report.text import count, percent
 
