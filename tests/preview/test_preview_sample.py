@@ -15,6 +15,7 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.manifest import read_job, read_manifest
 from smolc.runtime.preview.rows import Piece, elided
+from smolc.runtime.preview.sample import Looking
 from smolc.runtime.train import start
 
 CHATS = [
@@ -128,6 +129,11 @@ def test_only_the_first_rows_are_read(tmp_path: Path) -> None:
     (error,) = taken(build, 4).wrong
     assert "chats.jsonl:4" in error.message
     assert not (build / "out").exists()
+    looking = Looking(build, read_manifest(build), read_job(build, "data"))
+    looking.user_file("chats.jsonl")
+    assert (
+        looking.inputs["chats.jsonl"]["sha256"] == ""
+    )  # of a large file, hashing would take longer than all the rest
 
 
 @pytest.mark.parametrize("bad_rows", [0.0, 0.5])
