@@ -100,5 +100,10 @@ class DatasetWriter:
         about = {"citation": "", "description": "", "features": self._features, "homepage": "", "license": ""}
         for name, content in (("state.json", state), ("dataset_info.json", about)):
             (self._temporary / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        old = self.folder.with_name(f".{self.folder.name}.old")
+        if self.folder.exists():
+            # Removed where it is, half of it would be seen for a while.
+            shutil.rmtree(old, ignore_errors=True)
+            self.folder.rename(old)
         self._temporary.rename(self.folder)
+        shutil.rmtree(old, ignore_errors=True)

@@ -87,7 +87,14 @@ class Encoder:
         assert self.renderer is not None
         rendered = _each(examples, self.renderer.chat, refuse)
         batch = self.tokens.batch([r.text if r is not None else "" for r in rendered])
-        self._check_doubles(batch, [row for row, _ in examples])
+        for n in self._doubles(batch):
+            try:
+                self._check_double(examples[n][0], batch.of(n))
+            except JobError as error:
+                if refuse is None:
+                    raise
+                refuse(examples[n][0], error)
+                rendered[n] = None
         before = np.arange(len(batch.ids))
         before[~self._special[batch.ids]] = -1
         last_special = np.maximum.accumulate(before) if len(before) else before
@@ -126,16 +133,17 @@ class Encoder:
             ends = (np.flatnonzero((ids == self.end) & Encoded(ids, spans, []).mask()) + 1).tolist()
         return Encoded(ids, spans, ends, rendered.faded)
 
-    def _check_doubles(self, batch: Batch, rows: list[Row]) -> None:
+    def _doubles(self, batch: Batch) -> list[int]:
+        """Rows that may have a token twice that stands once."""
         ids = batch.ids
         if len(ids) < 2:
-            return
+            return []
         twice = ids[1:] == ids[:-1]
         suspect = np.zeros(len(twice), dtype=bool)
         for token in {self._bos, self.end, self._eos} - {None}:
             suspect |= twice & (ids[1:] == token)
-        for n in np.unique(np.searchsorted(batch.bounds, np.flatnonzero(suspect), side="right") - 1).tolist():
-            self._check_double(rows[n], batch.of(n))
+        numbers = np.searchsorted(batch.bounds, np.flatnonzero(suspect), side="right") - 1
+        return [int(n) for n in np.unique(numbers)]
 
     def _check_double(self, row: Row, ids: Array) -> None:
         try:

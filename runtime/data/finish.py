@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from smolc.runtime.data import gates
+from smolc.runtime.data.filters import keeps
 from smolc.runtime.data.formats import Chat, Judged, Pair, converter
 from smolc.runtime.data.inputs import Setting
 from smolc.runtime.data.rows import Problems, RowError
@@ -17,6 +18,7 @@ from smolc.runtime.data.sources import rows
 from smolc.runtime.data.store import Tokens
 from smolc.runtime.data.tokenizer import choose_pad
 from smolc.runtime.data.tokens import Array
+from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import PrepareJob
 
 SAMPLES = 8  # conversations of each source that are rendered as inference does
@@ -68,6 +70,8 @@ def check_inference(setting: Setting, job: PrepareJob) -> None:
         chunk = next(iter(source.chunks()))
         for row in islice(rows(chunk, Problems(spec.name)), SAMPLES):
             try:
+                if keeps(row.data, spec.where) is False:
+                    continue
                 example = convert(row.data)
             except RowError:
                 continue
@@ -75,10 +79,15 @@ def check_inference(setting: Setting, job: PrepareJob) -> None:
                 answer = example.chosen if isinstance(example, Pair) else example.completion
                 example = Chat(example.prompt + answer, len(example.prompt), None, {})
             if isinstance(example, Chat) and example.prompt_turns < len(example.messages):
-                samples.append((row, example))
+                samples.append((row, example, spec.bad_rows > 0))
     checked = []
-    for row, example in samples:
-        text, prompt = setting.renderer.rendered(row, example)
+    for row, example, may_be_bad in samples:
+        try:
+            text, prompt = setting.renderer.rendered(row, example)
+        except JobError:
+            if may_be_bad:
+                continue
+            raise
         ids, prompt_ids = setting.encoder.tokens.ids([text, prompt])
         checked.append((row.place, example, ids, prompt_ids))
     gates.check_same_as_inference(setting.tokenizer, setting.template, checked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from smolc.runtime.data.columns import Uses
 from smolc.runtime.data.finish import check_inference, drop_bos, save_tokenizer
 from smolc.runtime.data.inputs import Setting, settle
 from smolc.runtime.data.lengths import fit_length
+from smolc.runtime.data.locks import Lock
 from smolc.runtime.data.mixing import Draw, Supply, mix
 from smolc.runtime.data.overlong import Pieces, pieces
 from smolc.runtime.data.select import Selection, select
@@ -23,6 +25,7 @@ from smolc.runtime.data.store import Tokens
 from smolc.runtime.data.tokenise import sweep, tokenise
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.data.work import Work
+from smolc.runtime.jobs import disk
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
@@ -32,6 +35,23 @@ from smolc.runtime.jobs.prepare import VERSION, Fit, HubData, PrepareJob, Share,
 def run(context: Context) -> None:
     """Write `train/`, `validation/`, `tokenizer/`, `inputs.json`, `stats.json`, `preview.json` and `result.json`."""
     job: PrepareJob = context.job  # type: ignore[assignment]
+    with disk.told(context.folder / "out"), Lock(context.out) as lock, ExitStack() as kept:
+        lock.alone()
+        _clear(context.out)
+        _prepare(context, job, kept)
+
+
+def _clear(folder: Path) -> None:
+    """What a job that was killed had not finished."""
+    for left in folder.glob(".*"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
+    """kept: what other jobs may not remove until this one is done."""
     if job.packing != "none" and job.method not in ("cpt", "sft"):
         raise JobError(f"{job.method} cannot be packed: its rows are pairs", help="say packing = none")
     if job.version != VERSION:
@@ -40,7 +60,7 @@ def run(context: Context) -> None:
             help="build the recipe again: smolc build",
         )
     setting = settle(context, job)
-    sources = _tokenise_all(context, job, setting)
+    sources = _tokenise_all(context, job, setting, kept)
     limits = [_first_rows(spec.weight, spec.location) for spec in job.sources]
     selection = select(sources, limits, setting.index, job)
     length = _length(sources, selection, job)
@@ -119,7 +139,7 @@ def run(context: Context) -> None:
     print(f"{total:,} rows, {tokens:,} tokens, {written.trained:,} of them trained")
 
 
-def _tokenise_all(context: Context, job: PrepareJob, setting: Setting) -> list[Tokens]:
+def _tokenise_all(context: Context, job: PrepareJob, setting: Setting, kept: ExitStack) -> list[Tokens]:
     counts = [source.total() for source in setting.sources]
     total = sum(c for c in counts if c is not None) if None not in counts else 0
     made: list[Tokens] = []
@@ -139,7 +159,7 @@ def _tokenise_all(context: Context, job: PrepareJob, setting: Setting) -> list[T
         def tell(done: int, before: int = before) -> None:
             context.progress(before + done, max(total, before + done), "row", "tokenizing")
 
-        tokens, folder = tokenise(source, work, inputs, setting.shelf, job.seed, tell)
+        tokens, folder = tokenise(source, work, inputs, setting.shelf, job.seed, tell, kept)
         made.append(tokens)
         folders.append(folder.name)
         before += len(tokens)

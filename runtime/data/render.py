@@ -69,6 +69,10 @@ class Renderer:
     def __post_init__(self) -> None:
         self.marked = self.template.marks_generation
 
+    def start(self) -> None:
+        """Before each chunk: which rows are checked must not depend on the chunks that this process had before."""
+        self._shapes.clear()
+
     def chat(self, row: Row, chat: Chat) -> Rendered:
         text, turns, prompt = self._both(row, chat)
         try:

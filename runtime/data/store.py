@@ -1,6 +1,7 @@
-"""Tokenised rows of a source on disk: one Arrow file for each chunk, memory-mapped.
+"""Tokenised rows of a source on disk: for each chunk a file, memory-mapped.
 
-A file is whole or not there. Columns: `ids` (of pairs: prompt, chosen and rejected after one another), `spans` (first
+A file is an Arrow IPC stream of one batch, and after it the CRC-32 of all before (4 bytes, little endian); it is whole or
+not there. Columns: `ids` (of pairs: prompt, chosen and rejected after one another), `spans` (first
 token and the one after the last of what is trained, in turns), `ends` (where turns are over), `key` (equal for equal
 conversations, of pairs for equal prompts) and of pairs `row_key` (equal for equal rows), `file` and `number` (where the
 row stands), `turns`, `longest` (tokens of its longest sequence), `read` (tokens that the model reads), `trained`,
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +30,9 @@ from smolc.runtime.data.rows import Row, place
 from smolc.runtime.data.tokens import Array, joined
 
 KEY = 16  # bytes
+CRC = 4  # bytes
+PARTIAL = ".partial"
+"""How the name of a file ends that is not whole yet."""
 
 
 @dataclass
@@ -87,16 +92,24 @@ class Builder:
         schema = pa.schema(
             [(name, column.type) for name, column in columns.items()], metadata={"smolc": json.dumps(said)}
         )
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema) as writer:
+            writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+        content = sink.getvalue()
+        temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
         try:
             with temporary.open("wb") as file:
-                with pa.ipc.new_file(file, schema) as writer:
-                    writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+                file.write(content)
+                file.write(_crc(content))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _crc(content: Any) -> bytes:
+    return zlib.crc32(content).to_bytes(CRC, "little")
 
 
 def _bytes(keys: list[bytes]) -> list[Array]:
@@ -118,18 +131,20 @@ def read_of(item: Encoded | Answered) -> int:
 
 
 class Part:
-    """One chunk's file, mapped. about: what was said when it was written. Raises OSError or ValueError if it is
-    not whole."""
+    """One chunk's file, mapped. about: what was said when it was written. Raises ValueError if it is not what
+    was written, and OSError."""
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        try:
-            reader = pa.ipc.open_file(pa.py_buffer(self._map))
-            self.about: dict[str, Any] = json.loads(reader.schema.metadata[b"smolc"])
-            self._batch = reader.get_batch(0)
-        except (pa.ArrowException, KeyError, TypeError) as error:
-            raise ValueError(f"{path.name}: {error}") from error
+        size = len(self._map) - CRC
+        content = memoryview(self._map)[: max(size, 0)]
+        if self._map[max(size, 0) :] != _crc(content):
+            raise ValueError(f"{path.name}: its content is not what was written")
+        self.release()
+        reader = pa.ipc.open_stream(pa.py_buffer(content))
+        self.about: dict[str, Any] = json.loads(reader.schema.metadata[b"smolc"])
+        self._batch = reader.read_next_batch()
         self.rows = self._batch.num_rows
         self.size = len(self._map)
         self._names = set(self._batch.schema.names)

@@ -6,8 +6,6 @@ them in `inputs.json`. A preparation that was stopped goes on with the chunks th
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import multiprocessing
@@ -16,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -24,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from smolc.runtime.data import work
+from smolc.runtime.data.locks import Lock
 from smolc.runtime.data.rows import Problems
 from smolc.runtime.data.shuffle import permutation
 from smolc.runtime.data.sources import Chunk, Source
-from smolc.runtime.data.store import Part, Tokens
+from smolc.runtime.data.store import PARTIAL, Part, Tokens
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.data.work import Work, chunk_file
 from smolc.runtime.jobs.errors import JobError
@@ -54,64 +53,64 @@ def folder_of(shelf: Path, name: str, inputs: dict[str, Any]) -> Path:
 
 
 def tokenise(
-    source: Source, work: Work, inputs: dict[str, Any], shelf: Path, seed: int, tell: Tell
+    source: Source,
+    work: Work,
+    inputs: dict[str, Any],
+    shelf: Path,
+    seed: int,
+    tell: Tell,
+    kept: ExitStack,
 ) -> tuple[Tokens, Path]:
     """Rows of a source as tokens, and the folder where they are. inputs: all that shapes them. tell: is given the
-    number of rows that are done."""
+    number of rows that are done. kept: until it is closed, nobody removes the folder."""
     folder = folder_of(shelf, work.spec.name, inputs)
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    lock = kept.enter_context(Lock(folder))
+    lock.shared()
+    parts = _whole(folder)
+    if parts is None:
+        lock.alone()
+        parts = _whole(folder)  # made by the one that was waited for
+    if parts is None:
         try:
-            if not (folder / DONE).is_file():
-                write_atomically(folder / "inputs.json", json.dumps(inputs, indent=1, sort_keys=True) + "\n")
-                _fill(source, work, folder, seed, tell)
-            parts = _parts(folder)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise JobError(
-                    f"{work.spec.name}: no space is left on the disk for its tokens",
-                    help=f"free some where {folder.parent} is, then run again: what is done is kept",
-                ) from error
-            raise
+            parts = _made(source, work, inputs, folder, seed, tell)
         except BrokenProcessPool as error:
             raise JobError(
                 f"{work.spec.name}: a process that prepared its rows was killed, as the system does when memory runs out",
                 help="run again: what is done is kept; SMOLC_WORKERS=1 prepares in one process and takes less memory",
             ) from error
+        lock.shared()
     tokens = Tokens(work.spec.name, parts)
     tell(len(tokens))
     return tokens, folder
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One at a time; whoever comes second waits, and then finds everything done."""
-    path = folder.with_name(f".{folder.name}.lock")
-    with path.open("w", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another job that prepares {folder.name}", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:
-            pass  # a file system without locks: files are whole or not there, so the work is only done twice
-        yield
+def _made(
+    source: Source, work: Work, inputs: dict[str, Any], folder: Path, seed: int, tell: Tell
+) -> list[Part]:
+    """Whatever is missing or damaged is made."""
+    if (folder / DONE).exists():
+        print(f"{folder.name}: prepared tokens are damaged; those are made again", flush=True)
+        (folder / DONE).unlink()
+    for left in folder.glob(f"*{PARTIAL}"):
+        left.unlink(missing_ok=True)
+    write_atomically(folder / "inputs.json", json.dumps(inputs, indent=1, sort_keys=True) + "\n")
+    _fill(source, work, folder, seed, tell)
+    parts = _whole(folder)
+    if parts is None:
+        raise JobError(f"{folder}: what was just written there cannot be read again", help="check the disk")
+    return parts
 
 
 def sweep(shelf: Path, used: set[str]) -> None:
-    """Remove the tokens that no prepared data in this compiled folder is made of any more, unless they are just being
-    made."""
+    """Remove the tokens that no prepared data in this compiled folder is made of any more, unless a job that runs has
+    to do with them."""
     for folder in shelf.iterdir() if shelf.is_dir() else ():
         if folder.name.startswith(".") or folder.name in used:
             continue
-        lock = folder.with_name(f".{folder.name}.lock")
-        with lock.open("w", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+        with Lock(folder) as lock:
+            if lock.alone(wait=False):
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.remove()
 
 
 def _fill(source: Source, made: Work, folder: Path, seed: int, tell: Tell) -> None:
@@ -128,7 +127,9 @@ def _fill(source: Source, made: Work, folder: Path, seed: int, tell: Tell) -> No
         chosen = _chosen([about["examples"] for about in counted], spec.name, weight, seed)
     abouts = _run(source.chunks(), made, "tokenise", folder, chosen, tell, enough)
     _check(made, abouts)
-    write_atomically(folder / DONE, json.dumps({"chunks": len(abouts)}) + "\n")
+    write_atomically(
+        folder / DONE, json.dumps({"chunks": len(abouts), "rows": sum(a["examples"] for a in abouts)}) + "\n"
+    )
 
 
 def _chosen(counts: list[int], name: str, take: Take, seed: int) -> list[Array]:
@@ -181,30 +182,38 @@ def _run(
                 if total >= enough:
                     stop_at = n
 
-    todo = _missing(chain(first, chunks), folder if task == "tokenise" else None, done)
+    def stopped() -> bool:
+        return stop_at is not None
+
+    todo = _missing(chain(first, chunks), folder if task == "tokenise" else None, done, stopped)
     if workers == 1:
         work.start(made)
         for chunk in todo:
             function, *arguments = job(chunk)
             done(chunk.index, function(*arguments))
-            if stop_at is not None:
+            if stopped():
                 break
     else:
-        _in_processes(todo, made, workers, job, done, lambda: stop_at is not None)
+        _in_processes(todo, made, workers, job, done, stopped)
     last = len(abouts) if stop_at is None else stop_at + 1
     return [abouts[n] for n in range(last)]
 
 
 def _missing(
-    chunks: Iterator[Chunk], folder: Path | None, done: Callable[[int, dict[str, Any]], None]
+    chunks: Iterator[Chunk],
+    folder: Path | None,
+    done: Callable[[int, dict[str, Any]], None],
+    stopped: Callable[[], bool],
 ) -> Iterator[Chunk]:
-    """Chunks whose file is not there yet; of the others `done` is told."""
+    """Chunks whose file is not there yet; of the others `done` is told, until it is enough."""
     for chunk in chunks:
         part = _part(folder / chunk_file(chunk.index)) if folder is not None else None
         if part is None:
             yield chunk
         else:
             done(chunk.index, part.about)
+            if stopped():
+                return
 
 
 def _in_processes(
@@ -236,19 +245,18 @@ def _in_processes(
 def _part(path: Path) -> Part | None:
     try:
         return Part(path)
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
 
 
-def _parts(folder: Path) -> list[Part]:
-    count = json.loads((folder / DONE).read_text(encoding="utf-8"))["chunks"]
+def _whole(folder: Path) -> list[Part] | None:
+    """All chunks, or None if they are not all there and undamaged."""
     try:
-        return [Part(folder / chunk_file(n)) for n in range(count)]
-    except (OSError, ValueError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise JobError(
-            f"{folder.name}: prepared tokens were damaged: {error}", help="they are removed: run again"
-        ) from error
+        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        parts = [Part(folder / chunk_file(n)) for n in range(done["chunks"])]
+        return parts if sum(part.rows for part in parts) == done["rows"] else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _check(made: Work, abouts: list[dict[str, Any]]) -> None:

@@ -70,6 +70,8 @@ class Work:
         """Write the chunk's rows, or those of its examples whose numbers are `chosen` (ascending). Returns what the
         file's metadata says."""
         assert self.encoder is not None
+        if self.encoder.renderer is not None:
+            self.encoder.renderer.start()
         found = _Found(self.spec)
         made = Builder(self.small)
         examples = self._examples(chunk, found)
@@ -94,7 +96,7 @@ class Work:
                     continue
                 examples = self._for_method(convert(row.data))
             except RowError as error:
-                found.problems.add(row.place, str(error))
+                found.bad(row, str(error))
                 continue
             if kept is True or not needs_measures(spec.where):
                 row.data = {}
@@ -172,6 +174,7 @@ class _Found:
 
     spec: SourceSpec
     read: int = 0
+    bad_rows: int = 0
     filtered: int = 0
     faded: int = 0
     masked: list[str] = field(default_factory=list)
@@ -182,9 +185,13 @@ class _Found:
     def __post_init__(self) -> None:
         self.problems = Problems(self.spec.name)
 
+    def bad(self, row: Row, what: str) -> None:
+        self.bad_rows += 1
+        self.problems.add(row.place, what)
+
     def untrained(self, row: Row) -> None:
         if self.spec.bad_rows:
-            self.problems.add(row.place, "nothing of it is trained")
+            self.bad(row, "nothing of it is trained")
             return
         self.masked_rows += 1
         if len(self.masked) < 5:
@@ -192,11 +199,12 @@ class _Found:
 
     def refuse(self, row: Row, error: JobError) -> None:
         first, *more = error.message.splitlines()
-        self.problems.add(row.place, " ".join([first, *(line.strip() for line in more)])[:300])
+        self.bad(row, " ".join([first, *(line.strip() for line in more)])[:300])
 
     def said(self) -> dict[str, Any]:
         return {
-            "read": self.read,
+            # With those of which nothing could be read, which only `problems` knows.
+            "read": self.read + self.problems.count - self.bad_rows,
             "filtered": self.filtered,
             "bad": self.problems.count,
             "bad_shown": self.problems.shown,
@@ -220,14 +228,16 @@ def start(work: Work) -> None:
     if multiprocessing.parent_process() is not None:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-        _die_with_parent()
+        _die_with_parent(multiprocessing.parent_process())
     _work = work
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: Any) -> None:
     """A parent that is killed tells nobody; on Linux the kernel does."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent.pid:  # it was killed before that
+        os._exit(1)
 
 
 def count(chunk: Chunk) -> dict[str, Any]:
