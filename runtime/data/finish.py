@@ -22,6 +22,7 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import PrepareJob
 
 SAMPLES = 8  # conversations of each source that are rendered as inference does
+LONG = 1 << 18  # characters; a longer one is left out where there are shorter ones, since it takes seconds
 
 
 def save_tokenizer(folder: Path, setting: Setting, seen: Array) -> list[str]:
@@ -80,14 +81,17 @@ def check_inference(setting: Setting, job: PrepareJob) -> None:
                 example = Chat(example.prompt + answer, len(example.prompt), None, {})
             if isinstance(example, Chat) and example.prompt_turns < len(example.messages):
                 samples.append((row, example, spec.bad_rows > 0))
-    checked = []
+    rendered = []
     for row, example, may_be_bad in samples:
         try:
-            text, prompt = setting.renderer.rendered(row, example)
+            rendered.append((row, example, *setting.renderer.rendered(row, example)))
         except JobError:
-            if may_be_bad:
-                continue
-            raise
+            if not may_be_bad:
+                raise
+    checked = []
+    for row, example, text, prompt in rendered:
+        if len(text) > LONG and any(len(other) < len(text) for _, _, other, _ in rendered):
+            continue
         ids, prompt_ids = setting.encoder.tokens.ids([text, prompt])
         checked.append((row.place, example, ids, prompt_ids))
     gates.check_same_as_inference(setting.tokenizer, setting.template, checked)

@@ -206,15 +206,13 @@ def answers(dataset: Dataset) -> list[int]:
 
 
 def test_an_answer_of_5_MB(project: Project) -> None:
-    long = "many words " * (5 * (1 << 20) // 11)
+    long = "the " * (5 << 18)
     project.write("rows.jsonl", lines([*CHATS[:2], chat("q", long), *CHATS[2:]]))
-    with pytest.raises(
-        JobError, match=r"1 rows are longer than 256 tokens; the first is rows\.jsonl:3 \(\d{7} tokens"
-    ):
+    with pytest.raises(JobError, match=r"1 rows are longer .* the first is rows\.jsonl:3 \(\d{7} tokens"):
         project.run(source("rows.jsonl"))
     dropped = project.run(source("rows.jsonl"), overlong="drop")
     assert len(dropped.rows()) == 6
     assert dropped.json("stats.json")["sources"][0]["dropped"] == 1
     assert answers(project.run(source("rows.jsonl"), overlong="truncate"))[-1] == 256
     packed = project.run(source("rows.jsonl"), packing="wrapped", length=1 << 20)
-    assert packed.json("stats.json")["tokens"] > 4_000_000
+    assert packed.json("stats.json")["tokens"] > 5 << 18
