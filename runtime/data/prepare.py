@@ -46,7 +46,7 @@ def _clear(folder: Path) -> None:
     for left in folder.glob(".*"):
         if left.is_dir():
             shutil.rmtree(left)
-        else:
+        elif not left.name.startswith(".done.json."):  # of another job that is just done
             left.unlink()
 
 
