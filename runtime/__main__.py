@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.disk import told
 from smolc.runtime.jobs.done import is_done, write_done
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
@@ -48,7 +49,8 @@ def main(argv: list[str]) -> int:
             (context.out / "progress.jsonl").unlink(missing_ok=True)
         import_module(RUNNERS[entry.kind]).run(context)
         if is_main:
-            write_done(folder, entry, context.inputs, time.monotonic() - start)
+            with told(folder / "out"):
+                write_done(folder, entry, context.inputs, time.monotonic() - start)
     except JobError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.help:

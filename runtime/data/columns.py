@@ -90,59 +90,84 @@ def _write_documents(
     packed = job.packing != "none"
     kinds = {"input_ids": "ids", "labels": "ids"} | ({"seq_lengths": "ids"} if packed else {})
     with arrow.DatasetWriter(folder, kinds) as writer:
-        ids: list[Array] = []
-        labels: list[Array] = []
-        lengths: list[Array] = []
-        held = documents = 0
+        batch = _Batch()
 
         def flush() -> None:
-            columns = {
-                name: arrow.ragged(*joined(parts)) for name, parts in (("input_ids", ids), ("labels", labels))
-            }
+            nonlocal batch
+            ids, labels, bounds, lengths, documents = batch.columns()
+            columns = {"input_ids": arrow.ragged(ids, bounds), "labels": arrow.ragged(labels, bounds)}
             if packed:
-                columns["seq_lengths"] = arrow.ragged(*joined(lengths))
+                columns["seq_lengths"] = arrow.ragged(lengths, documents)
             writer.write(columns)
             tell(writer.rows)
-            for parts in (ids, labels, lengths):
-                parts.clear()
+            written.seen[ids] = True
+            written.trained += int(np.count_nonzero(labels != IGNORED))
+            batch = _Batch()
+            for source in sources:
+                source.release()
 
         for number in order.tolist():
-            a, b = int(bins.bounds[number]), int(bins.bounds[number + 1])
-            row = [_document(sources, uses, bins, piece) for piece in range(a, b)]
-            ids.append(np.concatenate([part[0] for part in row]))
-            labels.append(np.concatenate([part[1] for part in row]))
-            lengths.append(np.asarray([len(part[0]) for part in row], dtype=np.int32))
-            written.seen[ids[-1]] = True
-            written.trained += int(np.count_nonzero(labels[-1] != IGNORED))
-            held += len(ids[-1])
-            documents += len(row)
-            if documents >= SLICE:
-                documents = 0
-                for source in sources:
-                    source.release()
-            if len(ids) == ROWS or held >= TOKENS:
+            pieces = range(int(bins.bounds[number]), int(bins.bounds[number + 1]))
+            batch.add([_document(sources, uses, bins, piece) for piece in pieces])
+            if batch.documents >= SLICE or batch.tokens >= TOKENS:
                 flush()
-                held = 0
-        if ids:
+        if batch.documents:
             flush()
         written.rows = writer.rows
 
 
-def _document(sources: list[Tokens], uses: Uses, bins: Bins, piece: int) -> tuple[Array, Array]:
-    """ids and labels. The first token is not trained: it would be predicted from nothing, or from another document."""
+class _Batch:
+    """Rows of documents until they are written."""
+
+    def __init__(self) -> None:
+        self.ids: list[Array] = []
+        self.spans: list[Array] = []
+        self.starts: list[int] = []
+        self.rows: list[int] = []
+        self.tokens = 0
+
+    @property
+    def documents(self) -> int:
+        return len(self.ids)
+
+    def add(self, row: list[tuple[Array, Array, int]]) -> None:
+        """Of each document its ids, where in the source's row they begin, and the spans of that row."""
+        for ids, spans, start in row:
+            self.ids.append(ids)
+            self.spans.append(spans)
+            self.starts.append(start)
+            self.tokens += len(ids)
+        self.rows.append(len(row))
+
+    def columns(self) -> tuple[Array, Array, Array, Array, Array]:
+        """ids, labels, bounds of the rows, lengths of the documents, bounds of these by rows."""
+        sizes = np.asarray([len(ids) for ids in self.ids])
+        ids = np.concatenate(self.ids).astype(np.int32)
+        firsts = np.cumsum(sizes) - sizes
+        counts = np.asarray([len(spans) for spans in self.spans]) // 2
+        edges = np.concatenate(self.spans).reshape(-1, 2).astype(np.int64)
+        edges -= np.repeat(np.asarray(self.starts), counts)[:, None]
+        # The first token is not trained: it would be predicted from nothing, or from another document.
+        first = np.repeat(firsts, counts)
+        begin = first + np.maximum(edges[:, 0], 1)
+        end = first + np.minimum(edges[:, 1], np.repeat(sizes, counts))
+        inside = begin < end
+        steps = np.zeros(len(ids) + 1, dtype=np.int32)
+        np.add.at(steps, begin[inside], 1)
+        np.add.at(steps, end[inside], -1)
+        labels = np.where(np.cumsum(steps[:-1]) > 0, ids, np.int32(IGNORED))
+        documents = np.concatenate([[0], np.cumsum(self.rows)])
+        bounds = np.concatenate([[0], np.cumsum(sizes)])[documents]
+        return ids, labels, bounds, sizes.astype(np.int32), documents
+
+
+def _document(sources: list[Tokens], uses: Uses, bins: Bins, piece: int) -> tuple[Array, Array, int]:
     use = int(bins.rows[piece])
     source, row = sources[int(uses.source[use])], int(uses.row[use])
     start, stop = int(uses.start[use]), int(uses.stop[use])
     if isinstance(bins, Cuts):
         start, stop = start + int(bins.start[piece]), start + int(bins.stop[piece])
-    ids = source.list_of("ids", row)[start:stop].astype(np.int32)
-    labels = np.full(len(ids), IGNORED, dtype=np.int32)
-    spans = source.list_of("spans", row).tolist()
-    for first, after in zip(spans[::2], spans[1::2], strict=True):
-        a, b = max(first - start, 1), after - start
-        if a < b:
-            labels[a:b] = ids[a:b]
-    return ids, labels
+    return source.list_of("ids", row)[start:stop], source.list_of("spans", row), start
 
 
 def _write_answers(

@@ -111,7 +111,7 @@ def _inputs(
         "where": spec.where.model_dump(by_alias=True) if spec.where is not None else None,
         "system": spec.system,
         "bad_rows": spec.bad_rows,
-        "method": job.method,
+        "made_for": {"dpo": "pairs", "orpo": "pairs", "kto": "judged answers"}.get(job.method, "documents"),
         "tokenizer": {"sha256": encoder.tokens.sha256, "end_of_text": encoder.tokenizer.eos_token},
     }
     if isinstance(spec.weight, Take) and spec.weight.tokens is None:

@@ -47,7 +47,7 @@ def _clear(folder: Path) -> None:
         if left.is_dir():
             shutil.rmtree(left)
         elif not left.name.startswith(".done.json."):  # of another job that is just done
-            left.unlink()
+            left.unlink(missing_ok=True)
 
 
 def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:

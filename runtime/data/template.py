@@ -65,6 +65,7 @@ class ChatTemplate:
         try:
             with guarded():
                 self._compiled = environment.from_string(self.source)
+            self._globals = dict(self._compiled.globals)
         except TemplateSyntaxError as error:
             raise JobError(
                 f"{self.name}:{error.lineno}: the template is not valid: {error.message}"
@@ -97,8 +98,13 @@ class ChatTemplate:
         try:
             tracker = self._compiled.environment.activate_tracker(blocks, spans)
             with guarded(), tracker:
-                for block in self._compiled.generate(values):
-                    blocks.append(block)
+                # As `generate` does, which copies all globals for each rendering.
+                context = self._compiled.new_context({**self._globals, **values}, shared=True)
+                try:
+                    for block in self._compiled.root_render_func(context):
+                        blocks.append(block)
+                except Exception:
+                    self._compiled.environment.handle_exception()
         except _TooLong:
             raise RenderError(f"{self.name}: did not end within {SECONDS:.0f} seconds") from None
         except MemoryError:

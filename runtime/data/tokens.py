@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from tokenizers.pre_tokenizers import ByteLevel
 
+from smolc.runtime.data.words import words_of
+
 Array = np.ndarray[Any, Any]
 
 
@@ -63,10 +65,14 @@ class Tokenization:
         self._backend.no_padding()
         state = self._backend.to_str()
         self.sha256 = hashlib.sha256(state.encode()).hexdigest()
-        self._bytes = _bytes_of_tokens(json.loads(state), tokenizer.get_vocab())
+        described = json.loads(state)
+        self._bytes = _bytes_of_tokens(described, tokenizer.get_vocab())
+        self._words = words_of(self._backend, described) if self._bytes is not None else None
 
     def ids(self, texts: list[str], *, special: bool = False) -> list[Array]:
         """special: with what the tokenizer puts around a document."""
+        if self._words is not None and not special:
+            return self._words.ids(texts)
         encodings = self._backend.encode_batch_fast(texts, add_special_tokens=special)
         return [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -229,6 +230,7 @@ def start(work: Work) -> None:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
         _die_with_parent(multiprocessing.parent_process())
+        gc.set_threshold(50_000, 50, 50)  # few cycles are made here, and looking for them takes time
     _work = work
 
 

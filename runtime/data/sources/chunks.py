@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-SIZE = 1 << 20
+SIZE = 512 << 10
 """Bytes of a chunk, about: lines are not cut."""
 
 RECORDS = 1024
