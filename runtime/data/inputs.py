@@ -39,17 +39,7 @@ def settle(context: Context, job: PrepareJob) -> Setting:
     """Raises JobError for what can be known before any row is read."""
     sources = [open_source(spec.name, spec.location, context) for spec in job.sources]
     tokenizer = load_tokenizer(context.model_of(job.model), job.trust_remote_code)
-    template = None if all(_documents(spec) for spec in job.sources) else _template(context, job, tokenizer)
-    end_text = end_of_turn(job.template, template, tokenizer)
-    end = single_token(tokenizer, end_text) if end_text is not None else None
-    if job.method == "orpo" and end is None:
-        raise JobError(
-            "orpo's trainer puts an end-of-text token after each answer, and the template does not",
-            help="say what ends a turn: end_of_turn in the template",
-        )
-    mask = Mask(job.loss_on, job.roles, _thinking(job), end_text)
-    renderer = Renderer(template, mask) if template is not None else None
-    encoder = Encoder(tokenizer, renderer, end)
+    template, mask, encoder = encoder_of(context, job, tokenizer)
     index = None
     if job.decontaminate is not None:
         index = Index.build(tested(context, job.decontaminate.against), job.decontaminate.ngram)
@@ -61,13 +51,30 @@ def settle(context: Context, job: PrepareJob) -> Setting:
         sources,
         tokenizer,
         template,
-        renderer,
+        encoder.renderer,
         encoder,
-        end_text,
+        mask.end,
         index,
         inputs,
         context.folder / "out" / ".tokens",
     )
+
+
+def encoder_of(
+    context: Context, job: PrepareJob, tokenizer: Any
+) -> tuple[ChatTemplate | None, Mask, Encoder]:
+    """What makes tokens of examples. template: None where all sources are documents. Raises JobError."""
+    template = None if all(_documents(spec) for spec in job.sources) else _template(context, job, tokenizer)
+    end_text = end_of_turn(job.template, template, tokenizer)
+    end = single_token(tokenizer, end_text) if end_text is not None else None
+    if job.method == "orpo" and end is None:
+        raise JobError(
+            "orpo's trainer puts an end-of-text token after each answer, and the template does not",
+            help="say what ends a turn: end_of_turn in the template",
+        )
+    mask = Mask(job.loss_on, job.roles, _thinking(job), end_text)
+    renderer = Renderer(template, mask) if template is not None else None
+    return template, mask, Encoder(tokenizer, renderer, end)
 
 
 def _documents(spec: SourceSpec) -> bool:

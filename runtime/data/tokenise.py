@@ -127,6 +127,8 @@ def _fill(source: Source, made: Work, folder: Path, seed: int, tell: Tell) -> No
         chosen = _chosen([about["examples"] for about in counted], spec.name, weight, seed)
     abouts = _run(source.chunks(), made, "tokenise", folder, chosen, tell, enough)
     _check(made, abouts)
+    if enough is not None:
+        _check_size(spec.name, enough, sum(about["examples"] for about in abouts))
     write_atomically(
         folder / DONE, json.dumps({"chunks": len(abouts), "rows": sum(a["examples"] for a in abouts)}) + "\n"
     )
@@ -136,8 +138,7 @@ def _chosen(counts: list[int], name: str, take: Take, seed: int) -> list[Array]:
     """Numbers of the examples that are taken, for each chunk, ascending."""
     total = sum(counts)
     size = take.rows if take.rows is not None else max(1, round((take.fraction or 0.0) * total))
-    if size > total:
-        raise JobError(f"{name}: take asks for {size} rows, but there are {total}")
+    _check_size(name, size, total)
     numbers = np.sort(permutation(total, seed, "take", name)[:size])
     bounds = np.cumsum([0, *counts])
     cuts = np.searchsorted(numbers, bounds)
@@ -145,6 +146,11 @@ def _chosen(counts: list[int], name: str, take: Take, seed: int) -> list[Array]:
         numbers[a:b] - start
         for a, b, start in zip(cuts[:-1].tolist(), cuts[1:].tolist(), bounds.tolist(), strict=False)
     ]
+
+
+def _check_size(name: str, size: int, total: int) -> None:
+    if size > total:
+        raise JobError(f"{name}: take asks for {size} rows, but there are {total}")
 
 
 def _run(

@@ -63,8 +63,8 @@ class Work:
 
     def count(self, chunk: Chunk) -> dict[str, Any]:
         """How many examples there are, and what is wrong with the others."""
-        found = _Found(self.spec)
-        examples = sum(1 for _ in self._examples(chunk, found))
+        found = Found(self.spec)
+        examples = sum(1 for _ in self.examples(chunk, found))
         return {**found.said(), "examples": examples}
 
     def tokenise(self, chunk: Chunk, chosen: Array | None, folder: Path) -> dict[str, Any]:
@@ -73,9 +73,9 @@ class Work:
         assert self.encoder is not None
         if self.encoder.renderer is not None:
             self.encoder.renderer.start()
-        found = _Found(self.spec)
+        found = Found(self.spec)
         made = Builder(self.small)
-        examples = self._examples(chunk, found)
+        examples = self.examples(chunk, found)
         if chosen is not None:
             wanted = set(chosen.tolist())
             examples = (e for n, e in enumerate(examples) if n in wanted)
@@ -85,7 +85,7 @@ class Work:
         made.write(folder / chunk_file(chunk.index), about)
         return about
 
-    def _examples(self, chunk: Chunk, found: _Found) -> Iterator[tuple[Row, Example]]:
+    def examples(self, chunk: Chunk, found: Found) -> Iterator[tuple[Row, Example]]:
         spec = self.spec
         convert = converter(spec.format, spec.system)
         for row in rows(chunk, found.problems):
@@ -118,8 +118,8 @@ class Work:
             raise RowError("expected a turn of the assistant to train on, found none")
         return [example]
 
-    def _batch(self, batch: list[tuple[Row, Example]], made: Builder, found: _Found) -> None:
-        for (row, example), item in zip(batch, self._encoded(batch, found), strict=True):
+    def _batch(self, batch: list[tuple[Row, Example]], made: Builder, found: Found) -> None:
+        for (row, example), item in zip(batch, self.encoded(batch, found), strict=True):
             if item is None:
                 continue
             if isinstance(item, Encoded):
@@ -148,7 +148,7 @@ class Work:
                 made.row_keys.append(dedup.key(example))
             made.turns.append(turns)
 
-    def _encoded(self, batch: list[Any], found: _Found) -> list[Any]:
+    def encoded(self, batch: list[Any], found: Found) -> list[Any]:
         # Rows of one source are all of one kind, since they have one format.
         encoder, first = self.encoder, batch[0][1]
         assert encoder is not None
@@ -170,7 +170,7 @@ def _turns(example: Example) -> int:
 
 
 @dataclass
-class _Found:
+class Found:
     """What is said of a chunk."""
 
     spec: SourceSpec

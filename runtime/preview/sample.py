@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smolc.runtime.data import inputs
-from smolc.runtime.data.encode import Encoder
-from smolc.runtime.data.render import Mask, Renderer
-from smolc.runtime.data.template import end_of_turn
-from smolc.runtime.data.tokenizer import load_tokenizer, single_token
+from smolc.runtime.data.inputs import encoder_of
+from smolc.runtime.data.tokenizer import load_tokenizer
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.done import read_done
 from smolc.runtime.jobs.errors import JobError
@@ -68,7 +65,7 @@ def sample(folder: Path, entry: Entry, rows: int, only: str | None, earlier: Pat
     context = Looking(folder, manifest, job)
     stats = _stats(earlier, entry)
     tokenizer = _tokenizer(context, job, earlier)
-    template, encoder = _encoder(context, job, tokenizer)
+    template, _, encoder = encoder_of(context, job, tokenizer)
     length, said = _length(job, stats)
     reader = Reader(encoder, None if job.packing == "wrapped" else length, job.overlong)
     sources: list[SourceSample] = []
@@ -84,7 +81,7 @@ def sample(folder: Path, entry: Entry, rows: int, only: str | None, earlier: Pat
         entry.stage or entry.id,
         entry.title,
         job,
-        template,
+        template.name if template is not None else "",
         length,
         said,
         sources,
@@ -92,17 +89,6 @@ def sample(folder: Path, entry: Entry, rows: int, only: str | None, earlier: Pat
         _notes(job, stats is not None),
         stats,
     )
-
-
-def _encoder(context: Context, job: PrepareJob, tokenizer: Any) -> tuple[str, Encoder]:
-    """What the template is called, and what makes tokens of examples."""
-    documents = all(inputs._documents(spec) for spec in job.sources)
-    template = None if documents else inputs._template(context, job, tokenizer)
-    end_text = end_of_turn(job.template, template, tokenizer)
-    end = single_token(tokenizer, end_text) if end_text is not None else None
-    mask = Mask(job.loss_on, job.roles, inputs._thinking(job), end_text)
-    renderer = Renderer(template, mask) if template is not None else None
-    return template.name if template is not None else "", Encoder(tokenizer, renderer, end)
 
 
 def _tokenizer(context: Context, job: PrepareJob, earlier: Path | None) -> Any:

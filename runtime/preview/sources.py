@@ -11,7 +11,7 @@ from smolc.runtime.data.formats import Chat, Example
 from smolc.runtime.data.rows import Row
 from smolc.runtime.data.sources import Source, open_source
 from smolc.runtime.data.store import longest_of
-from smolc.runtime.data.work import Work, _Found
+from smolc.runtime.data.work import Found, Work
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import FileData, HubData, PrepareJob, Share, SourceSpec, Take
@@ -39,7 +39,7 @@ def read_source(
     context: Context, job: PrepareJob, spec: SourceSpec, reader: Reader, wanted: int, first: int
 ) -> SourceSample:
     made = SourceSample(spec.name, weight_said(spec))
-    found = _Found(spec)
+    found = Found(spec)
     refused = 0
     encoder = reader.encoder
     work = Work(spec, job.method, job.loss_on != "all", False, None, encoder, False)
@@ -48,7 +48,7 @@ def read_source(
         for row, example in _examples(work, source, found):
             data, row.data = row.data, {}
             try:
-                item = work._encoded([(row, example)], found)[0]
+                item = work.encoded([(row, example)], found)[0]
                 if item is not None:
                     shown = reader.row(first + len(made.rows), spec.name, row, example, item)
             except JobError as error:
@@ -93,9 +93,9 @@ def _streamed(location: FileData | HubData) -> FileData | HubData:
     return location
 
 
-def _examples(work: Work, source: Source, found: _Found) -> Iterator[tuple[Row, Example]]:
+def _examples(work: Work, source: Source, found: Found) -> Iterator[tuple[Row, Example]]:
     for chunk in source.chunks():
-        for made in work._examples(chunk, found):
+        for made in work.examples(chunk, found):
             yield made
             if found.read >= MOST_READ:
                 return

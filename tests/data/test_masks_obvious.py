@@ -42,7 +42,8 @@ class Letter:
 def letters(messages: list[dict[str, Any]]) -> list[Letter]:
     made = []
     for n, message in enumerate(messages):
-        parts = [("head", f"<|im_start|>{message['role']}\n"), ("words", message["content"]), ("end", END), ("after", "\n")]  # fmt: skip
+        head = f"<|im_start|>{message['role']}\n"
+        parts = [("head", head), ("words", message["content"]), ("end", END), ("after", "\n")]
         for part, text in parts:
             made += [Letter(char, message["role"], n, part) for char in text]
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -218,46 +217,51 @@ def test_what_jobs_said_of_their_tokens_may_be_damaged(ready: Project) -> None:
         assert chunks(ready) == tokens
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_stream_is_read_no_further_than_it_is_taken(
-    project: Project, monkeypatch: pytest.MonkeyPatch, workers: str
-) -> None:
+def stream(project: Project, taken: int | None) -> Dataset:
+    place = {"type": "hub", "id": str(project.root / "set"), "config": None, "split": "train"}
+    weight = {"type": "take", "rows": taken, "fraction": None if taken else 0.5}
+    location = {**place, "revision": None, "streaming": True}
+    return project.run(source(location=location, weight=weight))
+
+
+@pytest.fixture
+def hub(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A data set of 400 chats and then 200 bad rows."""
     import datasets.config
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(project.root / "cache"))
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("SMOLC_WORKERS", workers)
     (project.root / "set").mkdir()
-    rows = many_chats(400)
-    project.write("set/train.jsonl", [*rows, *[{"messages": []}] * 200])
-    project.write("first.jsonl", rows[:70])
+    project.write("set/train.jsonl", [*many_chats(400), *[{"messages": []}] * 200])
+    return project
 
-    def stream(taken: int | None) -> Dataset:
-        at = {
-            "type": "hub",
-            "id": str(project.root / "set"),
-            "config": None,
-            "split": "train",
-            "revision": None,
-        }
-        weight = {"type": "take", "rows": taken, "fraction": None if taken else 0.5}
-        return project.run(source(location={**at, "streaming": True}, weight=weight))
 
-    taken = stream(70)
-    tokens = chunks(project)
-    assert taken.rows() == project.run(source("first.jsonl")).rows()
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stream_is_read_no_further_than_it_is_taken(
+    hub: Project, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    monkeypatch.setenv("SMOLC_WORKERS", workers)
+    taken = stream(hub, 70)
     (stats,) = taken.json("stats.json")["sources"]
     assert stats["rows"] == 70
-    assert 70 <= stats["rows_read"] < 300
-    assert sorted(path.name for path in tokens) == sorted(tokens)  # type: ignore[attr-defined]
-    with pytest.raises(JobError, match="200 bad rows"):
-        stream(None)
-    with pytest.raises(JobError, match="200 bad rows"):
-        stream(500)
-    project.write("set/train.jsonl", rows)
+    assert 70 <= stats["rows_read"] < 200
+    hub.write("first.jsonl", many_chats(400)[:70])
+    assert taken.rows() == hub.run(source("first.jsonl")).rows()
+    for rows in (None, 500):
+        with pytest.raises(JobError, match="chats: 200 bad rows"):
+            stream(hub, rows)
+    hub.write("set/train.jsonl", many_chats(400))
     with pytest.raises(JobError, match="take asks for 500 rows, but there are 400"):
-        stream(500)
+        stream(hub, 500)
 
 
-def test_a_stream_that_was_stopped_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert json
+def test_a_stream_that_was_stopped_goes_on_and_no_further(hub: Project) -> None:
+    expected, tokens = results(stream(hub, 70).out), chunks(hub)
+    assert len(tokens) > 1
+    last = max(tokens)
+    for gone in (last, None):
+        (folder_of(hub) / "done.json").unlink()
+        if gone:
+            (hub.build / "out" / ".tokens" / gone).unlink()
+        assert results(stream(hub, 70).out) == expected
+        assert chunks(hub).keys() == tokens.keys()
