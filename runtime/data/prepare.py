@@ -37,6 +37,7 @@ def run(context: Context) -> None:
     job: PrepareJob = context.job  # type: ignore[assignment]
     with disk.told(context.folder / "out"), Lock(context.out) as lock, ExitStack() as kept:
         lock.alone()
+        disk.many_files()
         _clear(context.out)
         _prepare(context, job, kept)
 

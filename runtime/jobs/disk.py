@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smolc.runtime.jobs.errors import JobError
@@ -30,6 +31,13 @@ def told(folder: Path) -> Iterator[None]:
         if match is None:
             raise
         raise _said(int(match[1]), None, folder) from error
+
+
+def many_files() -> None:
+    """As many open files as this process may have: by default it is 1024, which is a gigabyte of data."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _said(number: int, file: object, folder: Path) -> JobError:

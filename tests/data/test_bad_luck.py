@@ -20,6 +20,7 @@ from job_process import alive, children, chunks, compiled, finish, many_chats, r
 from transformers import PreTrainedTokenizerFast
 
 from smolc.runtime.data.prepare import run
+from smolc.runtime.data.sources import files
 from smolc.runtime.jobs.errors import JobError
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
@@ -234,6 +235,21 @@ def test_files_that_may_not_grow(project: Project, monkeypatch: pytest.MonkeyPat
     shutil.rmtree(project.build / "out" / ".tokens")
     assert results(project.run(source("chats.jsonl")).out) == left
     assert not list(out.glob(".*"))
+
+
+def test_more_chunks_than_files_may_be_open_by_default(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SIZE", 2000)
+    project.write("chats.jsonl", many_chats(1000))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
+    try:
+        dataset = project.run(source("chats.jsonl"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert len(chunks(project)) > 64
+    assert len(dataset.rows()) == 1000
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
