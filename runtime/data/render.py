@@ -54,7 +54,7 @@ class RenderedAnswers:
 
 
 Shape = tuple[Any, ...]
-CHECKED_FIRST, CHECKED_EACH = 8, 16
+CHECKED_FIRST, CHECKED_EACH = 2, 16  # in each chunk
 
 
 @dataclass
