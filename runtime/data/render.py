@@ -54,7 +54,7 @@ class RenderedAnswers:
 
 
 Shape = tuple[Any, ...]
-CHECKED_FIRST, CHECKED_EACH = 2, 16  # in each chunk
+CHECKED_FIRST, CHECKED_EACH = 8, 16
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Renderer:
         self.marked = self.template.marks_generation
 
     def start(self) -> None:
-        """Before each chunk: which rows are checked must not depend on the chunks that this process had before."""
+        """Forget what was checked: which rows are checked next does not depend on those before."""
         self._shapes.clear()
 
     def chat(self, row: Row, chat: Chat) -> Rendered:

@@ -71,8 +71,8 @@ class Work:
         """Write the chunk's rows, or those of its examples whose numbers are `chosen` (ascending). Returns what the
         file's metadata says."""
         assert self.encoder is not None
-        if self.encoder.renderer is not None:
-            self.encoder.renderer.start()
+        if self.encoder.renderer is not None and self.spec.bad_rows:
+            self.encoder.renderer.start()  # else it would depend on the number of workers which rows are dropped
         found = Found(self.spec)
         made = Builder(self.small)
         examples = self.examples(chunk, found)
