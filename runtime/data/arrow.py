@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from smolc.runtime.jobs.done import sha256_of
+from smolc.runtime.jobs.files import replace_folder
 
 Array = np.ndarray[Any, Any]
 
@@ -100,10 +101,4 @@ class DatasetWriter:
         about = {"citation": "", "description": "", "features": self._features, "homepage": "", "license": ""}
         for name, content in (("state.json", state), ("dataset_info.json", about)):
             (self._temporary / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        old = self.folder.with_name(f".{self.folder.name}.old")
-        if self.folder.exists():
-            # Removed where it is, half of it would be seen for a while.
-            shutil.rmtree(old, ignore_errors=True)
-            self.folder.rename(old)
-        self._temporary.rename(self.folder)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_folder(self.folder, self._temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from smolc.runtime.data.store import Tokens
 from smolc.runtime.data.tokenizer import choose_pad
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.files import replace_folder
 from smolc.runtime.jobs.prepare import PrepareJob
 
 SAMPLES = 8  # conversations of each source that are rendered as inference does
@@ -40,7 +42,11 @@ def save_tokenizer(folder: Path, setting: Setting, seen: Array) -> list[str]:
     pad = choose_pad(tokenizer, np.flatnonzero(seen), template)
     if pad:
         notes.append(pad)
-    tokenizer.save_pretrained(folder)
+    # Into a new folder: files of an earlier tokenizer, such as its template, would be taken for this one's.
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    tokenizer.save_pretrained(temporary)
+    replace_folder(folder, temporary)
     return notes
 
 

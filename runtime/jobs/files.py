@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -19,3 +20,13 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def replace_folder(folder: Path, by: Path) -> None:
+    """Put a folder that is finished in the place of one that may be there. Both are in the same parent."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)  # removed where it is, half of it would be seen for a while
+    by.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

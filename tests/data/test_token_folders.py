@@ -148,6 +148,14 @@ def test_tokens_of_other_stages_stay(ready: Project) -> None:
     assert both.keys() - first.keys() < chunks(ready).keys()
 
 
+def test_nothing_of_an_earlier_tokenizer_stays(project: Project) -> None:
+    project.write("chats.jsonl", [chat("q", "a")])
+    assert project.run(source("chats.jsonl")).tokenizer.chat_template
+    project.write("texts.jsonl", [{"text": "one"}])
+    texts = source("texts.jsonl", format={"type": "text", "column": "text"})
+    assert not project.run(texts, method="cpt", loss_on="all", template=None).tokenizer.chat_template
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
