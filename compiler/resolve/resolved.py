@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from smolc.compiler.diagnostics import Source, Span
+from smolc.compiler.diagnostics import Diagnostic, Severity, Source, Span
 from smolc.compiler.syntax import tree
 
 KINDS = ("recipe", "model", "dataset", "mixture", "template", "stage", "eval", "cluster")
 """What may stand at the top of a recipe."""
+
+
+def error(code: str, name: str, message: str, span: Span | None, **more: object) -> Diagnostic:
+    return Diagnostic(code, name, Severity.ERROR, message, span, **more)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

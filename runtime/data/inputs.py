@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smolc.runtime.data.decontaminate import Index, tested
+from smolc.runtime.data.decontaminate import Index
 from smolc.runtime.data.encode import Encoder
 from smolc.runtime.data.render import Mask, Renderer
 from smolc.runtime.data.sources import Source, open_source
 from smolc.runtime.data.template import ChatTemplate, check_markers, end_of_turn, read_template
+from smolc.runtime.data.tested import texts_of_evals
 from smolc.runtime.data.tokenizer import load_tokenizer, single_token
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
@@ -42,7 +43,7 @@ def settle(context: Context, job: PrepareJob) -> Setting:
     template, mask, encoder = encoder_of(context, job, tokenizer)
     index = None
     if job.decontaminate is not None:
-        index = Index.build(tested(context, job.decontaminate.against), job.decontaminate.ngram)
+        index = Index.build(texts_of_evals(context, job.decontaminate.against), job.decontaminate.ngram)
     inputs = [
         _inputs(spec, source, job, encoder, template, mask, index)
         for spec, source in zip(job.sources, sources, strict=True)

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smolc.runtime.data import decontaminate
-from smolc.runtime.data.decontaminate import Hit, Index, bare_words, report, suite_texts
+from smolc.runtime.data.decontaminate import Hit, Index, bare_words, report
+from smolc.runtime.data.tested import suite_texts, texts_of_evals
 from smolc.runtime.jobs import prepare
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
@@ -156,7 +157,7 @@ def own(folder: Path, format: Any, data: list[dict[str, Any]], **changes: Any) -
     fields: dict[str, Any] = {"where": None, "system": None, "rows": None, **changes}
     location = FileData(type="files", paths=("own.jsonl",))
     one = prepare.Tested(name="mine", suite=None, location=location, format=format, **fields)
-    return list(decontaminate.tested(context(folder), (one,)))
+    return list(texts_of_evals(context(folder), (one,)))
 
 
 MESSAGES = Messages(type="messages", column="messages", tools=None, template_kwargs=None)
@@ -258,7 +259,7 @@ def test_a_task_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.
     nothing: dict[str, Any] = dict.fromkeys(("location", "format", "where", "system", "rows"))
     task = prepare.Tested(name="gsm8k", suite="gsm8k_cot_zeroshot", **nothing)
     with pytest.raises(JobError, match="task gsm8k_cot_zeroshot: its data cannot be had") as raised:
-        list(decontaminate.tested(context(tmp_path), (task,)))
+        list(texts_of_evals(context(tmp_path), (task,)))
     assert "decontaminate = none" in str(raised.value.help)
 
 
