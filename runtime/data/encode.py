@@ -73,6 +73,9 @@ class Encoder:
         self._special[special] = True
         self._good: set[bytes] = set()
 
+    def __reduce__(self) -> tuple[type[Encoder], tuple[Any, ...]]:
+        return Encoder, (self.tokenizer, self.renderer, self.end)
+
     def texts(self, examples: list[tuple[Row, Text]]) -> list[Encoded]:
         """Documents: everything is trained but the first token; each ends with the end-of-text token."""
         rows = []

@@ -75,6 +75,9 @@ class ChatTemplate:
         except _TooLong:
             raise JobError(f"{self.name}: compiling it did not end within {SECONDS:.0f} seconds") from None
 
+    def __reduce__(self) -> tuple[type[ChatTemplate], tuple[Any, ...]]:
+        return ChatTemplate, (self.name, self.source, self.kwargs, self.dates)
+
     @property
     def marks_generation(self) -> bool:
         return _MARKER.search(self.source) is not None

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -230,8 +231,9 @@ def _in_processes(
     done: Callable[[int, dict[str, Any]], None],
     stopped: Callable[[], bool],
 ) -> None:
-    # A forked process has the tokenizer already. Nothing here has started a thread before.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    # A forked process has the tokenizer already, but of threads (clients of remote stores have one) it has only locks.
+    forks = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+    method = "fork" if forks else "spawn"
     context = multiprocessing.get_context(method)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=work.start, initargs=(made,))
     waiting: dict[Future[dict[str, Any]], int] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,22 @@ def prepare(project: Project, **fields: Any) -> Dataset:
 def folder_of(project: Project) -> Path:
     (folder,) = {project.build / "out" / ".tokens" / name.split("/")[0] for name in chunks(project)}
     return folder
+
+
+def test_beside_a_thread_no_process_is_forked(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOLC_WORKERS", "2")
+    expected = results(prepare(ready).out)
+    for path in folder_of(ready).iterdir():
+        path.unlink()
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    monkeypatch.setattr(os, "fork", None)
+    try:
+        assert results(prepare(ready).out) == expected
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_the_number_of_workers_changes_nothing(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
