@@ -106,7 +106,12 @@ class Words:
             words[word] = _ids([token.id for token in self._model.tokenize(spelled)])
         for part, of in new.items():
             known[part] = words[of[0]] if len(of) == 1 else b"".join(map(words.__getitem__, of))
-        return [part for part in new if len(part) > LONGEST]
+        long = [part for part in new if len(part) > LONGEST]
+        for part in long:
+            for word in new[part]:
+                if len(word) > LONGEST and word not in self._special:
+                    words.pop(word, None)
+        return long
 
     def _words_of(self, part: str) -> list[str]:
         for first in self._firsts:

@@ -104,6 +104,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         (ids,) = words.ids([text])
         assert ids.tolist() == tokenizer("gpt2").encode(text, add_special_tokens=False).ids
     assert len(words._parts) < 100
+    words.ids(["x" * 5000 + " and " + "y" * 5000])
+    assert all(len(word) <= 48 for word in (*words._words, *words._parts))
 
 
 def test_a_difference_is_an_error() -> None:
