@@ -50,6 +50,17 @@ def job(rows: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class Clock:
+    """Wall clock and processor time of this process and of those that it waited for."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._cpu = sum(os.times()[:4])
+
+    def taken(self) -> dict[str, float]:
+        return {"seconds": time.perf_counter() - self._start, "cpu": sum(os.times()[:4]) - self._cpu}
+
+
 def smolc(rows: Path, tokenizer: Path, folder: Path) -> dict[str, Any]:
     """folder: where the tokens of an earlier run are found, if there was one."""
     from smolc.runtime.data.prepare import run
@@ -68,12 +79,13 @@ def smolc(rows: Path, tokenizer: Path, folder: Path) -> dict[str, Any]:
             rows, folder
         )
     cluster = {"name": "local", "device": "cpu", "nodes": 1, "processes": 1, "parallel_jobs": 1}
-    manifest = {"smolc": "0", "edition": 1, "recipe": "r", "about": "", "hash": "", "root": "..", "cluster": cluster, "jobs": []}  # fmt: skip
+    manifest = {
+        "smolc": "0", "edition": 1, "recipe": "r", "about": "", "hash": "", "root": "..", "cluster": cluster, "jobs": [],
+    }  # fmt: skip
     context = Context(build, Manifest.model_validate(manifest), PrepareJob.model_validate(job(rows)))
-    start = time.perf_counter()
+    clock = Clock()
     run(context)
-    seconds = time.perf_counter() - start
-    return {"seconds": seconds, **json.loads((context.out / "result.json").read_text())}
+    return {**clock.taken(), **json.loads((context.out / "result.json").read_text())}
 
 
 def trl(rows: Path, tokenizer: Path, folder: Path, processes: int) -> dict[str, Any]:
@@ -83,18 +95,21 @@ def trl(rows: Path, tokenizer: Path, folder: Path, processes: int) -> dict[str, 
     from trl.trainer.sft_trainer import SFTTrainer
 
     datasets.disable_progress_bars()
-    taken: list[float] = []
+    taken: list[dict[str, float]] = []
 
     class Timed(SFTTrainer):  # type: ignore[misc]
         def _prepare_dataset(self, *args: Any, **kwargs: Any) -> Any:
-            start = time.perf_counter()
+            clock = Clock()
             made = super()._prepare_dataset(*args, **kwargs)
-            taken.append(time.perf_counter() - start)
+            taken.append(clock.taken())
             return made
 
     loaded = AutoTokenizer.from_pretrained(tokenizer)
     loaded.chat_template = TEMPLATE.read_text()
-    config = LlamaConfig(vocab_size=len(loaded), hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1)  # fmt: skip
+    config = LlamaConfig(
+        vocab_size=len(loaded), hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+        num_attention_heads=1, num_key_value_heads=1,
+    )  # fmt: skip
     data = datasets.Dataset.from_list([json.loads(line) for line in rows.open(encoding="utf-8")])
     data = data.select_columns(["messages"])
     args = SFTConfig(
@@ -104,7 +119,7 @@ def trl(rows: Path, tokenizer: Path, folder: Path, processes: int) -> dict[str, 
     trainer = Timed(model=LlamaForCausalLM(config), args=args, train_dataset=data, processing_class=loaded)
     made = trainer.train_dataset
     tokens = sum(len(row) for row in made["input_ids"])
-    return {"seconds": taken[0], "tokens": tokens, "bins": len(made)}
+    return {**taken[0], "tokens": tokens, "bins": len(made)}
 
 
 def encode_batch(rows: Path, tokenizer: Path, folder: Path) -> dict[str, Any]:
@@ -119,10 +134,9 @@ def encode_batch(rows: Path, tokenizer: Path, folder: Path) -> dict[str, Any]:
     with guarded():
         texts = [template.render(json.loads(line)["messages"])[0] for line in rows.open(encoding="utf-8")]
     rendering = time.perf_counter() - start
-    start = time.perf_counter()
+    clock = Clock()
     made = backend.encode_batch(texts, add_special_tokens=False)
-    seconds = time.perf_counter() - start
-    return {"seconds": seconds, "tokens": sum(len(e) for e in made), "rendering": rendering}
+    return {**clock.taken(), "tokens": sum(len(e) for e in made), "rendering": rendering}
 
 
 WAYS = {
@@ -180,12 +194,14 @@ def compare(rows: Path, tokenizer: Path, runs: int) -> None:
             with tempfile.TemporaryDirectory(dir=rows.parent) as folder:
                 taken[way].append(measure(way, rows, tokenizer, Path(folder)))
     print(f"median of {runs}, interleaved; load average {os.getloadavg()[0]:.1f}; {os.cpu_count()} cores")
-    print(f"{'':18} {'s':>7} {'tokens':>11} {'tokens/s':>10} {'whole process s':>16}")
+    print(f"{'':18} {'s':>7} {'cpu s':>7} {'tokens':>11} {'tokens/s':>10} {'whole process s':>16}")
     middle = {way: median(r["seconds"] for r in results) for way, results in taken.items()}
     for way, results in taken.items():
         tokens = results[0]["tokens"]
-        whole = median(r["whole"] for r in results)
-        print(f"{way:18} {middle[way]:7.2f} {tokens:11,} {tokens / middle[way]:10,.0f} {whole:16.2f}")
+        whole, cpu = (median(r[key] for r in results) for key in ("whole", "cpu"))
+        print(
+            f"{way:18} {middle[way]:7.2f} {cpu:7.2f} {tokens:11,} {tokens / middle[way]:10,.0f} {whole:16.2f}"
+        )
     best = min(middle[way] for way in middle if way.startswith("trl"))
     print(f"trl (the faster) / smolc: {best / middle['smolc']:.2f} (goal 3)")
     rates = {way: taken[way][0]["tokens"] / middle[way] for way in ("smolc", "encode_batch")}

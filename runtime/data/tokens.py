@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tokenizers.pre_tokenizers import ByteLevel
 
 from smolc.runtime.data.words import words_of
 
@@ -66,7 +65,7 @@ class Tokenization:
         state = self._backend.to_str()
         self.sha256 = hashlib.sha256(state.encode()).hexdigest()
         described = json.loads(state)
-        self._bytes = _bytes_of_tokens(described, tokenizer.get_vocab())
+        self._bytes = _bytes_of_tokens(described)
         self._words = words_of(self._backend, described) if self._bytes is not None else None
 
     def ids(self, texts: list[str], *, special: bool = False) -> list[Array]:
@@ -120,19 +119,21 @@ def _with_offsets(encodings: list[Any]) -> Batch:
     )
 
 
-def _bytes_of_tokens(state: dict[str, Any], vocabulary: dict[str, int]) -> Array | None:
-    """Bytes that each token stands for, by id; None if the tokenizer is not byte-level throughout."""
+def _bytes_of_tokens(state: dict[str, Any]) -> Array | None:
+    """Bytes that each token stands for, by id; None if the tokenizer is not byte-level throughout.
+
+    Tokens that a text cannot hold have any number: where one turns up, the sum is wrong and offsets are used.
+    """
     decoder = state.get("decoder") or {}
     decoders = decoder.get("decoders", [decoder])
-    if [d.get("type") for d in decoders] != ["ByteLevel"] or state["model"].get("byte_fallback"):
+    vocabulary = state["model"].get("vocab")
+    if [d.get("type") for d in decoders] != ["ByteLevel"] or not isinstance(vocabulary, dict):
         return None
-    known = set(ByteLevel.alphabet())
-    lengths = np.zeros(max(vocabulary.values(), default=0) + 1, dtype=np.int64)
-    added = {token["id"]: token for token in state.get("added_tokens", [])}
-    for token, number in vocabulary.items():
-        if number in added:
-            lengths[number] = len(added[number]["content"].encode())
-        elif set(token) <= known:
-            lengths[number] = len(token)
-        # Others stand for nothing that a text can hold: where one turns up, the sum is wrong and offsets are used.
+    if state["model"].get("byte_fallback"):
+        return None
+    added = {token["id"]: len(token["content"].encode()) for token in state.get("added_tokens", [])}
+    numbers = np.fromiter(vocabulary.values(), dtype=np.int64, count=len(vocabulary))
+    lengths = np.zeros(max(int(numbers.max(initial=0)), *added, 0) + 1, dtype=np.int64)
+    lengths[numbers] = np.fromiter(map(len, vocabulary), dtype=np.int64, count=len(vocabulary))
+    lengths[list(added)] = list(added.values())
     return lengths
