@@ -20,6 +20,7 @@ from smolc.runtime.jobs.model import (
     PathModel,
     ScratchModel,
 )
+from smolc.runtime.jobs.patterns import matching
 from smolc.runtime.train.environment import prepare_environment
 
 # What loads a model, and nothing else that a repository may hold, such as other formats of its weights.
@@ -136,6 +137,7 @@ def from_path(context: Context, job: ModelJob, source: PathModel) -> dict[str, A
     context.user_file(f"{source.path}/config.json")
     for weights in sorted(folder.glob("*.safetensors")):
         context.user_file(f"{source.path}/{weights.name}")
+    _record_tokenizer(context, source.path)
     return {"model": {"root": source.path}, **_described(str(folder), None, job)}
 
 
@@ -195,7 +197,10 @@ def other_tokenizer(context: Context, job: ModelJob) -> Any:
         raise JobError(
             "this kind of start model cannot take a bytes tokenizer", help="leave the tokenizer out"
         )
-    source = str(_folder(context, spec.id)) if spec.type == "path" else spec.id
+    source = spec.id
+    if spec.type == "path":
+        source = str(_folder(context, spec.id))
+        _record_tokenizer(context, spec.id)
     try:
         return AutoTokenizer.from_pretrained(
             source, revision=spec.revision or "main", trust_remote_code=job.trust_remote_code
@@ -218,6 +223,16 @@ def _folder(context: Context, relative: str) -> Path:
     if not path.is_dir():
         raise JobError(f"{relative}: no such folder", help=f"looked for {path.resolve()}")
     return path
+
+
+def _record_tokenizer(context: Context, relative: str) -> None:
+    """What a folder's tokenizer and chat template are made of: a changed, new or vanished file makes the job run
+    again."""
+    for pattern in (f"{relative}/{name}" for name in TOKENIZER_FILES):
+        names = matching(context.folder / context.manifest.root, pattern)
+        context.inputs[pattern] = {"matches": names}
+        for name in names:
+            context.user_file(name)
 
 
 def _dtype(job: ModelJob) -> Any:

@@ -9,6 +9,7 @@ import torch
 from compiled import MODEL, context_of, write_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from smolc.runtime.jobs.done import is_done, write_done
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.train import start
 
@@ -75,8 +76,30 @@ def test_a_path_is_referenced_and_fingerprinted(tmp_path: Path) -> None:
     start.run(context)
     assert context.result_of("base")["model"] == {"root": "mine"}
     assert context.result_of("base")["parameters"] == 26_880
-    assert set(context.inputs) == {"mine/config.json", "mine/model.safetensors"}
+    read = {name for name, seen in context.inputs.items() if "matches" not in seen}
+    assert {"mine/config.json", "mine/model.safetensors", "mine/tokenizer.json"} <= read
     assert Path(context.model_of("base").source) == (tmp_path / "mine").resolve()
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("file", ["tokenizer.json", "chat_template.jinja"])
+def test_another_tokenizer_or_template_in_a_folder_runs_again(tmp_path: Path, own: bool, file: str) -> None:
+    made(tmp_path / "first")
+    mine = tmp_path / "mine"
+    shutil.move(tmp_path / "first/out/base/model", mine)
+    other = {"type": "path", "id": "mine", "revision": None}
+    folder = tmp_path / "second"
+    folder.mkdir()
+    said = OWN | {"source": {"type": "path", "path": "mine"}} if own else {"tokenizer": other}
+    write_folder(folder, MODEL | said)
+    context = context_of(folder, "base")
+    start.run(context)
+    entry = next(e for e in context.manifest.jobs if e.id == "base")
+    write_done(folder, entry, context.inputs, 1.0)
+    assert is_done(folder, context.manifest, entry)
+    with (mine / file).open("a") as written:
+        written.write("\n")
+    assert not is_done(folder, context.manifest, entry)
 
 
 def test_a_path_that_is_no_model(tmp_path: Path) -> None:
