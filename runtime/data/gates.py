@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TODAY = "strftime_now"
 REASONING = ("reasoning_content", "thinking", "reasoning")
 
+_SAID = {"user": "what the user says", "tool": "the result of a tool"}
 _LONGEST_FORMAT = 200  # characters; real ones have a dozen
 _WIDE = re.compile(r"%[^a-zA-Z%]*\d{3}")
 
@@ -76,8 +77,8 @@ def freeze_today(source: str, today: str | None) -> str:
 
 
 def survives(example: Chat, text: str, kwargs: Mapping[str, Any] | None = None) -> int:
-    """Nothing of the conversation is lost in its rendering: the system prompt, the tools, the calls with their
-    arguments, the results, the reasoning of the assistant's last turn.
+    """Nothing of the conversation is lost in its rendering: what everybody says, the system prompt, the tools, the
+    calls with their arguments, the results, the reasoning of the assistant's last turn.
 
     kwargs: variables fixed by the recipe; those of the row are in the example. Returns in how many messages the
     reasoning is left out by design: those of earlier turns, and all of them without thinking. Raises JobError,
@@ -86,13 +87,10 @@ def survives(example: Chat, text: str, kwargs: Mapping[str, Any] | None = None) 
     faded, last = 0, True
     calls: Counter[str] | None = None
     for message in reversed(example.messages):
-        role = message["role"]
-        if role == "user":
-            continue
+        role, content = message["role"], message["content"]
         if role != "assistant":
-            content = message["content"]
             if content not in text and not _occurs(content, text):
-                raise _lost("the result of a tool" if role == "tool" else "the system prompt", content)
+                raise _lost(_SAID.get(role, "the system prompt"), content)
             continue
         thought = _reasoning(message)
         if thought and thought not in text and not _occurs(thought, text):
@@ -100,7 +98,13 @@ def survives(example: Chat, text: str, kwargs: Mapping[str, Any] | None = None) 
                 raise _lost("the reasoning of the assistant's last turn", thought)
             faded += 1
         last = False
-        if len(message) > 2 and message.get("tool_calls"):
+        calling = len(message) > 2 and message.get("tool_calls")
+        # Some models' own templates leave out what is said beside a call.
+        if content not in text and not calling:
+            words = content.split("</think>", 1)[-1]
+            if not _occurs(words, text):
+                raise _lost("what the assistant says", words)
+        if calling:
             calls = Counter() if calls is None else calls
             for call in message["tool_calls"]:
                 calls[_check_call(call, text)] += 1
@@ -277,6 +281,8 @@ def _lost(what: str, words: str) -> JobError:
     shown = repr(shown if len(shown) <= 60 else shown[:57] + "...")
     return JobError(
         f"leaves out {what}, so the model would be trained on a conversation without it: {shown}",
-        help="use a template that has a form for it (chat/smollm3.jinja and chat/qwen3.jinja have one for system "
+        help="let the template write it as it is"
+        if what.startswith("what ")
+        else "use a template that has a form for it (chat/smollm3.jinja and chat/qwen3.jinja have one for system "
         "prompts, tools and reasoning), or take it out of the data",
     )

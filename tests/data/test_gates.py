@@ -84,6 +84,7 @@ THOUGHT = {"role": "assistant", "content": "Yo", "reasoning_content": "because\n
 INLINE = {"role": "assistant", "content": "<think>\nbecause\n</think>\n\nYo"}
 NESTED = {"name": "f", "arguments": {"a": ["x\ny", {"b": 2.5}], "c": True}}
 F = {"role": "assistant", "content": "", "tool_calls": [{"function": NESTED}]}
+WORDS = "Hi Yo Rain? No."  # what users and assistants say in these
 KEPT: dict[str, tuple[Chat, str]] = {
     "plain": (Chat(HI, 1, None, {}), ""),
     "system, stripped": (Chat([SYSTEM, *HI], 2, None, {}), "<Be brief.>"),
@@ -107,7 +108,7 @@ KEPT: dict[str, tuple[Chat, str]] = {
 @pytest.mark.parametrize("case", KEPT)
 def test_what_is_there_survives(case: str) -> None:
     example, text = KEPT[case]
-    assert survives(example, text) == 0
+    assert survives(example, f"{text} {WORDS}") == 0
 
 
 LOST: dict[str, tuple[Chat, str, str]] = {
@@ -131,20 +132,53 @@ LOST: dict[str, tuple[Chat, str, str]] = {
 def test_what_is_lost_is_said(case: str) -> None:
     example, text, said = LOST[case]
     with pytest.raises(JobError, match=f"leaves out {said}") as caught:
-        survives(example, text)
+        survives(example, f"{text} {WORDS}")
     assert "take it out of the data" in str(caught.value.help)
+
+
+@pytest.mark.parametrize(
+    ("messages", "text", "said"),
+    [
+        (HI, "H Yo", "what the user says.*'Hi'"),
+        (
+            [HI[0], {"role": "assistant", "content": "Yo there"}],
+            "Hi Yo",
+            "what the assistant says.*'Yo there'",
+        ),
+        (HI, "HI YO", "what the assistant says"),
+        ([HI[0], INLINE], "Hi because", "what the assistant says.*'Yo'"),
+    ],
+)
+def test_words_that_are_lost_are_said(messages: list[dict[str, Any]], text: str, said: str) -> None:
+    with pytest.raises(JobError, match=f"leaves out {said}"):
+        survives(Chat(messages, 1, None, {}), text)
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        ([{"role": "user", "content": "Hi /no_think "}, HI[1]], "Hi Yo"),
+        ([HI[0], {"role": "assistant", "content": " Yo\n there\n"}], "Hi Yo there"),
+        (
+            [HI[0], {**F, "content": "I look."}],
+            'Hi f {"a": ["x\\ny", {"b": 2.5}], "c": True}',
+        ),  # as Llama 3.1 does
+    ],
+)
+def test_words_whose_spaces_or_switches_change_are_there(messages: list[dict[str, Any]], text: str) -> None:
+    assert survives(Chat(messages, 1, None, {}), text) == 0
 
 
 @pytest.mark.parametrize("message", [THOUGHT, INLINE])
 def test_reasoning_that_is_left_out_by_design_is_counted(message: dict[str, Any]) -> None:
     earlier = [HI[0], message, HI[0], message, *HI]
-    assert survives(Chat(earlier, 5, None, {}), "Yo") == 2
+    assert survives(Chat(earlier, 5, None, {}), "Hi Yo") == 2
     off = Chat([HI[0], message], 1, None, {"enable_thinking": False})
-    assert survives(off, "Yo") == 1
-    assert survives(Chat([HI[0], message], 1, None, {}), "Yo", {"enable_thinking": False}) == 1
+    assert survives(off, "Hi Yo") == 1
+    assert survives(Chat([HI[0], message], 1, None, {}), "Hi Yo", {"enable_thinking": False}) == 1
     row = Chat([HI[0], message], 1, None, {"enable_thinking": True})
     with pytest.raises(JobError, match="the reasoning"):
-        survives(row, "Yo", {"enable_thinking": False})
+        survives(row, "Hi Yo", {"enable_thinking": False})
 
 
 @pytest.mark.parametrize(
