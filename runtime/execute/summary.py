@@ -63,9 +63,15 @@ def _shares(run: Run) -> list[str]:
     for section in data_sections(run):
         if not 1 < len(section.sources) <= MOST_SOURCES:
             continue
-        head = ("source", "declared", "of tokens", "of rows")
-        rows = [(s.name, s.declared, s.by_tokens, s.by_rows) for s in section.sources]
-        found.append(f"data of {section.title}\n{_indented(table(head, rows, frozenset({1, 2, 3})))}")
+        trained = section.basis == "trained"
+        head = ("source", "declared", *(("of trained",) if trained else ()), "of tokens", "of rows")
+        rows = [
+            (s.name, s.declared, *((s.by_trained,) if trained else ()), s.by_tokens, s.by_rows)
+            for s in section.sources
+        ]
+        found.append(
+            f"data of {section.title}\n{_indented(table(head, rows, frozenset(range(1, len(head)))))}"
+        )
     return found
 
 

@@ -121,15 +121,15 @@ def _stats(folder: Path | None, entry: Entry) -> dict[str, Any] | None:
 
 def _length(job: PrepareJob, stats: dict[str, Any] | None) -> tuple[int, str]:
     if not isinstance(job.length, Fit):
-        return job.length, f"at most {job.length:,} tokens"
+        return job.length, f"at most {job.length:,} tokens in a row"
     known = stats.get("length") if stats is not None else None
     fit = f"fit({100 * job.length.quantile:.6g}%)"
     if isinstance(known, int):
-        return known, f"at most {known:,} tokens, chosen by {fit}"
+        return known, f"at most {known:,} tokens in a row, chosen by {fit}"
     at_most = job.length.at_most
     return (
         at_most,
-        f"at most {at_most:,} tokens; {fit} chooses the length from all rows, when they are prepared",
+        f"at most {at_most:,} tokens in a row; {fit} chooses the length from all rows, when they are prepared",
     )
 
 

@@ -10,6 +10,12 @@ from smolc.runtime.preview.sources import SourceSample
 from smolc.runtime.report.outputs import number, objects
 from smolc.runtime.report.text import count, percent
 
+_BASES = {
+    "tokens": ("tokens", "tokens"),
+    "trained": ("trained_tokens", "trained tokens"),
+    "examples": ("rows", "rows"),
+}
+
 
 def visible(text: str, also: str = "") -> str:
     """`text` with line breaks marked, and all that would act on a terminal or turn text around written out, since it is
@@ -44,7 +50,7 @@ def stage_facts(stage: StageSample) -> list[str]:
     facts = [f"method {job.method}"]
     if job.method in ("cpt", "sft") and stage.template:
         facts.append(f"loss on {loss}" + ("" if job.thinking else ", without thinking"))
-    facts += [stage.template or "documents", f"{stage.length_said} in a row"]
+    facts += [stage.template or "documents", stage.length_said]
     if job.method in ("cpt", "sft"):
         facts.append(f"packing {job.packing}")
     return [*map(one_line, facts), f"overlong = {job.overlong}"]
@@ -95,12 +101,14 @@ def prepared_said(stage: StageSample) -> list[tuple[str, str]]:
     if stats is None:
         return []
     sources = objects(stats.get("sources"))
-    whole = sum(number(source.get("tokens")) or 0.0 for source in sources)
+    counted, of = _BASES.get(str(stats.get("basis")), _BASES["tokens"])
+    whole = sum(number(source.get(counted)) or 0.0 for source in sources)
     said = []
     for source in sources:
         tokens = number(source.get("tokens")) or 0.0
         trained = number(source.get("trained_tokens")) or 0.0
-        facts = [f"{percent(tokens / whole) if whole else '–'} of the tokens"]
+        part = number(source.get(counted)) or 0.0
+        facts = [f"{percent(part / whole) if whole else '–'} of the {of}"]
         if (declared := number(source.get("declared_share"))) is not None:
             facts[0] += f" (declared {percent(declared)})"
         facts.append(f"{count(number(source.get('rows')) or 0)} rows")

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from smolc.runtime.jobs.prepare import PrepareJob, Share, Take
+from smolc.runtime.jobs.prepare import All, PrepareJob, Share, Take
 from smolc.runtime.report.charts import COLOURS, histogram, share_bars
 from smolc.runtime.report.collect import JobView, Run
 from smolc.runtime.report.outputs import number, objects, read_json, read_object
@@ -40,6 +40,7 @@ class SourceRow:
     rows: str
     tokens: str
     declared: str
+    by_trained: str
     by_tokens: str
     by_rows: str
     epochs: str
@@ -70,6 +71,7 @@ class HitRow:
 @dataclass(frozen=True)
 class DataSection:
     title: str
+    basis: str
     facts: tuple[tuple[str, str], ...]
     sources: tuple[SourceRow, ...]
     shares: Markup
@@ -90,9 +92,10 @@ def _section(view: JobView) -> DataSection:
     sources = sorted(objects(stats.get("sources")), key=lambda s: -(number(s.get("tokens")) or 0.0))
     return DataSection(
         title=label(view.entry.stage or view.id),
+        basis=str(stats.get("basis") or "tokens"),
         facts=tuple(_facts(stats)),
         sources=tuple(_source_row(i, s, sources, view.job) for i, s in enumerate(sources)),
-        shares=_shares(sources) if len(sources) > 1 else Markup(""),
+        shares=_shares(sources, stats.get("basis") == "trained") if len(sources) > 1 else Markup(""),
         lengths=_lengths(stats),
         quantiles=_quantiles(stats, sources),
         preview=tuple(_preview(read_json(view.out / "preview.json"))),
@@ -159,6 +162,7 @@ def _source_row(index: int, source: dict[str, Any], every: list[dict[str, Any]],
         rows=count(number(source.get("rows")) or 0),
         tokens=count(number(source.get("tokens")) or 0),
         declared=_declared(name, source, job),
+        by_trained=share("trained_tokens"),
         by_tokens=share("tokens"),
         by_rows=share("rows"),
         epochs="–" if epochs is None else f"{epochs:.3g}",
@@ -167,7 +171,7 @@ def _source_row(index: int, source: dict[str, Any], every: list[dict[str, Any]],
 
 
 def _declared(name: str, source: dict[str, Any], job: Any) -> str:
-    """`10%` of the mixture, or which part of the source."""
+    """`10%` of the mixture, or how much of the source."""
     share = number(source.get("declared_share"))
     if share is not None:
         return percent(share)
@@ -177,20 +181,27 @@ def _declared(name: str, source: dict[str, Any], job: Any) -> str:
     if isinstance(weight, Share):
         return percent(weight.share)
     if isinstance(weight, Take):
+        if weight.fraction is not None:
+            return f"{percent(weight.fraction, 0)} of it"
         return (
-            f"{percent(weight.fraction, 0)} of it"
-            if weight.fraction is not None
+            f"{count(weight.tokens)} tokens"
+            if weight.tokens is not None
             else f"{count(weight.rows or 0)} rows"
         )
+    if isinstance(weight, All) and weight.at_most_tokens is not None:
+        return f"up to {count(weight.at_most_tokens)} tokens"
+    if isinstance(weight, All) and weight.at_most_rows is not None:
+        return f"up to {count(weight.at_most_rows)} rows"
     return "all of it"
 
 
-def _shares(sources: list[dict[str, Any]]) -> Markup:
+def _shares(sources: list[dict[str, Any]], trained: bool) -> Markup:
     declared = [number(s.get("declared_share")) for s in sources]
     bars = []
     if all(d is not None for d in declared):
         bars.append(("declared", [d or 0.0 for d in declared]))
-    for key, name in (("tokens", "tokens"), ("rows", "examples")):
+    counted = [("trained_tokens", "trained")] if trained else []
+    for key, name in (*counted, ("tokens", "tokens"), ("rows", "examples")):
         bars.append((name, [number(s.get(key)) or 0.0 for s in sources]))
     names = [str(s.get("name")) for s in sources]
     rows = [(name, list(zip(names, values, strict=True))) for name, values in bars]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from smolc.runtime.data.pieces import pieces
+from smolc.runtime.preview.text import prepared_said
 from smolc.runtime.train.scratch import bytes_tokenizer
 
 BYTES = bytes_tokenizer(("<pad>", "<|im_end|>"), 64)
@@ -37,3 +41,19 @@ def test_spaces_that_a_decoder_drops_at_the_begin() -> None:
     tokenizer.decoder = decoders.Metaspace()
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     assert [text for text, _ in pieces(fast, [0, 1, 3, 1])] == ["one", " two", "s", " two"]
+
+
+@pytest.mark.parametrize(
+    ("basis", "said"),
+    [
+        (None, "60.0% of the tokens"),
+        ("tokens", "60.0% of the tokens"),
+        ("trained", "50.0% of the trained tokens"),
+        ("examples", "25.0% of the rows"),
+    ],
+)
+def test_shares_are_told_in_what_they_are_shares_of(basis: str | None, said: str) -> None:
+    a = {"name": "a", "rows": 1, "tokens": 60, "trained_tokens": 10, "declared_share": 0.5}
+    b = {"name": "b", "rows": 3, "tokens": 40, "trained_tokens": 10, "declared_share": 0.5}
+    stage: Any = SimpleNamespace(stats={"sources": [a, b], "basis": basis})
+    assert prepared_said(stage)[0][1].startswith(f"{said} (declared 50.0%)")
