@@ -84,9 +84,13 @@ def pieces(tokens: Tokens, rows: Array, length: int | None, overlong: Overlong) 
             else:
                 made += _cut(tokens, row, length, overlong == "split", counts)
     if not len(fitting) and not made:
-        raise JobError(
-            f"{tokens.name}: none of its {len(rows)} rows is within {length} tokens", help="raise the length"
+        cut = overlong in ("truncate", "split")
+        said = (
+            f"has a trained token left once it is cut at {length} tokens"
+            if cut
+            else f"is within {length} tokens"
         )
+        raise JobError(f"{tokens.name}: of {len(rows)} rows, none {said}", help="raise the length")
     if made:
         more = np.asarray(made, dtype=np.int64).T
         whole = [np.concatenate([a, b]) for a, b in zip(whole, more, strict=True)]

@@ -280,7 +280,7 @@ def _check(made: Work, abouts: list[dict[str, Any]]) -> None:
     if total["bad"] > spec.bad_rows * total["read"]:
         allowed = f"; at most {spec.bad_rows:.2%} may be dropped" if spec.bad_rows else ""
         problems.check(
-            f"{spec.name} is declared as format {spec.format.type}: correct these rows or the format's columns"
+            "correct these rows, or the columns that `format` and `where` name"
             + (allowed or ", or say bad_rows = drop(at_most = ...)")
         )
     if total["masked"]:

@@ -73,7 +73,7 @@ def read_source(
     if found.problems.count and not spec.bad_rows:
         try:
             found.problems.check(
-                f"{spec.name} is declared as format {spec.format.type}: correct these rows or the format's columns, "
+                "correct these rows, or the columns that `format` and `where` name, "
                 "or say bad_rows = drop(at_most = ...)"
             )
         except JobError as error:

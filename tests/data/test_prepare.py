@@ -153,8 +153,10 @@ def test_overlong_rows(project: Project) -> None:
     assert (counts["overlong"], counts["cut_at_turn"], counts["untrained"]) == (2, 1, 1)
     assert len(cut.rows()) == 6
     assert all(len(row["input_ids"]) <= 100 for row in cut.rows())
-    with pytest.raises(JobError, match="none of its 7 rows is within 3 tokens"):
+    with pytest.raises(JobError, match="of 7 rows, none is within 3 tokens"):
         project.run(source("chats.jsonl"), length=3, overlong="drop")
+    with pytest.raises(JobError, match="of 7 rows, none has a trained token left once it is cut at 3 tokens"):
+        project.run(source("chats.jsonl"), length=3, overlong="truncate")
 
 
 def test_a_turn_that_has_to_be_cut_is_counted(project: Project) -> None:

@@ -86,7 +86,7 @@ class Reader:
         if isinstance(role, str):
             role = self.roles.get(role, role)
         if role not in ROLES:
-            known = (*self.roles, *ROLES)
+            known = dict.fromkeys((*self.roles, *ROLES))
             raise RowError(
                 f"expected the role of {place} to be one of {', '.join(known)}, found {found(given[self.role])}"
             )

@@ -145,7 +145,7 @@ def _not_json(error: Exception, text: str, whole: bool) -> str:
         return "nested too deeply"
     reason = str(error)
     if isinstance(error, json.JSONDecodeError):
-        reason = f"{error.msg} at column {error.pos + 1}"
+        reason = f"{error.msg.removesuffix(' at')} at column {error.pos + 1}"
     ended = "" if whole else "; the file ends within this line, was it cut off?"
     return f"expected a JSON object, found what is not JSON ({reason}): {text.strip()[:60]!r}{ended}"
 
