@@ -98,11 +98,10 @@ class Builder:
         content = sink.getvalue()
         temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
         try:
+            # Not forced to the disk, which workers would wait for: what a power cut leaves of it has another checksum.
             with temporary.open("wb") as file:
                 file.write(content)
                 file.write(_crc(content))
-                file.flush()
-                os.fsync(file.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
