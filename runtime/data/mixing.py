@@ -49,15 +49,18 @@ class Draw:
 def mix(supplies: list[Supply], basis: Basis, budget: int | None, seed: int) -> list[Draw]:
     """Rows of each source. budget: tokens of the whole mixture. Raises JobError where the shares cannot
     be had."""
-    sizes = [s.sizes(basis) for s in supplies]
+    used = [_used(supply, seed) for supply in supplies]
+    sizes = [s.sizes(basis)[rows] for s, rows in zip(supplies, used, strict=True)]
     totals = [int(size.sum()) for size in sizes]
     for supply, total in zip(supplies, totals, strict=True):
         if not total:
             raise JobError(f"{supply.name}: no rows are left for the mixture")
-    most = [_most(s, t, size) for s, t, size in zip(supplies, totals, sizes, strict=True)]
-    wanted = _amounts(supplies, totals, most, basis)
+    wanted = _amounts(supplies, totals, basis)
     if budget is not None:
-        wanted = _scaled(supplies, totals, most, wanted, basis, budget)
+        per_unit = [
+            float(s.tokens[rows].sum()) / total for s, rows, total in zip(supplies, used, totals, strict=True)
+        ]
+        wanted = _scaled(supplies, totals, per_unit, wanted, basis, budget)
     draws = []
     for supply, size, total, amount in zip(supplies, sizes, totals, wanted, strict=True):
         draws.append(_draw(supply, size, total, amount, seed))
@@ -74,46 +77,51 @@ def mix(supplies: list[Supply], basis: Basis, budget: int | None, seed: int) -> 
                 help="raise budget_tokens, or join small sources",
             )
     return [
-        Draw(rows, amount / whole, amount / total)
-        for rows, amount, total in zip(draws, realised, totals, strict=True)
+        Draw(of[rows], amount / whole, amount / total)
+        for of, rows, amount, total in zip(used, draws, realised, totals, strict=True)
     ]
 
 
-def _most(supply: Supply, total: int, size: Array) -> float:
-    """The most of a source that may be used, in the basis."""
-    weight, rows = supply.weight, len(size)
-    most = float(total)
-    if isinstance(weight, Share):
-        most *= weight.at_most_epochs
-    if isinstance(weight, Take):
-        return most
-    per_row, per_token = total / rows, total / max(int(supply.tokens.sum()), 1)
-    if weight.at_most_rows is not None:
-        most = min(most, weight.at_most_rows * per_row)
-    if weight.at_most_tokens is not None:
-        most = min(most, weight.at_most_tokens * per_token)
-    return most
+def _used(supply: Supply, seed: int) -> Array:
+    """Numbers of the rows that may be used, ascending: all, or within the caps as many as fit, drawn with the seed."""
+    weight, count = supply.weight, len(supply.tokens)
+    tokens, rows = (
+        (weight.tokens, None) if isinstance(weight, Take) else (weight.at_most_tokens, weight.at_most_rows)
+    )
+    have = int(supply.tokens.sum())
+    if isinstance(weight, Take) and tokens is not None and tokens > have:
+        raise JobError(
+            f"{supply.name}: take asks for {tokens:,} tokens, but there are {have:,}",
+            help=f"take fewer, or say all(at_most = {tokens}tok)",
+        )
+    if (tokens is None or tokens >= have) and (rows is None or rows >= count):
+        return np.arange(count)
+    order = permutation(count, seed, "cap", supply.name)[:rows]
+    if tokens is not None:
+        sums = np.cumsum(supply.tokens[order])
+        fitting = int(np.searchsorted(sums, tokens, side="right"))
+        room = tokens - (int(sums[fitting - 1]) if fitting else 0)
+        # The largest of the others that fits brings it nearest to the cap.
+        left = order[fitting:]
+        last = left[supply.tokens[left] <= room]
+        order = np.concatenate([order[:fitting], last[np.argsort(supply.tokens[last], kind="stable")[-1:]]])
+    return np.sort(order)
 
 
-def _fixed(supply: Supply, total: int, most: float) -> float:
-    """What is used of a source that has no share."""
+def _most(supply: Supply, total: int) -> float:
+    """The most of a source that may be used, in the basis. total: what may be used of it once."""
     weight = supply.weight
-    if isinstance(weight, Take) and weight.tokens is not None:
-        have = int(supply.tokens.sum())
-        if weight.tokens > have:
-            raise JobError(f"{supply.name}: take asks for {weight.tokens:,} tokens, but there are {have:,}")
-        return total * weight.tokens / have
-    return most
+    if isinstance(weight, Share) and weight.at_most_tokens is None and weight.at_most_rows is None:
+        return total * weight.at_most_epochs
+    return float(total)  # caps count repetitions
 
 
-def _amounts(supplies: list[Supply], totals: list[int], most: list[float], basis: Basis) -> list[float]:
+def _amounts(supplies: list[Supply], totals: list[int], basis: Basis) -> list[float]:
     """Amount of each source in the basis, without a budget."""
     shares = [s.weight.share if isinstance(s.weight, Share) else 0.0 for s in supplies]
-    amounts = [
-        0.0 if isinstance(s.weight, Share) else _fixed(s, t, m)
-        for s, t, m in zip(supplies, totals, most, strict=True)
-    ]
-    fixed, part = sum(amounts), sum(shares)
+    most = [_most(s, t) for s, t in zip(supplies, totals, strict=True)]
+    fixed = float(sum(t for s, t in zip(supplies, totals, strict=True) if not isinstance(s.weight, Share)))
+    part = sum(shares)
     if fixed and part >= 1:
         raise JobError(
             f"the shares add up to {part:.4g}, which leaves nothing for the sources taken as they are",
@@ -132,38 +140,40 @@ def _amounts(supplies: list[Supply], totals: list[int], most: list[float], basis
                 largest = (fixed + limit) / (1 - part + share)
                 raise JobError(
                     f"{supply.name}: a share of {share:.2%} needs {share * whole:,.0f} {basis}, but it "
-                    f"{_has(supply, total, limit)}",
+                    f"{_has(supply, total)}",
                     help=f"the largest possible share is {limit / largest:.2%}; or raise at_most",
                 )
     else:
         whole = min(m / p for m, p in zip(most, shares, strict=True) if p)
-    return [share * whole if share else amount for share, amount in zip(shares, amounts, strict=True)]
+    return [
+        share * whole if isinstance(s.weight, Share) else float(t)
+        for s, t, share in zip(supplies, totals, shares, strict=True)
+    ]
 
 
-def _has(supply: Supply, total: int, most: float) -> str:
+def _has(supply: Supply, total: int) -> str:
     weight = supply.weight
-    if isinstance(weight, Share) and most >= total * weight.at_most_epochs:
+    if isinstance(weight, Share) and weight.at_most_epochs != 1:
         return f"has {total:,} and may be repeated {weight.at_most_epochs:g} times"
-    return f"has {total:,}, of which {most:,.0f} may be used"
+    return f"has {total:,}"
 
 
 def _scaled(
     supplies: list[Supply],
     totals: list[int],
-    most: list[float],
+    per_unit: list[float],
     wanted: list[float],
     basis: Basis,
     budget: int,
 ) -> list[float]:
-    """The amounts, brought to `budget` tokens at the same proportions."""
-    per_unit = [float(s.tokens.sum()) / t for s, t in zip(supplies, totals, strict=True)]
+    """The amounts, brought to `budget` tokens at the same proportions. per_unit: tokens of a unit of the basis."""
     have = sum(w * p for w, p in zip(wanted, per_unit, strict=True))
     factor = budget / have
-    for supply, total, limit, amount in zip(supplies, totals, most, wanted, strict=True):
-        if amount * factor > limit * (1 + 1e-9) + 0.5:
+    for supply, total, amount in zip(supplies, totals, wanted, strict=True):
+        if amount * factor > _most(supply, total) * (1 + 1e-9) + 0.5:
             raise JobError(
                 f"{supply.name}: a mixture of {budget:,} tokens needs {amount * factor:,.0f} {basis} of it, but it "
-                f"{_has(supply, total, limit)}",
+                f"{_has(supply, total)}",
                 help=f"the largest possible budget is {have:,.0f} tokens; or raise at_most, or add data",
             )
     return [w * factor for w in wanted]
