@@ -17,7 +17,7 @@ from smolc.runtime.data.tested import texts_of_evals
 from smolc.runtime.data.tokenizer import load_tokenizer, single_token
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import HubData, Mapped, PlainText, PrepareJob, SourceSpec, Take
+from smolc.runtime.jobs.prepare import Fit, HubData, Mapped, PlainText, PrepareJob, SourceSpec, Take
 
 
 @dataclass
@@ -38,6 +38,12 @@ class Setting:
 
 def settle(context: Context, job: PrepareJob) -> Setting:
     """Raises JobError for what can be known before any row is read."""
+    if isinstance(job.length, Fit) and job.length.quantile < 1 and job.overlong == "error":
+        raise JobError(
+            f"a length that {job.length.quantile:.4g} of the rows fit into leaves others out, and overlong = error ends the "
+            "run at the first of them",
+            help="say overlong = drop, truncate or split, or length = fit(100%)",
+        )
     sources = [open_source(spec.name, spec.location, context) for spec in job.sources]
     tokenizer = load_tokenizer(context.model_of(job.model), job.trust_remote_code)
     template, mask, encoder = encoder_of(context, job, tokenizer)

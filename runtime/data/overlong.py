@@ -16,7 +16,8 @@ from smolc.runtime.jobs.prepare import Overlong
 @dataclass
 class Counts:
     """overlong: rows longer than allowed; of these, dropped, split into several, cut where a turn ends, or cut within
-    one (its end-of-turn is lost). untrained: rows dropped because nothing that is trained was left of them."""
+    one (its end-of-turn is lost). untrained: rows dropped because nothing that is trained was left of them.
+    untrained_pieces: of rows that are split, parts left out for the same reason."""
 
     overlong: int = 0
     dropped: int = 0
@@ -24,6 +25,7 @@ class Counts:
     cut_at_turn: int = 0
     cut_within_turn: int = 0
     untrained: int = 0
+    untrained_pieces: int = 0
     longest: int = 0
 
 
@@ -114,8 +116,9 @@ def _cut(
     spans, size = np.asarray(item.spans), len(item.ids)
     made: list[tuple[int, int, int, int, int]] = []
     within = False
-    start = 0
+    start = pieces = 0
     while start < size:
+        pieces += 1
         limit = start + length
         if limit >= size:
             at = size
@@ -136,7 +139,9 @@ def _cut(
         counts.cut_within_turn += 1
     else:
         counts.cut_at_turn += 1
-    counts.split += bool(made) and split
+    if made and split:
+        counts.split += 1
+        counts.untrained_pieces += pieces - len(made)
     return made
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from smolc.runtime.data import columns
 from smolc.runtime.data.columns import Uses
+from smolc.runtime.data.dropped import write_dropped
 from smolc.runtime.data.finish import check_inference, drop_bos, save_tokenizer
 from smolc.runtime.data.inputs import Setting, settle
 from smolc.runtime.data.lengths import fit_length
@@ -97,7 +98,10 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
             context.out / "validation", sources, held, job, length, vocabulary, lambda _: None
         )
         seen = seen | more.seen
-    notes = _faded(sources)
+    notes = _faded(sources) + _unread(sources)
+    listed = write_dropped(context.out / "dropped.jsonl", sources, selection, job.decontaminate is not None)
+    if listed:
+        notes.append(f"rows that were left out, and why: dropped.jsonl ({listed:,} lines)")
     if job.method == "orpo":
         notes += drop_bos(setting.tokenizer, sources, selection)
     notes += save_tokenizer(context.out / "tokenizer", setting, seen)
@@ -238,6 +242,15 @@ def _faded(sources: list[Tokens]) -> list[str]:
     ]
 
 
+def _unread(sources: list[Tokens]) -> list[str]:
+    keys = {"tools": "tools", "chat_template_kwargs": "template_kwargs"}
+    return [
+        f'{source.name}: the column {name!r} is not read; messages({keys[name]} = "{name}") gives it to the template'
+        for source in sources
+        for name in sorted({name for part in source.parts for name in part.about.get("unread", ())})
+    ]
+
+
 def selection_of(selection: Selection) -> list[tuple[Array, int, int, int]]:
     """Of each source: rows held out, repeated, dropped as duplicates, dropped as contaminated."""
     return list(
@@ -278,6 +291,7 @@ def _source_stats(
         "cut_at_turn": counts.cut_at_turn,
         "cut_within_turn": counts.cut_within_turn,
         "untrained": counts.untrained,
+        "untrained_pieces": counts.untrained_pieces,
     }
 
 

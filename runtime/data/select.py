@@ -20,7 +20,8 @@ from smolc.runtime.jobs.prepare import PrepareJob
 @dataclass
 class Selection:
     """For each source: numbers of the rows to train on and of those held out (ascending), and how many were left out,
-    and why. contamination: what the report says of hits."""
+    and why. contamination: what the report says of hits. first_of: where duplicates are left out, for each row of all
+    sources together the one that it repeats, or -1."""
 
     train: list[Array]
     held: list[Array]
@@ -28,6 +29,7 @@ class Selection:
     duplicates: list[int]
     contaminated: list[int]
     contamination: dict[str, Any] | None
+    first_of: Array | None
 
 
 def select(
@@ -52,7 +54,8 @@ def select(
             )
         for kept, rows in zip(keep, hit, strict=True):
             kept &= ~rows
-    first = _firsts(sources, keep, job)
+    first_of = _first_of(sources, keep, job)
+    first = np.split(first_of < 0, np.cumsum([len(k) for k in keep])[:-1])
     repeats = [int((kept & ~rows).sum()) for kept, rows in zip(keep, first, strict=True)]
     duplicates = [0] * len(sources)
     if job.dedup is not None:
@@ -65,11 +68,13 @@ def select(
         out = hold_out([g[rows] for g, rows in zip(groups, train, strict=True)], names, job.holdout, job.seed)
         held = [rows[o] for rows, o in zip(train, out, strict=True)]
         train = [rows[~o] for rows, o in zip(train, out, strict=True)]
-    return Selection(train, held, repeats, duplicates, contaminated, contamination)
+    repeated = first_of if job.dedup is not None else None
+    return Selection(train, held, repeats, duplicates, contaminated, contamination, repeated)
 
 
-def _firsts(sources: list[Tokens], keep: list[Array], job: PrepareJob) -> list[Array]:
-    """Whether a row is the first of those that are the same; rows that are out anyhow are not looked at."""
+def _first_of(sources: list[Tokens], keep: list[Array], job: PrepareJob) -> Array:
+    """For each row of all sources the first of those that are the same, -1 if that is itself; rows that are out anyhow
+    are not looked at."""
     kept = np.concatenate(keep)
     numbers = np.flatnonzero(kept)
     if job.dedup is not None and job.dedup.type == "near":
@@ -81,9 +86,10 @@ def _firsts(sources: list[Tokens], keep: list[Array], job: PrepareJob) -> list[A
         first_of = dedup.near(used, job.dedup.threshold)
     else:
         first_of = dedup.exact(np.concatenate([source.row_keys for source in sources])[numbers])
-    whole = np.zeros(len(kept), dtype=bool)
-    whole[numbers] = first_of == np.arange(len(numbers))
-    return np.split(whole, np.cumsum([len(k) for k in keep])[:-1])
+    first = np.full(len(kept), -1, dtype=np.int64)
+    again = first_of != np.arange(len(numbers))
+    first[numbers[again]] = numbers[first_of[again]]
+    return first
 
 
 def _hits(sources: list[Tokens], index: Index) -> tuple[dict[str, Any], list[Array]]:

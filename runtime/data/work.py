@@ -25,9 +25,10 @@ from smolc.runtime.data.sources import Chunk, rows
 from smolc.runtime.data.store import Builder, longest_of
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import Method, SourceSpec
+from smolc.runtime.jobs.prepare import Format, Messages, Method, SourceSpec
 
 BATCH = 256  # rows rendered and tokenised at once
+LOOKED_AT = 64  # rows of a chunk whose columns are compared with the format's
 
 ACCEPTED: dict[Method, tuple[type, ...]] = {
     "cpt": (Text, Chat),
@@ -90,6 +91,8 @@ class Work:
         convert = converter(spec.format, spec.system)
         for row in rows(chunk, found.problems):
             found.read += 1
+            if found.read <= LOOKED_AT:
+                found.unread |= _unread(row.data, spec.format)
             try:
                 kept = keeps(row.data, spec.where)
                 if kept is False:
@@ -160,6 +163,14 @@ class Work:
         return encoder.answers(batch, refuse)
 
 
+def _unread(data: dict[str, Any], format: Format) -> set[str]:
+    """Columns that hold what conversations are rendered with, and that the format does not name."""
+    if not isinstance(format, Messages):
+        return set()
+    named = (format.tools, format.template_kwargs)
+    return {name for name in ("tools", "chat_template_kwargs") if data.get(name) and name not in named}
+
+
 def _turns(example: Example) -> int:
     """Messages; of a pair those of the prompt and of the longer answer."""
     if isinstance(example, Chat):
@@ -178,6 +189,7 @@ class Found:
     bad_rows: int = 0
     filtered: int = 0
     faded: int = 0
+    unread: set[str] = field(default_factory=set)
     masked: list[str] = field(default_factory=list)
     masked_rows: int = 0
     hits: list[list[Any]] = field(default_factory=list)
@@ -212,6 +224,7 @@ class Found:
             "masked": self.masked_rows,
             "masked_shown": self.masked,
             "faded": self.faded,
+            "unread": sorted(self.unread),
             "hits": self.hits,
         }
 

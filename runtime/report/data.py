@@ -30,6 +30,7 @@ LOSSES = {
     "cut_at_turn": "cut at the end of a turn",
     "cut_within_turn": "cut within a turn",
     "untrained": "without a trained token",
+    "untrained_pieces": "parts of split rows without one",
 }
 
 

@@ -238,3 +238,64 @@ def test_progress_ends_at_the_number_of_rows(project: Project) -> None:
     out = project.run(source("chats.jsonl")).out
     last = json.loads((out / "progress.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert (last["done"], last["total"]) == (7, 7)
+
+
+def test_what_is_left_out_is_listed(project: Project) -> None:
+    project.write("a.jsonl", [*chats(20, "a"), {"messages": []}])
+    project.write("b.jsonl", [*chats(20, "b"), *chats(5, "a"), chat("what is six times seven", "forty-two")])
+    project.write("test.jsonl", [chat("what is six times seven", "42")])
+    asked = {
+        "name": "sums", "suite": None, "location": {"type": "files", "paths": ["test.jsonl"]},
+        "format": source("x")["format"], "where": None, "system": None, "rows": None,
+    }  # fmt: skip
+    dataset = project.run(
+        source("a.jsonl", name="a", bad_rows=0.1),
+        source("b.jsonl", name="b"),
+        dedup={"type": "exact", "threshold": None},
+        decontaminate={"ngram": 5, "action": "drop", "against": [asked]},
+    )
+    lines = [
+        json.loads(line) for line in (dataset.out / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert [(line["source"], line["row"], line["why"]) for line in lines] == [
+        ("a", "a.jsonl:21", "bad row"),
+        ("b", "b.jsonl:26", "an eval has the same words"),
+        *(("b", f"b.jsonl:{n}", "a duplicate") for n in range(21, 26)),
+    ]
+    assert [line["of"] for line in lines[2:]] == [f"a.jsonl:{n}" for n in range(1, 6)]
+    assert (lines[1]["eval"], lines[1]["problem"]) == ("sums", "test.jsonl:1")
+    assert any("dropped.jsonl (7 lines)" in note for note in dataset.json("stats.json")["notes"])
+    project.run(
+        source("a.jsonl", name="a", bad_rows=0.1, where={"measure": "turns", "operator": ">", "value": 0})
+    )
+    project.write("a.jsonl", chats(20, "a"))
+    project.run(source("a.jsonl", name="a"))
+    assert not (dataset.out / "dropped.jsonl").exists()
+
+
+def test_columns_that_are_not_read_are_told_of(project: Project) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {}}}
+    project.write("a.jsonl", [chat("a", "b", tools=[tool], chat_template_kwargs=None)])
+    notes = project.run(source("a.jsonl", name="a")).json("stats.json")["notes"]
+    assert "a: the column 'tools' is not read; messages(tools = \"tools\") gives it to the template" in notes
+    assert not any("chat_template_kwargs" in note for note in notes)
+
+
+def test_parts_of_split_rows_that_train_nothing_are_counted(project: Project) -> None:
+    project.write("a.jsonl", [chat("x" * 300, "y" * 100)])
+    dataset = project.run(source("a.jsonl"), length=64, overlong="split")
+    (stats,) = dataset.json("stats.json")["sources"]
+    assert (stats["split"], stats["untrained"]) == (1, 0)
+    assert stats["untrained_pieces"] == 4
+    assert stats["rows"] == len(dataset.rows()) == 3
+
+
+def test_a_fitted_length_that_ends_in_an_error_is_told_before_anything_is_read(project: Project) -> None:
+    with pytest.raises(JobError, match="leaves others out") as caught:
+        project.run(source("missing.jsonl"), length={"quantile": 0.9, "at_most": 1024})
+    assert "overlong = drop" in str(caught.value.help)
+    project.write("a.jsonl", [chat("x" * n, "y") for n in range(1, 200)])
+    whole = project.run(source("a.jsonl"), length={"quantile": 1.0, "at_most": 1024})
+    assert whole.json("result.json")["length"] == 256
+    most = project.run(source("a.jsonl"), length={"quantile": 0.5, "at_most": 1024}, overlong="drop")
+    assert most.json("result.json")["length"] == 128

@@ -1,0 +1,61 @@
+"""`dropped.jsonl`: each row that was left out for what it is, and why.
+
+Rows that are not as their format says are shown, not all of them: the first few of each chunk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smolc.runtime.data.select import Selection
+from smolc.runtime.data.store import Tokens
+from smolc.runtime.jobs.files import write_atomically
+
+MOST = 100_000  # lines
+
+
+def write_dropped(path: Path, sources: list[Tokens], selection: Selection, decontaminated: bool) -> int:
+    """Lines of `{"source", "row", "why", ...}`, at most MOST. Returns how many; without any there is no file."""
+    lines = list(islice(_each(sources, selection, decontaminated), MOST))
+    if lines:
+        write_atomically(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    else:
+        path.unlink(missing_ok=True)
+    return len(lines)
+
+
+def _each(sources: list[Tokens], selection: Selection, decontaminated: bool) -> Iterator[dict[str, Any]]:
+    for source in sources:
+        for part in source.parts:
+            for shown in part.about["bad_shown"]:
+                yield {"source": source.name, "row": shown.split(": ", 1)[0], "why": "bad row", "what": shown}
+    if decontaminated:
+        for source in sources:
+            for row, name, place, words in source.hits():
+                yield {
+                    "source": source.name, "row": source.place(row), "why": "an eval has the same words",
+                    "eval": name, "problem": place, "words": words,
+                }  # fmt: skip
+    if selection.first_of is None:
+        return
+    bounds = np.cumsum([0, *map(len, sources)])
+
+    def at(number: int) -> tuple[Tokens, str]:
+        source = int(np.searchsorted(bounds, number, side="right")) - 1
+        return sources[source], sources[source].place(number - int(bounds[source]))
+
+    for number in np.flatnonzero(selection.first_of >= 0).tolist():
+        (again, place), (first, earlier) = at(number), at(int(selection.first_of[number]))
+        yield {
+            "source": again.name,
+            "row": place,
+            "why": "a duplicate",
+            "of": earlier,
+            "of_source": first.name,
+        }
