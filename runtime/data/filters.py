@@ -43,7 +43,8 @@ def keeps(data: dict[str, Any], filter: Filter | None, measures: Measures | None
     """Whether a row meets a filter; None where that depends on measures that are not given.
 
     Text is compared with a number or true/false by its value, since csv has only text. Null (or, beside a number or
-    true/false, empty text) is equal to nothing: `==` and `in` are false, `!=` and `not in` true. It has no order.
+    true/false, empty text) is equal to nothing: `==` and `in` are false, `!=` and `not in` true. It is neither
+    less nor more than anything.
 
     From left to right, and no further than needed. Raises RowError where there is no such column, or the two cannot
     be compared.
@@ -128,8 +129,10 @@ def _holds(data: dict[str, Any], condition: Condition) -> bool:
             _incomparable(value, condition)
         return any(pair and pair[0] == pair[1] for pair in pairs) is (operator == "in")
     pair = _comparable(value, wanted)
-    if pair is None or (pair[0] is None and operator in _ORDER):
+    if pair is None:
         _incomparable(value, condition)
+    if pair[0] is None and operator in _ORDER:
+        return False
     return bool(_COMPARE[operator](*pair))
 
 
