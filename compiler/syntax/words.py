@@ -115,7 +115,11 @@ def _wrong_way(case: Case) -> Mended | None:
         message = f"a column is missing before `{sign}`"
         return Mended(
             error(
-                "S044", "unreadable-condition", message, case.span(), 'name it again: `lang == "en" or lang == "de"`'
+                "S044",
+                "unreadable-condition",
+                message,
+                case.span(),
+                'name it again: `lang == "en" or lang == "de"`',
             )
         )
     if case.before not in ("NUMBER", "TRIPLE", "RSQB"):
@@ -124,7 +128,9 @@ def _wrong_way(case: Case) -> Mended | None:
     column = str(after) if after is not None and after.type in _ENDS_OF_PATH else "score"
     value = case.tokens[case.at - 1] if case.before == "NUMBER" else "3"
     help = f"write the column first: `{column} {_OTHER_WAY.get(sign, sign)} {value}`"
-    return Mended(error("S044", "unreadable-condition", "a comparison begins with its column", case.span(), help))
+    return Mended(
+        error("S044", "unreadable-condition", "a comparison begins with its column", case.span(), help)
+    )
 
 
 def _not_compared(case: Case) -> Mended | None:
@@ -163,7 +169,9 @@ def _not_joined(case: Case) -> Mended | None:
     message = "two conditions are joined by `and` or `or`"
     comma = case.kind == "COMMA"
     tokens = case.replaced("AND", "and") if comma else case.inserted("AND", "and")
-    return Mended(error("S044", "unreadable-condition", message, case.span(), "write `and` between the two"), tokens)
+    return Mended(
+        error("S044", "unreadable-condition", message, case.span(), "write `and` between the two"), tokens
+    )
 
 
 def _parenthesised(case: Case) -> Mended | None:

@@ -270,7 +270,9 @@ def test_a_stream_is_read_no_further_than_it_is_taken(
     taken = stream(hub, 70)
     (stats,) = taken.json("stats.json")["sources"]
     assert stats["rows"] == 70
-    assert 70 <= stats["rows_read"] < 400  # what workers were given before it was known to be enough is read, too
+    assert (
+        70 <= stats["rows_read"] < 400
+    )  # what workers were given before it was known to be enough is read, too
     hub.write("first.jsonl", many_chats(400)[:70])
     assert taken.rows() == hub.run(source("first.jsonl")).rows()
     for rows in (None, 500):
