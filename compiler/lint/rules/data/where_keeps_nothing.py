@@ -3,8 +3,8 @@
 ## What it does
 
 Compares the conditions of a dataset's `where` that must all hold at once with each other: the lines of a block, and
-what `and` joins. It looks for bounds that leave nothing between them, for two different values of one column, and for a value that is asked
-for and ruled out.
+what `and` joins. It looks for bounds that leave nothing between them, for two different values of one column, and for
+a value that is asked for and ruled out.
 
 ## Why is this bad?
 
