@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, Text
-from smolc.runtime.data.holdout import key_of
+from smolc.runtime.data.holdout import caseless, key_of
 
 Array = np.ndarray[Any, Any]
 
@@ -40,9 +39,7 @@ _MULTIPLIERS = np.random.default_rng(20).integers(1, 2**63, HASHES, dtype=np.uin
 
 def folded(text: str) -> str:
     """In one case and one form of each character (NFKC), with one space between words."""
-    # Once more after folding, which may leave what NFKC composes.
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(_UNSPACED.sub(r" \1 ", plain).split())
+    return " ".join(_UNSPACED.sub(r" \1 ", caseless(text)).split())
 
 
 def words(text: str) -> list[bytes]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from smolc.runtime.data import gates
 from smolc.runtime.data.formats import Chat, Judged, Pair, Text
-from smolc.runtime.data.render import Rendered, Renderer
+from smolc.runtime.data.render import Rendered, RenderedAnswers, Renderer
 from smolc.runtime.data.rows import Row
 from smolc.runtime.data.template import guarded
 from smolc.runtime.data.tokens import Array, Batch, Tokenization
 from smolc.runtime.jobs.errors import JobError
 
 Refuse = Callable[[Row, JobError], None]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
@@ -88,29 +90,23 @@ class Encoder:
     def chats(self, examples: list[tuple[Row, Chat]], refuse: Refuse | None = None) -> list[Encoded | None]:
         """None for what `refuse` was told of; without it, the first that makes no sense is raised."""
         assert self.renderer is not None
-        rendered = _each(examples, self.renderer.chat, refuse)
+        rendered = _rendered(examples, self.renderer.chat, refuse)
         batch = self.tokens.batch([r.text if r is not None else "" for r in rendered])
-        for n in self._doubles(batch):
-            try:
-                self._check_double(examples[n][0], batch.of(n))
-            except JobError as error:
-                if refuse is None:
-                    raise
-                refuse(examples[n][0], error)
-                rendered[n] = None
+        doubled = set(self._doubles(batch))
         before = np.arange(len(batch.ids))
         before[~self._special[batch.ids]] = -1
         last_special = np.maximum.accumulate(before) if len(before) else before
-        rows: list[Encoded | None] = []
-        for n, ((row, _), whole) in enumerate(zip(examples, rendered, strict=True)):
-            try:
-                rows.append(self._masked(row, whole, batch, n, last_special) if whole is not None else None)
-            except JobError as error:
-                if refuse is None:
-                    raise
-                refuse(row, error)
-                rows.append(None)
-        return rows
+
+        def masked(row: Row, numbered: tuple[int, Rendered]) -> Encoded:
+            n, whole = numbered
+            if n in doubled:
+                self._check_double(row, batch.of(n))
+            return self._masked(row, whole, batch, n, last_special)
+
+        return [
+            _unless_refused(row, (n, whole), masked, refuse) if whole is not None else None
+            for n, ((row, _), whole) in enumerate(zip(examples, rendered, strict=True))
+        ]
 
     def _masked(
         self, row: Row, rendered: Rendered, batch: Batch, number: int, last_special: Array
@@ -201,7 +197,7 @@ class Encoder:
     ) -> list[Answered | None]:
         """Prompts with their answers. `refuse` as for `chats`."""
         assert self.renderer is not None
-        rendered = _each(examples, self.renderer.answers, refuse)
+        rendered = _rendered(examples, self.renderer.answers, refuse)
         prompts = self.tokens.ids([r.prompt if r is not None else "" for r in rendered])
         whole = iter(self.tokens.ids([r.prompt + a for r in rendered if r is not None for a in r.answers]))
         rows: list[Answered | None] = []
@@ -210,24 +206,11 @@ class Encoder:
                 rows.append(None)
                 continue
             sides = [next(whole) for _ in texts.answers]
-            try:
-                rows.append(self._answered(row, texts.prompt, texts.answers, prompt, sides, texts.label))
-            except JobError as error:
-                if refuse is None:
-                    raise
-                refuse(row, error)
-                rows.append(None)
+            rows.append(_unless_refused(row, (texts, prompt, sides), self._answered, refuse))
         return rows
 
-    def _answered(
-        self,
-        row: Row,
-        prompt_text: str,
-        texts: list[str],
-        prompt: Array,
-        sides: list[Array],
-        label: bool | None,
-    ) -> Answered:
+    def _answered(self, row: Row, parts: tuple[RenderedAnswers, Array, list[Array]]) -> Answered:
+        texts, prompt, sides = parts
         for ids in sides:
             if not np.array_equal(ids[: len(prompt)], prompt):
                 self._not_a_prefix(row, prompt.tolist(), ids[: len(prompt)].tolist())
@@ -239,18 +222,24 @@ class Encoder:
             raise JobError(
                 f"{row.place}: chosen and rejected are the same once rendered", help="check the chat template"
             )
-        return Answered(prompt, answers, prompt_text, texts, label)
+        return Answered(prompt, answers, texts.prompt, texts.answers, texts.label)
 
 
-def _each(examples: list[Any], render: Callable[[Row, Any], Any], refuse: Refuse | None) -> list[Any]:
-    rendered = []
+def _unless_refused(
+    row: Row, given: Given, make: Callable[[Row, Given], Made], refuse: Refuse | None
+) -> Made | None:
+    """What is made of a row; None where that is an error which `refuse` is told of."""
+    try:
+        return make(row, given)
+    except JobError as error:
+        if refuse is None:
+            raise
+        refuse(row, error)
+        return None
+
+
+def _rendered(
+    examples: list[tuple[Row, Given]], render: Callable[[Row, Given], Made], refuse: Refuse | None
+) -> list[Made | None]:
     with guarded():
-        for row, example in examples:
-            try:
-                rendered.append(render(row, example))
-            except JobError as error:
-                if refuse is None:
-                    raise
-                refuse(row, error)
-                rendered.append(None)
-    return rendered
+        return [_unless_refused(row, example, render, refuse) for row, example in examples]

@@ -36,10 +36,15 @@ def key_of(example: Example) -> bytes:
     return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
 
+def caseless(text: str) -> str:
+    """In one case and one form of each character (NFKC)."""
+    # Once more after folding, which may leave what NFKC composes.
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 def _plain(text: str) -> bytes:
     if not text.isascii():
-        # Once more after folding, which may leave what NFKC composes.
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        text = caseless(text)
         for space in _SPACES:
             text = text.replace(space, " ")
     plain = text.encode("utf-8", "surrogatepass").translate(_ASCII)

@@ -17,7 +17,7 @@ from smolc.runtime.data.tested import texts_of_evals
 from smolc.runtime.data.tokenizer import load_tokenizer, single_token
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import Fit, HubData, Mapped, PlainText, PrepareJob, SourceSpec, Take
+from smolc.runtime.jobs.prepare import Fit, Mapped, PlainText, PrepareJob, SourceSpec, Take
 
 
 @dataclass
@@ -132,7 +132,7 @@ def _inputs(
         said["take"] = {
             "fraction": spec.weight.fraction,
             "rows": spec.weight.rows,
-            "seed": None if isinstance(spec.location, HubData) and spec.location.streaming else job.seed,
+            "seed": None if spec.streamed else job.seed,
         }
     if template is not None:
         said["template"] = {

@@ -30,7 +30,7 @@ from smolc.runtime.jobs import disk
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
-from smolc.runtime.jobs.prepare import VERSION, Fit, HubData, PrepareJob, Share, Take
+from smolc.runtime.jobs.prepare import VERSION, Fit, PrepareJob, Share, Take
 
 
 def run(context: Context) -> None:
@@ -63,9 +63,11 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
         )
     setting = settle(context, job)
     sources = _tokenise_all(context, job, setting, kept)
-    limits = [_first_rows(spec.weight, spec.location) for spec in job.sources]
+    limits = [s.weight.rows if s.streamed and isinstance(s.weight, Take) else None for s in job.sources]
     selection = select(sources, limits, setting.index, job)
-    length = _length(sources, selection, job)
+    # Of all rows that could be used, so that those which the length leaves out are seen.
+    longest = np.concatenate([s.longest[rows] for s, rows in zip(sources, selection.train, strict=True)])
+    length = _length(longest, job)
     limit = None if job.packing == "wrapped" else length
     fitted = [pieces(s, rows, limit, job.overlong) for s, rows in zip(sources, selection.train, strict=True)]
     supplies = [
@@ -123,15 +125,13 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
         "fill": round(tokens / (written.rows * length), 4) if job.packing != "none" else None,
         "length": length,
     }
-    # Of all rows that could be used, so that those which the length leaves out are seen.
-    longest = np.concatenate([s.longest[rows] for s, rows in zip(sources, selection.train, strict=True)])
     stats = {
         **result,
         "packing": job.packing,
         "basis": job.basis,
         "sources": [
             _source_stats(*each)
-            for each in zip(sources, job.sources, selection_of(selection), fitted, drawn, draws, strict=True)
+            for each in zip(sources, job.sources, _left_out(selection), fitted, drawn, draws, strict=True)
         ],
         "lengths": length_summary(longest),
         "contamination": selection.contamination,
@@ -188,19 +188,12 @@ def _used(folder: Path) -> set[str]:
     return used
 
 
-def _first_rows(weight: Any, location: Any) -> int | None:
-    """What is streamed is not drawn from: the first rows are taken."""
-    streaming = isinstance(location, HubData) and location.streaming
-    return weight.rows if streaming and isinstance(weight, Take) else None
-
-
-def _length(sources: list[Tokens], selection: Selection, job: PrepareJob) -> int:
+def _length(longest: Array, job: PrepareJob) -> int:
     if not isinstance(job.length, Fit):
         return job.length
-    lengths = np.concatenate([s.longest[rows] for s, rows in zip(sources, selection.train, strict=True)])
-    if not len(lengths):
+    if not len(longest):
         raise JobError("no rows are left to choose the length from")
-    return fit_length(lengths, job.length.quantile, job.length.at_most)
+    return fit_length(longest, job.length.quantile, job.length.at_most)
 
 
 def _uses(drawn: list[Pieces]) -> Uses:
@@ -251,7 +244,7 @@ def _unread(sources: list[Tokens]) -> list[str]:
     ]
 
 
-def selection_of(selection: Selection) -> list[tuple[Array, int, int, int]]:
+def _left_out(selection: Selection) -> list[tuple[Array, int, int, int]]:
     """Of each source: rows held out, repeated, dropped as duplicates, dropped as contaminated."""
     return list(
         zip(selection.held, selection.repeats, selection.duplicates, selection.contaminated, strict=True)

@@ -32,7 +32,7 @@ from smolc.runtime.data.tokens import Array
 from smolc.runtime.data.work import Work, chunk_file
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
-from smolc.runtime.jobs.prepare import HubData, Take
+from smolc.runtime.jobs.prepare import Take
 
 Tell = Callable[[int], None]
 DONE = "done.json"
@@ -117,10 +117,9 @@ def sweep(shelf: Path, used: set[str]) -> None:
 def _fill(source: Source, made: Work, folder: Path, seed: int, tell: Tell) -> None:
     spec = made.spec
     weight = spec.weight
-    streaming = isinstance(spec.location, HubData) and spec.location.streaming
     chosen: list[Array] | None = None
     enough: int | None = None
-    if isinstance(weight, Take) and streaming and weight.rows is not None:
+    if isinstance(weight, Take) and spec.streamed and weight.rows is not None:
         enough = weight.rows
     elif isinstance(weight, Take) and weight.tokens is None:
         counted = _run(source.chunks(), made, "count", folder, None, lambda _: None, None)

@@ -50,7 +50,7 @@ NEEDED: dict[Method, str] = {
 class Work:
     """All that makes rows of one source into tokens; the same in each process.
 
-    encoder: None to read and count only. near: MinHash signatures are wanted. index: n-grams of the evals. generates:
+    near: MinHash signatures are wanted. index: n-grams of the evals. generates:
     each conversation needs a turn of the assistant.
     """
 
@@ -59,7 +59,7 @@ class Work:
     generates: bool
     near: bool
     index: Index | None
-    encoder: Encoder | None
+    encoder: Encoder
     small: bool
 
     def count(self, chunk: Chunk) -> dict[str, Any]:
@@ -71,7 +71,6 @@ class Work:
     def tokenise(self, chunk: Chunk, chosen: Array | None, folder: Path) -> dict[str, Any]:
         """Write the chunk's rows, or those of its examples whose numbers are `chosen` (ascending). Returns what the
         file's metadata says."""
-        assert self.encoder is not None
         if self.encoder.renderer is not None and self.spec.bad_rows:
             self.encoder.renderer.start()  # else it would depend on the number of workers which rows are dropped
         found = Found(self.spec)
@@ -154,7 +153,6 @@ class Work:
     def encoded(self, batch: list[Any], found: Found) -> list[Any]:
         # Rows of one source are all of one kind, since they have one format.
         encoder, first = self.encoder, batch[0][1]
-        assert encoder is not None
         refuse = found.refuse if self.spec.bad_rows else None
         if isinstance(first, Text):
             return encoder.texts(batch)

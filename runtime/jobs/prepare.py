@@ -195,6 +195,11 @@ class SourceSpec(Strict):
     weight: Weight
     bad_rows: float = 0.0
 
+    @property
+    def streamed(self) -> bool:
+        """Whether rows come one after the other and cannot be drawn from: the first are taken."""
+        return isinstance(self.location, HubData) and self.location.streaming
+
 
 class TemplateSpec(Strict):
     """`file` is relative to the compiled folder; None means the tokenizer's own chat template.
