@@ -14,6 +14,17 @@ _IN_TEXT = re.compile(rf"(?P<sign>(?<![\w)])[-−+])?\s?\$?(?P<number>(?:{_NUMBE
 _ALONE = re.compile(rf"(?P<sign>[-−+])?\s?\$?\s?(?P<number>(?:{_NUMBER}){_POWER})\s?[%.]?")
 
 
+_TAGS = re.compile(
+    r"</?(?:think|thinking|thought|reasoning|seed:think)>|\[/?THINK\]|<\|(?:begin|end)_of_thought\|>"
+)
+"""What models are known to write around a chain of thought."""
+
+
+def thinks(text: str) -> bool:
+    """Whether a text holds the tags of a chain of thought."""
+    return _TAGS.search(text) is not None
+
+
 def extract(text: str, how: Extract) -> str | None:
     """What is compared, or None where there is nothing to extract.
 

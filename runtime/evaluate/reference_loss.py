@@ -8,22 +8,22 @@ import torch
 
 from smolc.runtime.data.template import ChatTemplate, RenderError
 from smolc.runtime.evaluate.generate import ChatModel
-from smolc.runtime.evaluate.own import Problem
+from smolc.runtime.evaluate.tasks.base import Question
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.evaluate import OwnTask
+from smolc.runtime.jobs.evaluate import Task
 
 Row = dict[str, Any]
 MOST_LOGITS = 1 << 28
 """Of one forward pass (rows x length x vocabulary): 1 GiB in fp32."""
 
 
-def reference_loss(lm: ChatModel, task: OwnTask, problems: list[Problem]) -> Row | None:
+def reference_loss(lm: ChatModel, task: Task, questions: list[Question]) -> Row | None:
     """Mean negative log-likelihood (nats) of a token of the reference answers, end-of-turn included, over all tokens
     together as in training. The standard error is over problems. None without a chat template, whose rendering says
     where an answer begins and ends, or where the reference does not fit the model."""
     if lm.template is None:
         return None
-    rows = [_encode(lm, lm.template, problem) for problem in problems]
+    rows = [_encode(lm, lm.template, question) for question in questions]
     if any(len(ids) > lm.max_length or start >= len(ids) for ids, start in rows):
         return None
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i][0]))
@@ -44,25 +44,29 @@ def reference_loss(lm: ChatModel, task: OwnTask, problems: list[Problem]) -> Row
     squares = sum((s - value * c) ** 2 for s, c in zip(sums, counts, strict=True))
     stderr = (n / max(1, n - 1) * squares) ** 0.5 / tokens
     return {
+        "task": f"{task.name}_loss",
         "metric": "loss",
         "value": value,
         "stderr": stderr,
+        "low": value - 1.96 * stderr,
+        "high": value + 1.96 * stderr,
         "n": n,
         "k": 1,
         "no_answer": 0,
         "unterminated": 0,
         "stopped": None,
         "tokens": tokens,
+        "thinking_scored": 0,
     }
 
 
-def _encode(lm: ChatModel, template: ChatTemplate, problem: Problem) -> tuple[list[int], int]:
+def _encode(lm: ChatModel, template: ChatTemplate, question: Question) -> tuple[list[int], int]:
     """Token ids of the conversation up to the end of its last answer, and where that answer starts."""
     try:
-        prompt = template.render(problem.messages, problem.tools, problem.kwargs, prompt=True)[0]
-        whole, spans = template.render([*problem.messages, problem.reference], problem.tools, problem.kwargs)
+        prompt = template.render(question.messages, question.tools, question.kwargs, prompt=True)[0]
+        whole, spans = template.render([*question.messages, question.data], question.tools, question.kwargs)
     except RenderError as error:
-        raise JobError(f"{problem.place}: {error}", help="does this template know such messages?") from error
+        raise JobError(f"{question.place}: {error}", help="does this template know such messages?") from error
     end = spans[-1][1] if spans else len(whole.rstrip())
     return lm.tok_encode(whole[:end]), len(lm.tok_encode(prompt))
 

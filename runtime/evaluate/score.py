@@ -1,145 +1,204 @@
-"""One model on one task, through lm-eval's `evaluate`: a row of results, and the samples."""
+"""One model on one task, through lm-eval's `evaluate`: rows of results, and the samples."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lm_eval.api.metrics import mean
 from lm_eval.evaluator import evaluate
 
-from smolc.runtime.evaluate.answers import extract
+from smolc.runtime.evaluate.answers import thinks
+from smolc.runtime.evaluate.asked import UNTERMINATED, Said, ask
 from smolc.runtime.evaluate.generate import Answer, ChatModel
-from smolc.runtime.evaluate.metrics import clustered
-from smolc.runtime.evaluate.own import OwnRows, Problem, render, repeat_documents
-from smolc.runtime.evaluate.suite import metric_key
+from smolc.runtime.evaluate.metrics import clustered, interval, pass_at
+from smolc.runtime.evaluate.repeat import repeated
+from smolc.runtime.evaluate.suite import indices, metric_key
+from smolc.runtime.evaluate.tasks.base import Questions
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.evaluate import OwnTask, SuiteTask
+from smolc.runtime.jobs.evaluate import SuiteTask, Task
 
 Row = dict[str, Any]
 DRAWS = 1000  # of the bootstrap, for lm-eval's metrics that are no means
 
 
-def score_own(lm: ChatModel, task: OwnTask, problems: list[Problem]) -> tuple[Row, list[Row]]:
-    """The share of right answers, with a standard error over problems."""
-    rows = [(render(problem, lm.template), problem.gold) for problem in problems]
-    own = OwnRows(task.name, task.extract, rows, task.avg)
-    found = evaluate(lm, {"tasks": {task.name: own}}, bootstrap_iters=0)
-    scores: dict[int, list[float]] = defaultdict(list)
-    samples, answers = [], []
-    for sample in sorted(found["samples"][task.name], key=lambda s: int(s["doc_id"])):
-        index, repeat = divmod(int(sample["doc_id"]), task.avg)
-        answer: Answer = sample["resps"][0][0]
-        scores[index].append(sample["exact_match"])
-        answers.append(answer)
-        samples.append(
-            {
-                "index": index,
-                "sample": repeat,
-                "place": problems[index].place,
-                "prompt": rows[index][0],
-                "answer": answer.raw,
-                "extracted": extract(answer, task.extract),
-                "gold": rows[index][1],
-                "score": sample["exact_match"],
-                "tokens": answer.tokens,
-                "stopped": answer.stopped,
-                "unterminated": answer.unterminated,
-            }
-        )
-    value, stderr = clustered([scores[i] for i in sorted(scores)])
-    row = {
-        "metric": "exact_match",
+def score_questions(
+    lm: ChatModel, task: Task, questions: Questions, scored: Callable[[int], None]
+) -> tuple[list[Row], list[Row]]:
+    """A row for the task and one for each pass@k, and the samples. scored: told how many answers are."""
+    said = ask(lm, task.name, questions, task.avg, scored)
+    return rows_of(task, questions.metric, said), [sample_of(one) for one in said]
+
+
+def rows_of(task: Task, metric: str, said: Sequence[Said]) -> list[Row]:
+    """The mean over problems with its standard error and 95% interval, and pass@k. What has no score is left out;
+    value None if nothing has one."""
+    by_problem: dict[str, list[float]] = defaultdict(list)
+    for one in said:
+        if one.verdict.score is not None:
+            by_problem[one.question.id].append(one.verdict.score)
+    counts = {
+        **_counts([answer for one in said for answer in one.answers[-1:]]),
+        "no_answer": sum(one.verdict.no_answer for one in said),
+    }
+    problems = len({one.question.id for one in said})
+    rows = [_row(task.name, metric, list(by_problem.values()), problems, task.avg, counts)]
+    for k in task.pass_at if by_problem else ():
+        found = [[pass_at(len(s), sum(x == 1 for x in s), k)] for s in by_problem.values() if len(s) >= k]
+        rows.append(_row(f"{task.name}_pass{k}", f"pass@{k}", found, problems, task.avg, _counts([])))
+    return rows
+
+
+def _row(name: str, metric: str, scores: list[list[float]], n: int, k: int, counts: Row) -> Row:
+    value, stderr = clustered(scores) if scores else (None, None)
+    low, high = interval(scores) if scores else (None, None)
+    return {
+        "task": name,
+        "metric": metric,
         "value": value,
         "stderr": stderr,
-        "n": len(problems),
-        "k": task.avg,
-        **_counts(answers),
-        "no_answer": sum(s["extracted"] is None and not s["unterminated"] for s in samples),
+        "low": low,
+        "high": high,
+        "n": len(scores) if scores else n,
+        "k": k,
+        **counts,
     }
-    return row, samples
 
 
-def _counts(answers: list[Answer]) -> Row:
+def _counts(answers: Sequence[Answer]) -> Row:
     """How the answers ended; `stopped` is None where nothing was generated."""
     return {
         "no_answer": 0,
         "unterminated": sum(a.unterminated for a in answers),
         "stopped": sum(a.stopped for a in answers) / len(answers) if answers else None,
         "tokens": sum(a.tokens for a in answers),
+        "thinking_scored": sum(thinks(a) for a in answers),
     }
 
 
-def score_suite(lm: ChatModel, task: SuiteTask, loaded: Row) -> tuple[Row, list[Row]]:
+def sample_of(one: Said) -> Row:
+    """A line of samples.jsonl; `turns` where the user spoke more than once."""
+    last, verdict, question = one.answers[-1], one.verdict, one.question
+    turns = {}
+    if len(one.answers) > 1:
+        pairs = zip(one.prompts, one.answers, strict=True)
+        turns = {"turns": [{"prompt": p, "answer": a.raw} for p, a in pairs]}
+    return {
+        "id": question.id,
+        "sample": one.sample,
+        "place": question.place,
+        "stratum": question.stratum,
+        "prompt": one.prompts[-1],
+        **turns,
+        "answer": last.raw,
+        "extracted": verdict.extracted,
+        "gold": question.gold,
+        "score": verdict.score,
+        "note": verdict.note,
+        **_ending(last),
+        **verdict.more,
+    }
+
+
+def _ending(answer: Answer) -> Row:
+    return {"tokens": answer.tokens, "stopped": answer.stopped, "unterminated": answer.unterminated}
+
+
+def score_suite(lm: ChatModel, task: SuiteTask, loaded: Row, seed: int) -> tuple[list[Row], list[Row]]:
     """lm-eval's metric; where it is a mean, with the unterminated counted as wrong and a standard error over
     problems. Raises JobError."""
-    generated = all(t.OUTPUT_TYPE == "generate_until" for t in loaded["tasks"].values())
+    tasks = loaded["tasks"]
     # Log-likelihoods come out the same each time.
-    k = task.avg if generated else 1
-    originals = {name: one.doc_iterator for name, one in loaded["tasks"].items()}
-    for one in loaded["tasks"].values():
-        repeat_documents(one, task.rows, k)
-    try:
+    k = task.avg if all(t.OUTPUT_TYPE == "generate_until" for t in tasks.values()) else 1
+    chosen = indices(loaded, task, seed)
+    tasks = {name: one for name, one in tasks.items() if chosen[name]}
+    with repeated(tasks, chosen, k):
         found = evaluate(
-            lm, loaded, bootstrap_iters=DRAWS, apply_chat_template=lm.template is not None, log_samples=True
+            lm,
+            {**loaded, "tasks": tasks},
+            bootstrap_iters=DRAWS,
+            apply_chat_template=lm.template is not None,
+            log_samples=True,
         )
-    finally:
-        for name, one in loaded["tasks"].items():
-            one.doc_iterator = originals[name]
-    whole = found["results"][task.task if task.task in loaded["groups"] else next(iter(loaded["tasks"]))]
+    whole = found["results"][task.task if task.task in loaded["groups"] else next(iter(tasks))]
     key = metric_key(task, whole)
     metric, _, filter_name = key.partition(",")
-    value, stderr = whole[key], whole.get(f"{metric}_stderr,{filter_name}")
-    scores: dict[tuple[str, int], list[float]] = defaultdict(list)
+    scores: dict[str, list[float]] = defaultdict(list)
     samples, answers = [], []
     for name, said in found["samples"].items():
         for sample in said:
             if sample["filter"] != filter_name:
                 continue
             index, repeat = divmod(int(sample["doc_id"]), k)
-            answer = sample["resps"][0][0]
-            thoughtless = isinstance(answer, Answer) and answer.unterminated
-            score = 0.0 if thoughtless else sample.get(metric)
-            if isinstance(score, (int, float)):
-                scores[name, index].append(float(score))
-            if isinstance(answer, Answer):
+            line = _suite_sample(name, chosen[name][index], repeat, sample, metric)
+            if isinstance(line["score"], float):
+                scores[line["id"]].append(line["score"])
+            if isinstance(answer := sample["resps"][0][0], Answer):
                 answers.append(answer)
-            samples.append(_suite_sample(name, index, repeat, sample, answer, score))
-    if len(loaded["tasks"]) == 1 and _is_mean(next(iter(loaded["tasks"].values())), metric) and scores:
-        value, stderr = clustered(list(scores.values()))
-    elif k > 1:
-        stderr = None
+            samples.append(line)
+    shown = key if filter_name != "none" else metric
+    n = len({line["id"] for line in samples})
+    if len(tasks) == 1 and _is_mean(next(iter(tasks.values())), metric) and scores:
+        row = _row(task.name, shown, list(scores.values()), n, k, _counts(answers))
+    else:
+        error = whole.get(f"{metric}_stderr,{filter_name}") if k == 1 else None
+        row = _aggregated(task, shown, whole[key], error, n, k, _counts(answers))
+    return [row, *_passes(task, scores, n, k)], samples
+
+
+def _aggregated(
+    task: SuiteTask, metric: str, value: object, stderr: object, n: int, k: int, counts: Row
+) -> Row:
+    """A score that lm-eval made of many, in a way of its own. Raises JobError if it is no number."""
     if not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise JobError(f"task {task.task}: {key} came out as {value}", help="evaluate more rows")
-    row = {
-        "metric": key if filter_name != "none" else metric,
+        raise JobError(f"task {task.task}: {metric} came out as {value}", help="evaluate more rows")
+    error = float(stderr) if isinstance(stderr, (int, float)) and math.isfinite(stderr) else None
+    return {
+        "task": task.name,
+        "metric": metric,
         "value": float(value),
-        "stderr": float(stderr) if isinstance(stderr, (int, float)) and math.isfinite(stderr) else None,
-        "n": len({(s["subtask"], s["index"]) for s in samples}),
+        "stderr": error,
+        "low": None if error is None else value - 1.96 * error,
+        "high": None if error is None else value + 1.96 * error,
+        "n": n,
         "k": k,
-        **_counts(answers),
+        **counts,
     }
-    return row, samples
+
+
+def _passes(task: SuiteTask, scores: dict[str, list[float]], n: int, k: int) -> list[Row]:
+    rows = []
+    for at in task.pass_at:
+        found = [[pass_at(len(s), sum(x == 1 for x in s), at)] for s in scores.values() if len(s) >= at]
+        if found:
+            rows.append(_row(f"{task.name}_pass{at}", f"pass@{at}", found, n, k, _counts([])))
+    return rows
 
 
 def _is_mean(task: Any, metric: str) -> bool:
     return task.aggregation().get(metric) is mean
 
 
-def _suite_sample(name: str, index: int, repeat: int, sample: Row, answer: Any, score: Any) -> Row:
-    filtered = sample["filtered_resps"][0]
+def _suite_sample(name: str, document: int, repeat: int, sample: Row, metric: str) -> Row:
+    answer = sample["resps"][0][0]
     said = isinstance(answer, Answer)
+    thoughtless = said and answer.unterminated
+    found = 0.0 if thoughtless else sample.get(metric)
+    # Booleans are numbers here: right or wrong.
+    score = float(found) if isinstance(found, (bool, int, float)) else str(found)
     return {
+        "id": f"{name} {document}",
         "subtask": name,
-        "index": index,
         "sample": repeat,
+        "place": f"{name} row {document + 1}",
+        "stratum": name,
         "prompt": str(sample["arguments"][0][0]),
         "answer": answer.raw if said else [str(response[0]) for response in sample["resps"]],
-        "extracted": str(filtered) if said else None,
+        "extracted": str(sample["filtered_resps"][0]) if said else None,
         "gold": str(sample["target"]),
-        "score": score if isinstance(score, (int, float)) else str(score),
-        "tokens": answer.tokens if said else None,
-        "stopped": answer.stopped if said else None,
-        "unterminated": answer.unterminated if said else None,
+        "score": score,
+        "note": UNTERMINATED if thoughtless else None,
+        **(_ending(answer) if said else dict.fromkeys(("tokens", "stopped", "unterminated"))),
     }
