@@ -1,0 +1,50 @@
+"""Who judges: the model and its weights, the prompts, and how it decodes. A score is only comparable with those that
+the same judge gave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from smolc.runtime.evaluate.judge.prompts import prompt_of
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.evaluate import Judge, JudgedTask
+
+
+def demand_pin(judge: Judge, weights: str) -> None:
+    """weights: the fingerprint of the judge's weights. Raises JobError if the recipe demands another one."""
+    if judge.pin is not None and judge.pin != weights:
+        raise JobError(
+            f"the judge `{judge.name}` is another model than the recipe demands: its weights are {weights}, "
+            f"judge_pin is {judge.pin}",
+            help="scores of two judges cannot be compared: take the judge that was pinned, or write the new "
+            "fingerprint and measure everything again with it",
+        )
+
+
+def identity(context: Context, judge: Judge, tasks: list[JudgedTask], weights: str) -> dict[str, Any]:
+    """What results.json says of the judge. `identity` is the hash of all that its judgments depend on."""
+    at = context.model_of(judge.job)
+    is_hub = "hub" in context.result_of(judge.job)["model"]
+    prompts = {task.style: prompt_of(task.style).about for task in sorted(tasks, key=lambda t: t.style)}
+    decided = {
+        "weights": weights,
+        "prompts": prompts,
+        "template": judge.template.model_dump() if judge.template else None,
+        "decode": {"temperature": 0.0, "max_new": judge.max_new},
+    }
+    return {
+        "name": judge.name,
+        "model": at.source if is_hub else judge.job,
+        "revision": at.revision,
+        **decided,
+        "prompt_hash": _hash(prompts),
+        "identity": _hash(decided),
+        "pinned": judge.pin is not None,
+    }
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
