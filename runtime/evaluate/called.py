@@ -156,7 +156,7 @@ def as_json_schema(schema: Any) -> Any:
         return [as_json_schema(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    shown = {}
+    shown: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties" and isinstance(value, dict):
             shown[key] = {name: as_json_schema(one) for name, one in value.items()}

@@ -11,7 +11,8 @@ ASK = """You may call these tools, each a JSON schema:
 
 {tools}
 
-If one or several of them do what the user asks for, answer only with the calls, each as JSON on a line of its own between tags:
+If one or several of them do what the user asks for, answer with nothing but the calls,
+each as JSON on a line of its own between tags:
 <tool_call>{{"name": "NAME", "arguments": {{"PARAMETER": VALUE}}}}</tool_call>
 
 If none of them does, or the user did not say what a tool needs to know, say so in words and call nothing."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from smolc.runtime.data.formats import Message
 from smolc.runtime.data.rows import Problems, Row, RowError, found
 from smolc.runtime.data.sources import read
 from smolc.runtime.evaluate.called import TYPES, Allowed, as_json_schema, ill_typed, undeclared, wrong
@@ -105,8 +106,9 @@ def _question(row: Row, context: Context, answers: dict[str, dict[str, Any]], ba
     data = row.data
     if not isinstance(data.get("id"), str):
         raise RowError(f"expected a text in `id`, found {found(data.get('id'))}")
-    messages, tools = _messages(data.get("question")), _tools(data.get("function"))
     category = _NUMBER.sub("", data["id"])
+    messages = _messages(data.get("question"))
+    tools = _tools(data.get("function"), may_be_none=category.endswith("irrelevance"))
     gold: list[tuple[str, Allowed]] | None
     if category.endswith("irrelevance"):
         gold = []
@@ -123,25 +125,25 @@ def _question(row: Row, context: Context, answers: dict[str, dict[str, Any]], ba
         data["id"],
         row.place,
         messages,
-        gold="no call" if gold == [] else "any valid call" if gold is None else json.dumps(dict_of(gold)),
-        tools=[{"type": "function", "function": as_json_schema(tool)} for tool in tools.values()],
+        gold="no call"
+        if gold == []
+        else "any valid call"
+        if gold is None
+        else json.dumps([{name: allowed} for name, allowed in gold]),
+        tools=[{"type": "function", "function": as_json_schema(tool)} for tool in tools.values()] or None,
         stratum=category,
         data=Expected(tools, gold),
     )
 
 
-def dict_of(gold: list[tuple[str, Allowed]]) -> list[dict[str, Allowed]]:
-    return [{name: allowed} for name, allowed in gold]
-
-
-def _messages(turns: Any) -> list[dict[str, Any]]:
+def _messages(turns: Any) -> list[Message]:
     if isinstance(turns, list) and turns and isinstance(turns[0], dict):
         turns = [turns]
     if not isinstance(turns, list) or not turns:
         raise RowError(f"expected a list of turns in `question`, found {found(turns)}")
     if len(turns) > 1:
         raise RowError(f"expected one turn in `question`, found {len(turns)}: several are not supported")
-    messages = turns[0]
+    messages: list[Message] = turns[0]
     well_formed = isinstance(messages, list) and all(
         isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
         for m in messages
@@ -151,10 +153,10 @@ def _messages(turns: Any) -> list[dict[str, Any]]:
     return messages
 
 
-def _tools(declared: Any) -> dict[str, Any]:
+def _tools(declared: Any, may_be_none: bool) -> dict[str, Any]:
     if isinstance(declared, dict):
         declared = [declared]
-    if not isinstance(declared, list) or not declared:
+    if not isinstance(declared, list) or not (declared or may_be_none):
         raise RowError(f"expected a list of tools in `function`, found {found(declared)}")
     tools: dict[str, Any] = {}
     for tool in declared:
