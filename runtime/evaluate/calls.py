@@ -136,18 +136,17 @@ def _arguments(value: Any) -> dict[str, Any]:
 
 
 def _python(text: str, names: Collection[str]) -> list[Call]:
-    """A call, calls in brackets, or a call on each line. A call of an undeclared function counts within brackets only:
-    prose may look like one."""
-    candidates = [text]
+    """A call, calls in brackets, or a call on each line. One of an undeclared function counts only if the whole text is
+    calls in brackets: prose and formulas may look like one."""
     first, last = text.find("["), text.rfind("]")
-    if 0 <= first < last:
-        candidates.append(text[first : last + 1])
-    for candidate in candidates:
-        nodes = _parsed(candidate)
-        if nodes and all(isinstance(node, ast.Call) for node in nodes):
-            found = [_python_call(node) for node in nodes if isinstance(node, ast.Call)]
-            if candidate.startswith("[") or all(call.name in names for call in found):
-                return found
+    for candidate in dict.fromkeys([text, text[first : last + 1]] if 0 <= first < last else [text]):
+        parsed = _parsed(candidate)
+        nodes = [node for node in parsed if isinstance(node, ast.Call)]
+        if not nodes or len(nodes) < len(parsed):
+            continue
+        is_list = candidate is text and text.startswith("[")
+        if is_list or all(_dotted(node.func) in names for node in nodes):
+            return [_python_call(node) for node in nodes]
     return []
 
 
@@ -170,6 +169,8 @@ def _parsed(text: str) -> list[ast.expr]:
 
 def _python_call(node: ast.Call) -> Call:
     name = _dotted(node.func)
+    if name is None:
+        raise NotACall("what is called is no name")
     if node.args:
         raise NotACall(f"{name}: an argument without its name")
     arguments: dict[str, Any] = {}
@@ -180,12 +181,12 @@ def _python_call(node: ast.Call) -> Call:
     return Call(name, arguments)
 
 
-def _dotted(node: ast.expr) -> str:
+def _dotted(node: ast.expr) -> str | None:
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value)}.{node.attr}"
-    raise NotACall("what is called is no name")
+    if isinstance(node, ast.Attribute) and (owner := _dotted(node.value)) is not None:
+        return f"{owner}.{node.attr}"
+    return None
 
 
 _NAMES = {"true": True, "false": False, "null": None}

@@ -30,7 +30,7 @@ class ChatSpeaker:
             raise JobError(f"the judge's prompt: {error}", help="give the judge its own template") from error
 
     def fits(self, prompt: str, max_new: int) -> bool:
-        return len(self.lm.tok_encode(prompt)) + max_new <= self.lm.max_length
+        return len(self.lm.tok_encode(prompt)) + max_new <= int(self.lm.max_length)
 
     def answers(self, prompts: Sequence[str], max_new: int) -> list[Answer]:
         self.lm.decoding = replace(self.lm.decoding, temperature=0.0, top_p=1.0, max_new=max_new)
