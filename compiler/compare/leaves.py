@@ -17,6 +17,7 @@ from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.filters import conjuncts, text_of
 from smolc.compiler.model.stage import Stage, Sweep
 from smolc.compiler.model.start import HubTokenizer, Model, Template
+from smolc.compiler.model.tasks import LABELLED
 from smolc.compiler.model.types import Link, To
 from smolc.compiler.plan.paths import relative
 from smolc.compiler.reference.readers import readers
@@ -233,8 +234,9 @@ class _Walker:
     def _eval(self, evaluation: Eval) -> Iterator[Leaf]:
         for task in evaluation.tasks:
             yield self._whole(f"tasks.{task.word}", task, task.span)
-        for label, own in evaluation.task.items():
-            yield from self._noun(own, f"task.{_bare(label)}", {})
+        for kind in LABELLED:
+            for label, own in getattr(evaluation, kind).items():
+                yield from self._noun(own, f"{kind}.{_bare(label)}", {})
         for check in evaluation.expect:
             left = self._score(check.left)
             terms = tuple((sign, self._term(value)) for sign, value in check.right)

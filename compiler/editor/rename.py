@@ -16,8 +16,8 @@ from smolc.compiler.diagnostics.types import Refused
 from smolc.compiler.editor.chain import Opened, Texts
 from smolc.compiler.editor.names import TASK, Entity, Name, declared_in, entity, names_in
 from smolc.compiler.editor.navigate import Location, family, name_at, occurrences
-from smolc.compiler.model.evaluation import SUITE_VARIANTS
 from smolc.compiler.model.links import JOBS
+from smolc.compiler.model.tasks import SUITE_VARIANTS
 from smolc.compiler.syntax.layout import KINDS
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -1,4 +1,4 @@
-"""Where the problems of the named evals lie on the hub, and which of those evals are not run."""
+"""Where the problems of the named evals lie on the hub."""
 
 from __future__ import annotations
 
@@ -31,10 +31,6 @@ TEST_SPLIT = {
     "coherelabs/global-mmlu": "global_mmlu",
 }
 """Repositories of which only the test split is the benchmark."""
-
-
-NOT_RUN = frozenset({"humaneval", "mbpp"})
-"""Tasks whose score needs the model's code to be run: evals refuse them."""
 
 
 def benchmark(hub: str | None, split: str) -> str | None:

@@ -7,6 +7,7 @@ from smolc.compiler.diagnostics.suggest import closest
 from smolc.compiler.format.value import print_compare
 from smolc.compiler.model import filters
 from smolc.compiler.model.base import Args, Origin
+from smolc.compiler.model.tasks import LABELLED
 from smolc.compiler.model.types import Link
 from smolc.compiler.resolve import Section
 from smolc.compiler.syntax import tree
@@ -18,7 +19,7 @@ NESTED = {
     "dataset": ("where",),
     "mixture": ("from",),
     "stage": ("sweep",),
-    "eval": ("task", "expect"),
+    "eval": ("task", "vibe", "replicates", "expect"),
 }
 """Blocks that may stand inside a block."""
 
@@ -75,9 +76,9 @@ def _no_strangers(section: Section, allowed: tuple[str, ...], found: list[Diagno
                     else (f"it may hold {', '.join(allowed)}" if allowed else None),
                 )
             )
-        elif kind == "task" and nested.label is None:
+        elif kind in LABELLED and nested.label is None:
             found.append(
-                _wrong("R005", "no-label", "`task` needs a name", nested.head, "write `task NAME {`")
+                _wrong("R005", "no-label", f"`{kind}` needs a name", nested.head, f"write `{kind} NAME {{`")
             )
 
 
@@ -179,13 +180,11 @@ def _sweep(section: Section, found: list[Diagnostic]) -> Args:
 
 def _eval(section: Section, args: Args, found: list[Diagnostic]) -> None:
     _stray_checks(section, found)
-    tasks = {}
     for nested in section.sections:
-        if nested.kind.text == "task" and nested.label is not None:
+        if nested.kind.text in LABELLED and nested.label is not None:
             _no_strangers(nested, (), found)
             _stray_checks(nested, found)
-            tasks[nested.label.text] = plain(nested)
-    args["task"] = tasks
+            args.setdefault(nested.kind.text, {})[nested.label.text] = plain(nested)
     expect = section.child("expect")
     if expect is not None:
         for stray in expect.fields.values():

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.data import Mixture
 from smolc.compiler.model.data_checks import check_dataset, check_format, check_mixture
-from smolc.compiler.model.evaluation import Eval, Greedy, OwnTask, SuiteTask
-from smolc.compiler.model.filters import Measured, comparisons
+from smolc.compiler.model.eval_checks import check_eval, scores_of
 from smolc.compiler.model.methods import Cpt, Dpo, Fit, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
-from smolc.compiler.model.types import describe
-from smolc.compiler.syntax import tree
 
 
 def check_values(recipe: Recipe) -> list[Diagnostic]:
@@ -35,8 +31,7 @@ def check_values(recipe: Recipe) -> list[Diagnostic]:
                 said.update({(d.message, d.span): d for d in _stage(name, run.stage, recipe)})
         found.extend(said.values())
     for name, evaluation in recipe.evals.items():
-        found.extend(_eval(name, evaluation))
-        found.extend(_asked(evaluation, recipe))
+        found.extend(check_eval(name, evaluation, recipe))
     if not recipe.stages and not recipe.evals:
         help = "add a `stage` or an `eval`"
         found.append(
@@ -224,55 +219,9 @@ def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
         known = ", ".join(["eval_loss", *tasks])
         message = f"stage `{name}` picks by `{metric.name}`, which no eval measures"
         yield _error("C017", "unknown-metric", message, metric.span, f"one of {known}")
-
-
-def scores_of(evaluation: Eval) -> list[str]:
-    """Names of what an eval measures: each task, and the loss of the reference answers of the recipe's own."""
-    own = [name for task in evaluation.task for name in (task, f"{task}_loss")]
-    return [*(t.word for t in evaluation.tasks), *own]
-
-
-def _asked(evaluation: Eval, recipe: Recipe) -> Iterator[Diagnostic]:
-    """Rows of an eval's own are read as they are: nothing renders them before they are chosen."""
-    for label, task in evaluation.task.items():
-        dataset = task.data.name
-        for one in comparisons(recipe.datasets[dataset].where) if dataset in recipe.datasets else ():
-            if isinstance(one, Measured):
-                message = (
-                    f"`{one.measure}` is not known of the rows of an eval, and task `{label}` asks those"
-                )
-                help = f"compare columns in the `where` of `{dataset}`, or give the task a dataset of its own"
-                place = task.span_of("data")
-                labels = (Label(place, "asked here"),) if place else ()
-                yield replace(_error("C036", "measure-in-eval", message, one.span, help), labels=labels)
-
-
-def _eval(name: str, evaluation: Eval) -> Iterator[Diagnostic]:
-    if not evaluation.tasks and not evaluation.task:
-        message = f"eval `{name}` has no tasks"
-        yield _error(
-            "C018", "no-tasks", message, evaluation.span, "add `tasks = [ifeval]` or a `task NAME { ... }`"
+    elif recipe.evals[tasks[metric.name]].role == "test":
+        message = (
+            f"stage `{name}` picks by `{metric.name}`, which eval `{tasks[metric.name]}` measures as a test"
         )
-    greedy = isinstance(evaluation.decode, Greedy) or evaluation.decode.temperature == 0
-    repeated: list[SuiteTask | OwnTask] = [*evaluation.tasks, *evaluation.task.values()]
-    for one in repeated:
-        if one.avg > 1 and greedy:
-            message = f"greedy decoding gives the same answer {one.avg} times"
-            help = "write `decode = sample(temperature = 0.6, top_p = 0.95, ...)`, or leave `avg` out"
-            yield _error("C021", "average-of-one", message, one.span_of("avg"), help)
-    tasks = scores_of(evaluation)
-    names = {str(link) for link in evaluation.of} | {link.name for link in evaluation.of}
-    for check in evaluation.expect:
-        for _, term in check.right:
-            if not isinstance(term, tree.Ref) and not (
-                isinstance(term, tree.Number) and term.unit in (None, "%")
-            ):
-                message = f"a score is compared with numbers and other scores, not with {describe(term)}"
-                yield _error("V012", "bad-check", message, term.span, "write `sft.gsm8k >= 60%`")
-        paths = [check.left, *(t.path for _, t in check.right if hasattr(t, "path"))]
-        for path in paths:
-            subject, task = ".".join(p.text for p in path.parts[:-1]), path.parts[-1].text
-            if subject not in names or task not in tasks:
-                message = f"`{path}` is not measured by eval `{name}`"
-                help = f"it measures {', '.join(tasks)} of {', '.join(sorted(names))}"
-                yield _error("C019", "unknown-score", message, path.span, help)
+        help = "pick by an eval with `role = validation`, or by `eval_loss`: a test is for the model that was picked"
+        yield _error("C037", "picked-by-test", message, metric.span, help)

@@ -2,19 +2,18 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field
 
 from smolc.compiler.model.base import Line, Noun, Variant
-from smolc.compiler.model.suite import SUITE
+from smolc.compiler.model.tasks import AnySuiteTask, OwnTask, Replicates, Vibe
 from smolc.compiler.model.types import (
     Count,
     Doc,
+    Flag,
     Kind,
     NonNegative,
     Ratio,
-    Rows,
     Str,
-    ToDataset,
     Tokens,
     ToModel,
     choice,
@@ -22,26 +21,6 @@ from smolc.compiler.model.types import (
 )
 from smolc.compiler.model.variants import OneOf
 from smolc.compiler.syntax import tree
-
-
-class Whole(Variant):
-    """The whole answer, without white space around it."""
-
-    word: ClassVar[str] = "whole"
-
-
-class After(Variant):
-    """What follows a marker, up to the end of its line: `after("####")`."""
-
-    word: ClassVar[str] = "after"
-    positional: ClassVar[tuple[str, ...]] = ("marker",)
-    marker: Str = Field(description="The last one in the answer counts.", examples=['"####"'])
-
-
-class LastNumber(Variant):
-    """The last number in the answer."""
-
-    word: ClassVar[str] = "last_number"
 
 
 class Greedy(Variant):
@@ -60,37 +39,6 @@ class Sample(Variant):
         default=0.95, description="Only the likeliest tokens that add up to this are drawn.", examples=["0.9"]
     )
     max_new: Tokens = Field(default=32768, description="Longest answer in tokens.")
-
-
-class SuiteTask(Variant):
-    """A task of the suite, by name."""
-
-    avg: Count = Field(default=1, description="Answers sampled per problem; the mean over them is reported.")
-    rows: Rows | None = Field(default=None, description="Only so many problems.")
-    max_new: Tokens | None = Field(
-        default=None, description="Longest answer in tokens, where the eval's does not fit."
-    )
-
-
-SUITE_VARIANTS: dict[str, type[SuiteTask]] = {
-    name: create_model(name, __base__=SuiteTask, __doc__=entry.about) for name, entry in SUITE.items()
-}
-for _name, _variant in SUITE_VARIANTS.items():
-    _variant.word = _name
-
-
-class OwnTask(Noun):
-    """`task words { ... }`: exact match on rows of the recipe's own."""
-
-    data: ToDataset = Field(description="A dataset; the last answer of each row is the reference.")
-    rows: Rows | None = Field(default=None, description="Only the first so many rows.")
-    extract: Annotated[Whole | After | LastNumber, OneOf(Whole, After, LastNumber)] = Field(
-        default=Whole.unwritten(), description="What of an answer is compared."
-    )
-    avg: Count = Field(default=1, description="Answers sampled per problem; the mean over them is reported.")
-    max_new: Tokens | None = Field(
-        default=None, description="Longest answer in tokens, where the eval's does not fit."
-    )
 
 
 class Check(Line):
@@ -114,11 +62,15 @@ class Eval(Noun):
         default="validation",
         description="What is used to pick anything is `validation`; `test` is measured once, at the end.",
     )
-    tasks: Annotated[
-        tuple[Annotated[SuiteTask, OneOf(*SUITE_VARIANTS.values())], ...],
-        Kind(listed, Doc("names of tasks", "[ifeval, gsm8k]")),
-    ] = Field(default=(), description="Tasks of the suite.")
+    tasks: Annotated[tuple[AnySuiteTask, ...], Kind(listed, Doc("names of tasks", "[ifeval, gsm8k]"))] = (
+        Field(default=(), description="Tasks of the suite.")
+    )
     task: dict[str, OwnTask] = Field(default_factory=dict, description="Tasks on the recipe's own rows.")
+    vibe: dict[str, Vibe] = Field(default_factory=dict, description="Prompts whose answers people read.")
+    checkpoints: Annotated[Literal["none", "all"], choice("none", "all")] = Field(
+        default="none",
+        description="Whether the checkpoints that the stages in `of` keep are measured, too, as `sft@120`.",
+    )
     decode: Annotated[Greedy | Sample, OneOf(Greedy, Sample)] = Field(
         default=Greedy.unwritten(), description="How answers are generated."
     )
@@ -126,7 +78,36 @@ class Eval(Noun):
         default="thinking",
         description="Reasoning is taken out of what is scored, where the template has tags for it.",
     )
-    batch: Count = Field(default=16, description="Prompts generated at once.")
+    judge: ToModel | None = Field(
+        default=None, description="The model that grades or compares open answers.", examples=["prometheus"]
+    )
+    judge_pin: Str | None = Field(
+        default=None,
+        description="Fingerprint of the judge's weights, as the results tell it; another judge is refused.",
+        examples=['"sha256:5f2c..."'],
+    )
+    run_code: Flag = Field(
+        default=False,
+        description="Whether programs that a model writes are run: alone, without network, and within limits.",
+        examples=["true"],
+    )
+    contamination: Annotated[Literal["error", "warn", "none"], choice("error", "warn", "none")] | None = (
+        Field(
+            default=None,
+            description="What happens where training data holds its problems: `error` for tests, `warn` for others unless "
+            "given. What is found is in the report.",
+            examples=["warn"],
+        )
+    )
+    engine: Annotated[Literal["auto", "transformers", "vllm"], choice("auto", "transformers", "vllm")] = (
+        Field(default="auto", description="What generates: vLLM where it is installed and there is a GPU.")
+    )
+    batch: Count | None = Field(
+        default=None, description="Prompts generated at once; as many as fit unless given.", examples=["32"]
+    )
+    replicates: dict[str, Replicates] = Field(
+        default_factory=dict, description="Known scores that must come out first."
+    )
     expect: tuple[Check, ...] = Field(
         default=(), description="What must hold; the run fails with the numbers otherwise."
     )

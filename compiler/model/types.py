@@ -297,6 +297,7 @@ Rate = Annotated[
     float, _number(Doc("a learning rate above 0 and at most 1", "2e-5"), (None,), above=0, high=1)
 ]
 Size = Annotated[float, _number(Doc("a size in bytes", "80GiB"), ("B",), above=0)]
+Score = Annotated[float, _number(Doc("a score: a percentage or a number", "60%"), (None, "%"), low=0)]
 Epochs = Annotated[float, _number(Doc("a number of epochs", "4epoch"), ("epoch",), above=0)]
 
 Batch = Annotated[

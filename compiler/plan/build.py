@@ -7,7 +7,7 @@ from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic
 from smolc.compiler.diagnostics.types import has_errors
-from smolc.compiler.model.checks import scores_of
+from smolc.compiler.model.eval_checks import scores_of
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.links import stage_order
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
@@ -17,7 +17,7 @@ from smolc.compiler.model.types import Link
 from smolc.compiler.plan import templates
 from smolc.compiler.plan.cluster import choose, of_stage
 from smolc.compiler.plan.data import model_body, prepare_body, sources_of
-from smolc.compiler.plan.evals import evaluate_body, gate_body
+from smolc.compiler.plan.evals import Asking, evaluate_body, gate_body, replicate_body
 from smolc.compiler.plan.rows import tested
 from smolc.compiler.plan.train import train_body
 from smolc.compiler.plan.types import Cluster, Job, Plan, digest
@@ -64,7 +64,7 @@ class _Planner:
         if has_errors(self.found):
             return
         for link in [s.init for s in self.recipe.stages.values()] + [
-            x for e in self.recipe.evals.values() for x in e.of
+            x for e in self.recipe.evals.values() for x in models_of(e)
         ]:
             if link.name in self.recipe.models:
                 self._model(link.name)
@@ -186,7 +186,7 @@ class _Planner:
         if metric != "eval_loss":
             evaluation = next(e for e in self.recipe.evals.values() if metric in scores_of(e))
             subjects = [self._subject(id, id, name) for id in runs]
-            body = evaluate_body(evaluation, subjects, metric, self.recipe, self.cluster, self.resolved)
+            body = self._evaluated(evaluation, subjects, frozenset([metric]))
             scores = (
                 self._add(
                     f"{name}-scores", "evaluate", f"{name}: {metric} of each run", name, tuple(runs), body
@@ -220,33 +220,69 @@ class _Planner:
             "tokenizer": f"{stage}-data" if chat else None,
         }
 
-    def _eval(self, name: str, evaluation: Eval) -> None:
-        subjects = [
-            self._subject(
-                str(link), self._job_of(link), link.name if link.name in self.recipe.stages else None
-            )
-            for link in evaluation.of
-        ]
-        body = evaluate_body(evaluation, subjects, None, self.recipe, self.cluster, self.resolved)
-        needs = [n for s in subjects for n in (s["job"], s["tokenizer"]) if n]
-        tasks = ", ".join(t["name"] for t in body["tasks"])
-        id = self._add(
-            name,
-            "evaluate",
-            f"{name}: {tasks} of {', '.join(map(str, evaluation.of))}",
-            name,
-            tuple(needs),
-            body,
+    def _link(self, link: Link) -> dict[str, Any]:
+        """A model or stage that an eval names."""
+        return self._subject(
+            str(link), self._job_of(link), link.name if link.name in self.recipe.stages else None
         )
+
+    def _evaluated(
+        self, evaluation: Eval, subjects: list[dict[str, Any]], only: frozenset[str] | None
+    ) -> dict[str, Any]:
+        judge = None
+        if evaluation.judge is not None:
+            made = self._link(evaluation.judge)
+            judge = {key: made[key] for key in ("name", "job", "template")}
+            judge |= {"max_new": JUDGEMENT, "pin": evaluation.judge_pin}
+        asking = Asking(evaluation, self.recipe, self.resolved)
+        return evaluate_body(asking, subjects, only, judge, self.cluster)
+
+    def _eval(self, name: str, evaluation: Eval) -> None:
+        first = self._replicated(name, evaluation) if evaluation.replicates else ()
+        subjects = [self._link(link) for link in evaluation.of]
+        body = self._evaluated(evaluation, subjects, None)
+        tasks = ", ".join(t["name"] for t in body["tasks"])
+        title = f"{name}: {tasks} of {', '.join(map(str, evaluation.of))}"
+        id = self._measure(name, name, title, body, first)
         if evaluation.expect:
             self._add(
                 f"{name}-expect", "gate", f"{name}: what must hold", name, (id,), gate_body(evaluation, id)
             )
 
+    def _measure(
+        self, id: str, stage: str, title: str, body: dict[str, Any], first: tuple[str, ...] = ()
+    ) -> str:
+        needs = [n for s in body["subjects"] for n in (s["job"], s["tokenizer"]) if n]
+        needs += [body["judge"]["job"]] if body["judge"] else []
+        return self._add(id, "evaluate", title, stage, (*needs, *first), body)
+
+    def _replicated(self, name: str, evaluation: Eval) -> tuple[str]:
+        """Known scores, measured as the eval measures: what is new is measured once they come out."""
+        known = evaluation.replicates
+        links = {str(one.model): one.model for one in known.values()}
+        body = self._evaluated(evaluation, [self._link(x) for x in links.values()], frozenset(known))
+        title = f"{name}: {', '.join(known)} of {', '.join(links)}, which are known"
+        id = self._measure(f"{name}-known", name, title, body)
+        title = f"{name}: whether known scores come out"
+        return (
+            self._add(f"{name}-replicated", "replicate", title, name, (id,), replicate_body(evaluation, id)),
+        )
+
+
+JUDGEMENT = 1024
+"""Longest judgement in tokens."""
+
+
+def models_of(evaluation: Eval) -> list[Link]:
+    """All models and stages that an eval loads."""
+    known = [one.model for one in evaluation.replicates.values()]
+    return [*evaluation.of, *known, *([evaluation.judge] if evaluation.judge else [])]
+
 
 def _files(body: dict[str, Any]) -> list[str]:
     """Chat templates that a body refers to: its own, and those of the models under evaluation."""
-    specs = [body.get("template"), *(subject["template"] for subject in body.get("subjects", ()))]
+    prompted = [*body.get("subjects", ()), *([body["judge"]] if body.get("judge") else [])]
+    specs = [body.get("template"), *(one["template"] for one in prompted)]
     return [spec["file"] for spec in specs if spec and spec["file"]]
 
 

@@ -12,9 +12,10 @@ from smolc.compiler.model import base
 from smolc.compiler.model.arrange import FROM, NESTED
 from smolc.compiler.model.build import NOUNS
 from smolc.compiler.model.data import Row, Where
-from smolc.compiler.model.evaluation import Check, OwnTask
+from smolc.compiler.model.evaluation import Check
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Axis, Sweep
+from smolc.compiler.model.tasks import LABELLED
 from smolc.compiler.model.types import Kind, To
 from smolc.compiler.model.variants import OneOf
 from smolc.compiler.reference.readers import Reader, is_listed, readers
@@ -123,8 +124,8 @@ def _nested(kind: str) -> Block:
         return Block(
             kind, "DATASET", FROM, lines=(replace(row, form="SPLIT = WEIGHT", example='"train" = take(50%)'),)
         )
-    if kind == "task":
-        return Block(kind, "NAME", docs_of(OwnTask), keys_of(OwnTask))
+    if kind in LABELLED:
+        return Block(kind, "NAME", docs_of(LABELLED[kind]), keys_of(LABELLED[kind]))
     if kind == "sweep":
         return Block(kind, "", docs_of(Sweep), keys_of(Sweep), lines=(_line(Axis),))
     line: type[base.Line] = Where if kind == "where" else Check

@@ -14,6 +14,7 @@ from smolc.compiler.model.methods import Cpt, Dpo, Kto
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model, Template
+from smolc.compiler.model.tasks import LABELLED
 from smolc.compiler.plan import defaults, templates
 from smolc.compiler.plan.train import EVALUATE_EVERY, SAVE_EVERY
 from smolc.compiler.reference.readers import readers
@@ -81,8 +82,8 @@ def _section(section: Section, recipe: Recipe) -> Section:
 
 
 def _nested(section: Section, noun: Any) -> Section:
-    if section.kind.text == "task" and section.label is not None:
-        return _filled(section, noun.task[section.label.text], {})
+    if section.kind.text in LABELLED and section.label is not None:
+        return _filled(section, getattr(noun, section.kind.text)[section.label.text], {})
     return _filled(section, noun.sweep, {}) if section.kind.text == "sweep" else section
 
 

@@ -13,7 +13,7 @@ DEEPEST = 32
 # still open was to be closed before.
 TOP = frozenset({"recipe", "model", "dataset", "mixture", "template", "stage", "eval", "cluster"})
 # Blocks inside others; `kind` or `kind label` alone on a line is taken for a head that lacks its brace.
-KINDS = TOP | {"from", "sweep", "where", "expect", "task"}
+KINDS = TOP | {"from", "sweep", "where", "expect", "task", "vibe", "replicates"}
 _ENDS = frozenset({"NEWLINE", "SEMICOLON", "LBRACE", "RBRACE"})
 _LOOKAHEAD = 2000
 

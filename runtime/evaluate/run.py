@@ -8,14 +8,16 @@ import logging
 import os
 import time
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smolc.runtime.evaluate.meter import Meter
 from smolc.runtime.evaluate.told import line
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.evaluate import EvaluateJob, SuiteTask, Task
+from smolc.runtime.jobs.evaluate import EvaluateJob, Judge, JudgedTask, Subject, SuiteTask, Task
 from smolc.runtime.jobs.prepare import HubData
 
 Row = dict[str, Any]
@@ -33,7 +35,7 @@ def run(context: Context) -> None:
     from smolc.runtime.evaluate.results import write
 
     job = _without_diverged(context, job)
-    found = _Evaluation(context, job)
+    found = Evaluation(context, job)
     found.run()
     write(context, job, found)
 
@@ -69,15 +71,36 @@ def _from_hub(task: Task) -> bool:
 
 
 @dataclass
-class _Evaluation:
-    """All subjects on all tasks, one model loaded at a time."""
+class _Measured:
+    """One subject on one task. said: where the questions are ours."""
+
+    subject: str
+    task: Task
+    rows: list[Row]
+    samples: list[Row]
+    said: list[Any] | None = None
+
+
+@dataclass
+class Evaluation:
+    """All subjects on all tasks, one model loaded at a time; then the judge."""
 
     context: Context
     job: EvaluateJob
-    rows: list[Row] = field(default_factory=list)
-    samples: list[Row] = field(default_factory=list)
-    templates: dict[str, Row] = field(default_factory=dict)
     work: dict[str, Any] = field(default_factory=dict)
+    found: list[_Measured] = field(default_factory=list)
+    templates: dict[str, Row] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    engine: Row = field(default_factory=dict)
+    judge: Row | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for one in self.found for row in one.rows]
+
+    @property
+    def samples(self) -> list[Row]:
+        return [sample for one in self.found for sample in one.samples]
 
     def run(self) -> None:
         from smolc.runtime.evaluate.subjects import device_of, promptings
@@ -85,57 +108,86 @@ class _Evaluation:
         from smolc.runtime.evaluate.tasks.base import load
 
         for task in self.job.tasks:
-            is_suite = isinstance(task, SuiteTask)
-            self.work[task.name] = load_suite(self.context, task) if is_suite else load(self.context, self.job, task)
+            if isinstance(task, SuiteTask):
+                self.work[task.name] = load_suite(self.context, task)
+            else:
+                self.work[task.name] = load(self.context, self.job, task)
         self.device = device_of(self.job)
         prompts = promptings(self.context, self.job)
         gc.freeze()  # What was imported need not be looked through each time a model is given back.
         self.meter = Meter(self.context, len(self.job.subjects) * len(self.job.tasks))
+        # As they come, for who looks into a run that is not over.
         self.stream = (self.context.out / "samples.jsonl").open("w", encoding="utf-8")
         with self.stream:
             for subject in self.job.subjects:
                 self._subject(subject, prompts[subject.name])
+        if self.job.judge is not None:
+            self._judge(self.job.judge)
 
-    def _subject(self, subject: Any, prompting: Any) -> None:
-        from smolc.runtime.evaluate.generate import ChatModel
-        from smolc.runtime.evaluate.subjects import described, end_ids_of, load_model, release
+    def _subject(self, subject: Subject, prompting: Any) -> None:
+        from smolc.runtime.evaluate.subjects import described
 
-        model = load_model(self.context.model_of(subject.job), self.job, self.device)
-        ends = tuple(sorted(prompting.end_ids | end_ids_of(model)))
-        lm = ChatModel(model, prompting.tokenizer, prompting.template, self.job.batch)
-        for task in self.job.tasks:
-            said = self._task(lm, subject.name, task, ends, prompting.end_text)
-            self.templates.setdefault(subject.name, described(subject.template, prompting, said[0]["prompt"]))
+        with self._opened(subject.job, prompting) as lm:
+            self.weights[subject.name] = lm.fingerprint
+            for task in self.job.tasks:
+                one = self._task(lm, subject.name, task)
+                self.found.append(one)
+                example = one.samples[0]["prompt"]
+                self.templates.setdefault(subject.name, described(subject.template, prompting, example))
+
+    @contextmanager
+    def _opened(self, job: str, prompting: Any) -> Iterator[Any]:
+        """The model that a job made, loaded, with the decoding that ends its turns; given back afterwards."""
+        from smolc.runtime.evaluate.engines.fingerprint import fingerprint
+        from smolc.runtime.evaluate.generate import ChatModel, Decoding
+        from smolc.runtime.evaluate.subjects import end_ids_of, load_model, release
+
+        at = self.context.model_of(job)
+        model = load_model(at, self.job, self.device)
+        lm = ChatModel(model, prompting.tokenizer, prompting.template, self.job.batch or 16)
+        lm.fingerprint = fingerprint(at, model, self.context.folder / "out")
+        lm.decoding = Decoding(
+            temperature=0.0,
+            top_p=1.0,
+            max_new=self.job.decode.max_new,
+            end_ids=tuple(sorted(prompting.end_ids | end_ids_of(model))),
+            end_text=prompting.end_text,
+            thinking=self.job.strip_thinking,
+            seed=self.job.seed,
+            tell=lambda _: None,
+        )
+        yield lm
         del lm, model
         release()
 
-    def _task(self, lm: Any, name: str, task: Task, ends: tuple[int, ...], end_text: str | None) -> list[Row]:
+    def _task(self, lm: Any, name: str, task: Task) -> _Measured:
         import torch
 
-        from smolc.runtime.evaluate.generate import Decoding
+        from smolc.runtime.evaluate.asked import ask
         from smolc.runtime.evaluate.reference_loss import reference_loss
-        from smolc.runtime.evaluate.score import score_questions, score_suite
+        from smolc.runtime.evaluate.score import rows_of, sample_of, score_suite
         from smolc.runtime.evaluate.tasks.own import OwnRows
 
         decode, material = self.job.decode, self.work[task.name]
-        lm.decoding = Decoding(
+        answers = _answers(task, material)
+        lm.decoding = replace(
+            lm.decoding,
             temperature=decode.temperature,
             top_p=decode.top_p,
             max_new=task.max_new or decode.max_new,
-            end_ids=ends,
-            end_text=end_text,
-            thinking=self.job.strip_thinking,
             # The same for each subject and whatever else is evaluated.
             seed=zlib.crc32(f"{self.job.seed} {task.name}".encode()),
-            tell=self.meter.start(f"{name} on {task.name}", _answers(task, material)),
+            tell=self.meter.start(f"{name} on {task.name}", answers),
         )
         start = time.monotonic()
+        said = None
         try:
             if isinstance(task, SuiteTask):
-                rows, said = score_suite(lm, task, material, self.job.seed)
+                rows, samples = score_suite(lm, task, material, self.job.seed)
             else:
-                scored = self.meter.start(f"{name} on {task.name}, scored", _answers(task, material))
-                rows, said = score_questions(lm, task, material, scored)
+                scored = self.meter.start(f"{name} on {task.name}, scored", answers)
+                said = ask(lm, task.name, material, task.avg, scored)
+                rows, samples = rows_of(task, material.metric, said), [sample_of(one) for one in said]
         except torch.OutOfMemoryError as error:
             raise JobError(
                 f"{name} on {task.name}: out of memory", help="write batch = 8, say, or a smaller max_new"
@@ -143,17 +195,59 @@ class _Evaluation:
         rows[0]["seconds"] = round(time.monotonic() - start, 3)
         if isinstance(material, OwnRows) and (loss := reference_loss(lm, task, material.questions)):
             rows.append(loss)
-        rows = [{"model": name, "seconds": 0.0, **row} for row in rows]
-        samples = [{"model": name, "task": task.name, **s} for s in said]
-        for row in rows:
-            print(line(row))
-        self.stream.writelines(json.dumps(s, ensure_ascii=False) + "\n" for s in samples)
+        one = _Measured(name, task, _named(rows, name), [_of(s, name, task) for s in samples], said)
+        self.stream.writelines(json.dumps(s, ensure_ascii=False) + "\n" for s in one.samples)
         self.stream.flush()
-        _no_scored_thinking(self.job, rows[0], len(samples))
-        self.rows += rows
-        self.samples += samples
+        if not isinstance(task, JudgedTask):
+            _tell(one.rows)
+        _no_scored_thinking(self.job, one.rows[0], len(one.samples))
         self.meter.finish()
-        return said
+        return one
+
+    def _judge(self, judge: Judge) -> None:
+        """What it says of the judged tasks goes into their rows and samples."""
+        from smolc.runtime.evaluate.judge.run import Work
+        from smolc.runtime.evaluate.judge.run import judge as judged
+        from smolc.runtime.evaluate.judge.speaker import ChatSpeaker
+        from smolc.runtime.evaluate.score import rows_of, sample_of
+        from smolc.runtime.evaluate.subjects import prompting_of
+
+        tasks = [task for task in self.job.tasks if isinstance(task, JudgedTask)]
+        work = [
+            Work(task, {one.subject: one.said or [] for one in self.found if one.task is task})
+            for task in tasks
+        ]
+        with self._opened(judge.job, prompting_of(self.context, self.job, judge)) as lm:
+            lm.decoding = replace(
+                lm.decoding, tell=self.meter.start(f"{judge.name} judges", _judgements(work))
+            )
+            judgment = judged(self.context, self.job, work, lm.fingerprint, lambda: ChatSpeaker(lm))
+        self.judge = judgment.identity
+        for one in self.found:
+            if one.task in tasks and one.said is not None:
+                rows = rows_of(one.task, self.work[one.task.name].metric, one.said)
+                rows[0].update(judgment.counts[one.task.name, one.subject], seconds=one.rows[0]["seconds"])
+                one.rows = _named(rows, one.subject)
+                one.samples = [_of(sample_of(s), one.subject, one.task) for s in one.said]
+                _tell(one.rows)
+
+
+def _named(rows: list[Row], subject: str) -> list[Row]:
+    return [{"model": subject, "seconds": 0.0, **row} for row in rows]
+
+
+def _of(sample: Row, subject: str, task: Task) -> Row:
+    return {"model": subject, "task": task.name, **sample}
+
+
+def _tell(rows: list[Row]) -> None:
+    for row in rows:
+        print(line(row))
+
+
+def _judgements(work: list[Any]) -> int:
+    """About how often the judge is asked: once for each turn, or twice for each pair."""
+    return 2 * sum(len(said) for one in work for said in one.said.values())
 
 
 def _no_scored_thinking(job: EvaluateJob, row: Row, answers: int) -> None:

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lm_eval.api.metrics import mean
 from lm_eval.evaluator import evaluate
 
 from smolc.runtime.evaluate.answers import thinks
-from smolc.runtime.evaluate.asked import UNTERMINATED, Said, ask
+from smolc.runtime.evaluate.asked import UNTERMINATED, Said
 from smolc.runtime.evaluate.generate import Answer, ChatModel
 from smolc.runtime.evaluate.metrics import clustered, interval, pass_at
 from smolc.runtime.evaluate.repeat import repeated
 from smolc.runtime.evaluate.suite import indices, metric_key
-from smolc.runtime.evaluate.tasks.base import Questions
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import SuiteTask, Task
 
 Row = dict[str, Any]
 DRAWS = 1000  # of the bootstrap, for lm-eval's metrics that are no means
-
-
-def score_questions(
-    lm: ChatModel, task: Task, questions: Questions, scored: Callable[[int], None]
-) -> tuple[list[Row], list[Row]]:
-    """A row for the task and one for each pass@k, and the samples. scored: told how many answers are."""
-    said = ask(lm, task.name, questions, task.avg, scored)
-    return rows_of(task, questions.metric, said), [sample_of(one) for one in said]
 
 
 def rows_of(task: Task, metric: str, said: Sequence[Said]) -> list[Row]:

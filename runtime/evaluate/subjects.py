@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM
 
-from smolc.runtime.data.template import ChatTemplate, read_template
+from smolc.runtime.data.formats import Message
+from smolc.runtime.data.template import ChatTemplate, RenderError, read_template
 from smolc.runtime.data.tokenizer import load_tokenizer
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.evaluate import EvaluateJob, Subject
+from smolc.runtime.jobs.evaluate import EvaluateJob, Judge, Subject
 from smolc.runtime.jobs.prepare import TemplateSpec
 
 
@@ -47,18 +50,7 @@ class Prompting:
 def promptings(context: Context, job: EvaluateJob) -> dict[str, Prompting]:
     """By subject. One without any chat template (an untouched base model) is prompted with that of another
     subject, so that all of them are asked the same; if none has one, with plain text. Raises JobError."""
-    found: dict[str, Prompting] = {}
-    for subject in job.subjects:
-        tokenizer = load_tokenizer(_tokenizer_at(context, subject), job.trust_remote_code)
-        if subject.template is not None and subject.template.file is not None:
-            origin = subject.template.file
-        elif tokenizer.chat_template is not None:
-            origin = f"tokenizer of {subject.tokenizer or subject.name}"
-        else:
-            origin = ""
-        template = read_template(context.folder, subject.template, tokenizer) if origin else None
-        end = subject.template.end_of_turn if subject.template else None
-        found[subject.name] = Prompting(tokenizer, template, origin, end)
+    found = {subject.name: prompting_of(context, job, subject) for subject in job.subjects}
     donor = next((s for s in job.subjects if found[s.name].template is not None), None)
     for name, prompting in found.items():
         if prompting.template is not None:
@@ -76,14 +68,56 @@ def promptings(context: Context, job: EvaluateJob) -> dict[str, Prompting]:
     return found
 
 
-def _tokenizer_at(context: Context, subject: Subject) -> ModelAt:
-    if subject.tokenizer is None:
-        return context.model_of(subject.job)
-    folder = context.out_of(subject.tokenizer) / "tokenizer"
+def prompting_of(context: Context, job: EvaluateJob, one: Subject | Judge) -> Prompting:
+    """With its own template only. Raises JobError, also if a stage is not asked in the template that it was trained on."""
+    made_by = one.tokenizer if isinstance(one, Subject) else None
+    at = _prepared(context, made_by) if made_by is not None else context.model_of(one.job)
+    tokenizer = load_tokenizer(at, job.trust_remote_code)
+    if one.template is not None and one.template.file is not None:
+        origin = one.template.file
+    elif tokenizer.chat_template is not None:
+        origin = f"tokenizer of {made_by or one.name}"
+    else:
+        origin = ""
+    template = read_template(context.folder, one.template, tokenizer) if origin else None
+    if template is not None and made_by is not None:
+        _as_trained(one.name, made_by, template, tokenizer)
+    return Prompting(tokenizer, template, origin, one.template.end_of_turn if one.template else None)
+
+
+PROBES: tuple[list[Message], ...] = (
+    [{"role": "user", "content": "one"}],
+    [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": "three"},
+    ],
+)
+"""Conversations by which templates are told apart."""
+
+
+def _as_trained(name: str, data: str, template: ChatTemplate, tokenizer: Any) -> None:
+    """The tokenizer that training left holds the template of the rows that were trained."""
+    if tokenizer.chat_template is None or tokenizer.chat_template == template.source:
+        return
+    trained = ChatTemplate(f"tokenizer of {data}", tokenizer.chat_template, template.kwargs)
+    for messages in PROBES:
+        try:
+            asked, learned = (t.render(messages, prompt=True)[0] for t in (template, trained))
+        except RenderError:
+            continue
+        if asked != learned:
+            raise JobError(
+                f"{name} is asked in another chat template than it was trained on: it would see "
+                f"{asked[-60:]!r}, and learned from {learned[-60:]!r}",
+                help=f"its score would be wrong; {template.name} and the tokenizer that {data} left have to write the same",
+            )
+
+
+def _prepared(context: Context, job: str) -> ModelAt:
+    folder = context.out_of(job) / "tokenizer"
     if not folder.is_dir():
-        raise JobError(
-            f"job {subject.tokenizer} left no tokenizer", help="run it first: smolc run does so by itself"
-        )
+        raise JobError(f"job {job} left no tokenizer", help="run it first: smolc run does so by itself")
     return ModelAt(str(folder.resolve()))
 
 
@@ -97,12 +131,17 @@ def device_of(job: EvaluateJob) -> torch.device:
 
 def load_model(at: ModelAt, job: EvaluateJob, device: torch.device) -> Any:
     """In evaluation mode on `device`. Raises JobError."""
+    return loaded(at, job.precision, job.trust_remote_code, device)
+
+
+def loaded(at: ModelAt, precision: str, trust_remote_code: bool, device: torch.device | str) -> Any:
+    """In evaluation mode on `device`. Raises JobError."""
     try:
         model = AutoModelForCausalLM.from_pretrained(
             at.source,
             revision=at.revision or "main",
-            dtype=torch.bfloat16 if job.precision == "bf16" else torch.float32,
-            trust_remote_code=job.trust_remote_code,
+            dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+            trust_remote_code=trust_remote_code,
             use_safetensors=True,
         )
         return model.to(device).eval()
@@ -130,9 +169,12 @@ def release() -> None:
 
 def described(spec: TemplateSpec | None, prompting: Prompting, example: str) -> dict[str, Any]:
     """What the results say about a subject's prompts."""
+    kwargs = spec.kwargs if spec else {}
+    source = prompting.template.source if prompting.template else ""
     return {
         "template": prompting.origin,
+        "hash": hashlib.sha256(json.dumps([source, kwargs], sort_keys=True).encode()).hexdigest()[:16],
         "end_of_turn": prompting.end_of_turn or prompting.tokenizer.eos_token,
-        "kwargs": spec.kwargs if spec else {},
+        "kwargs": kwargs,
         "example": example,
     }

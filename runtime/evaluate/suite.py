@@ -6,13 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+from smolc.runtime.evaluate.tasks.base import draw
+from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import SuiteTask
 
 SANDBOX = "evaluate it in a sandbox of your own"
 
 
-def load_suite(task: SuiteTask) -> dict[str, Any]:
+def load_suite(context: Context, task: SuiteTask) -> dict[str, Any]:
     """`{"tasks": ..., "groups": ...}` as lm-eval's `evaluate` takes them. Raises JobError for an unknown
     task, one whose data cannot be had, or one that would run code that a model wrote."""
     # lm-eval takes paths for names, and a task file can name Python code to run.
@@ -102,3 +104,18 @@ def metric_key(task: SuiteTask, measured: dict[str, Any]) -> str:
     raise JobError(
         f"task {task.task} has no metric {task.metric!r}", help=f"it has {', '.join(keys) or 'none'}"
     )
+
+
+def indices(loaded: dict[str, Any], task: SuiteTask, seed: int) -> dict[str, list[int]]:
+    """By subtask, the numbers of the documents that are asked: all of them, or the subset."""
+    documents = [(name, i) for name, one in loaded["tasks"].items() for i in range(len(one.eval_docs))]
+
+    def stratum(document: tuple[str, int]) -> str:
+        name, number = document
+        column = loaded["tasks"][name].eval_docs[number].get(task.strata, "") if task.strata else ""
+        return f"{name} {column}"
+
+    chosen: dict[str, list[int]] = {name: [] for name in loaded["tasks"]}
+    for name, number in draw(documents, task.subset, stratum, seed):
+        chosen[name].append(number)
+    return chosen

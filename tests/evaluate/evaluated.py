@@ -58,7 +58,9 @@ def own_task(**changes: Any) -> dict[str, Any]:
         "format": {"type": "prompt_completion", "prompt": "question", "completion": "answer"},
         "where": None,
         "system": None,
-        "rows": None,
+        "subset": None,
+        "strata": None,
+        "pass_at": [],
         "extract": {"type": "whole", "marker": None},
         "avg": 1,
         "max_new": None,
@@ -85,7 +87,8 @@ def compiled(
     fields = {
         "id": "final", "title": "t", "stage": None, "needs": [], "seed": 1, "device": "cpu",
         "kind": "evaluate", "role": "test", "subjects": subjects, "tasks": tasks,
-        "strip_thinking": None, "batch": 3,
+        "strip_thinking": None, "strip": True, "batch": 3, "checkpoints": False, "run_code": False,
+        "judge": None, "engine": "transformers", "processes": 1,
         "decode": {"temperature": 0.0, "top_p": 1.0, "max_new": 12}, "precision": "fp32",
         "trust_remote_code": False, **job,
     }  # fmt: skip

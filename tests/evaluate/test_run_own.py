@@ -83,7 +83,8 @@ def test_learned_answers_are_right_and_end(tmp_path: Path) -> None:
     learned = WORDS[:6]
     teach(tmp_path, "sft", [(prompt(w), w[::-1] + "<|im_end|>") for w in learned])
     save_model(tmp_path, "base")
-    context = compiled(tmp_path, [own_task(rows=6)], [subject("base"), subject("sft")])
+    write_rows(tmp_path, [{"question": f"Reverse {w}", "answer": w[::-1]} for w in learned])
+    context = compiled(tmp_path, [own_task()], [subject("base"), subject("sft")])
     run(context)
     base, _, sft, _ = outputs(context)[0]["rows"]
     assert (sft["value"], sft["stopped"], sft["stderr"]) == (1.0, 1.0, 0.0)
@@ -119,7 +120,8 @@ def test_samples_differ_and_all_count(tmp_path: Path) -> None:
     results, samples = outputs(context)
     row, *_ = results["rows"]
     assert (row["n"], row["k"], len(samples)) == (4, 6, 24)
-    assert [(s["index"], s["sample"]) for s in samples] == [(i, j) for i in range(4) for j in range(6)]
+    asked = [(f"words.jsonl:{i + 1}", j) for i in range(4) for j in range(6)]
+    assert [(s["id"], s["sample"]) for s in samples] == asked
     assert len({s["answer"] for s in samples}) > 20
     assert row["value"] == pytest.approx(sum(s["score"] for s in samples) / 24)
     run(context)
@@ -160,14 +162,14 @@ def test_without_any_template_prompts_are_plain(tmp_path: Path) -> None:
 
 def test_an_end_of_turn_of_several_tokens_ends_the_answer(tmp_path: Path) -> None:
     model = save_model(tmp_path, "base")
-    context = compiled(tmp_path, [own_task(rows=1)], [subject("base")])
+    context = compiled(tmp_path, [own_task(subset=1)], [subject("base")])
     run(context)
     said = outputs(context)[1][0]["answer"]
     assert len(said) == 12
     end = said[2:4]
     assert model.config.eos_token_id == END
     context = compiled(
-        tmp_path, [own_task(rows=1)], [subject("base", template={**TEMPLATE, "end_of_turn": end})]
+        tmp_path, [own_task(subset=1)], [subject("base", template={**TEMPLATE, "end_of_turn": end})]
     )
     run(context)
     sample = outputs(context)[1][0]

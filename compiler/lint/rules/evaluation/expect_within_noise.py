@@ -74,9 +74,9 @@ def _answers(task: str, evaluation: Eval) -> int | None:
     """How many answers a score is a mean of, if the recipe says so."""
     own = evaluation.task.get(task)
     if own is not None:
-        return own.rows * own.avg if own.rows is not None else None
+        return own.subset * own.avg if own.subset is not None else None
     for one in evaluation.tasks:
         if one.word == task:
             problems = SUITE[task].problems
-            return min(one.rows or problems, problems) * one.avg
+            return min(one.subset or problems, problems) * one.avg
     return None

@@ -38,7 +38,8 @@ from smolc.compiler.diagnostics import Severity, Span
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.reasoning import reasoning_subject
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.evaluation import Eval, OwnTask, SuiteTask
+from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.tasks import OwnTask, SuiteTask
 
 RULE = Rule("E607", "reasoning-cut-short", Severity.WARNING)
 FEWEST = 8192

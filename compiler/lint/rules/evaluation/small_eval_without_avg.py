@@ -3,8 +3,8 @@
 ## What it does
 
 Looks for tasks with at most 200 problems that are answered once each, and, where answers are sampled, for tasks
-with fewer than 1,000 (own tasks: where `rows` says so). Tasks that no eval runs have a rule of their own,
-`eval-runs-code`.
+with fewer than 1,000 (own tasks: where `subset` says so). What a judge grades, and facts hidden in long texts, are few for other
+reasons.
 
 ## Why is this bad?
 
@@ -46,11 +46,11 @@ from collections.abc import Iterator
 from math import ceil
 
 from smolc.compiler.diagnostics import Edit, Severity
-from smolc.compiler.lint.benchmarks import NOT_RUN
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.evaluation import Eval, Sample, SuiteTask
+from smolc.compiler.model.evaluation import Eval, Sample
 from smolc.compiler.model.suite import SUITE
+from smolc.compiler.model.tasks import SuiteTask
 
 RULE = Rule("E602", "small-eval-without-avg", Severity.WARNING)
 STABLE = 2000
@@ -63,20 +63,20 @@ def check(context: Context) -> Iterator[Finding]:
     for evaluation in context.recipe.evals.values():
         enough = ENOUGH if _sampled(evaluation) else ENOUGH_GREEDY
         for task in evaluation.tasks:
-            if task.avg == 1 and task.word not in NOT_RUN:
+            if task.avg == 1 and SUITE[task.word].type not in ("needle", "judged"):
                 yield from _suite(task, evaluation, enough)
         for name, own in evaluation.task.items():
-            if own.avg == 1 and own.rows is not None and own.rows < enough:
-                k = _samples(own.rows)
+            if own.avg == 1 and own.subset is not None and own.subset < enough:
+                k = _samples(own.subset)
                 help = f"add `avg = {k}` to the task{_decode(evaluation)}"
                 yield Finding(
-                    _message(name, own.rows), own.span_of("rows"), notes=(_note(own.rows),), help=help
+                    _message(name, own.subset), own.span_of("subset"), notes=(_note(own.subset),), help=help
                 )
 
 
 def _suite(task: SuiteTask, evaluation: Eval, enough: int) -> Iterator[Finding]:
     entry = SUITE[task.word]
-    problems = min(task.rows or entry.problems, entry.problems)
+    problems = min(task.subset or entry.problems, entry.problems)
     if problems >= enough:
         return
     k = entry.k if entry.k > 1 else _samples(problems)

@@ -48,8 +48,8 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity, Span
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.checks import scores_of
 from smolc.compiler.model.data import Dataset
+from smolc.compiler.model.eval_checks import scores_of
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.recipe import Recipe
 
