@@ -41,9 +41,7 @@ def render(messages: list[Message], question: Question, template: ChatTemplate |
         raise JobError(f"{question.place}: {error}", help="does this template know such messages?") from error
 
 
-def ask(
-    lm: ChatModel, name: str, questions: Questions, k: int, scored: Callable[[int], None]
-) -> list[Said]:
+def ask(lm: ChatModel, name: str, questions: Questions, k: int, scored: Callable[[int], None]) -> list[Said]:
     """k answers to each question, turn by turn where it has several, and their scores. Raises JobError."""
     said = [Said(question, j) for question in questions.questions for j in range(k)]
     turns = 1 + max(len(question.follow_ups) for question in questions.questions)
@@ -84,7 +82,9 @@ class AskedTask(Task):  # type: ignore[misc]
 
     def __init__(self, name: str, said: Sequence[Said], finish: Callable[[], None] | None) -> None:
         self.said, self.finish = said, finish
-        self.rows = [{"number": i, "prompt": s.prompts[-1], "gold": s.question.gold} for i, s in enumerate(said)]
+        self.rows = [
+            {"number": i, "prompt": s.prompts[-1], "gold": s.question.gold} for i, s in enumerate(said)
+        ]
         super().__init__(config={"task": name, "output_type": "generate_until", "num_fewshot": 0})
 
     def download(self, *_: Any, **__: Any) -> None:
