@@ -2,24 +2,32 @@
 
 lm-eval's `generate_until` does not say whether an answer ended by itself, decodes the batch at each step to
 look for stop texts, takes top_k and penalties from the model's generation_config, cuts a chain of thought
-at a task's stop text, and scores an unterminated one. The rest (log-likelihoods) is lm-eval's.
+at a task's stop text, and scores an unterminated one. The rest (log-likelihoods) is lm-eval's. `engines/` generates.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
-from lm_eval.models.utils_hf import stop_sequences_criteria
 from transformers import GenerationConfig
 
 from smolc.runtime.data.template import ChatTemplate, RenderError
 from smolc.runtime.evaluate.answers import without_thinking
+from smolc.runtime.evaluate.engines.base import Engine, Sampling, Wanted, ended_at
+from smolc.runtime.evaluate.engines.cache import AnswerCache
+from smolc.runtime.evaluate.engines.transformers import TransformersEngine
 from smolc.runtime.jobs.errors import JobError
+
+SCORED_AT_ONCE = {"cuda": 64, "cpu": 8}
+"""Texts whose log-likelihoods are computed at once, where the job does not say."""
+KEPT_AT_ONCE = 64
+"""Answers that are written down together."""
 
 
 class Answer(str):
@@ -54,15 +62,32 @@ class Decoding:
 
 
 class ChatModel(HFLM):  # type: ignore[misc]
-    """A loaded model. `decoding` is set before each task."""
+    """A loaded model. `decoding` is set before each task.
+
+    batch: texts at once for log-likelihoods, and answers at once with the engine that is made where none is given.
+    answers: those of before, and where new ones are kept. cached: how many were taken from there since it was set to 0.
+    """
 
     decoding: Decoding
 
-    def __init__(self, model: Any, tokenizer: Any, template: ChatTemplate | None, batch: int) -> None:
-        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch)
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        template: ChatTemplate | None,
+        batch: int | None = None,
+        engine: Engine | None = None,
+        answers: AnswerCache | None = None,
+    ) -> None:
+        at_once = batch or SCORED_AT_ONCE.get(model.device.type, 8)
+        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=at_once)
         # What is not set when generating would come from here.
         model.generation_config = GenerationConfig()
         self.template = template
+        self.engine = engine or TransformersEngine(model, tokenizer, batch)
+        self.answers = answers
+        self.cached = 0
+        self.halved = False
         self.specials = sorted({str(t) for t in tokenizer.added_tokens_decoder.values() if t.special})
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
@@ -88,29 +113,93 @@ class ChatModel(HFLM):  # type: ignore[misc]
         last = chat_history[-1]["content"].strip()
         return text[: text.rindex(last) + len(last)]
 
-    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
-        """Answers in the order of the requests; in batches of like length, longest first, padded on the left.
-        Raises JobError for a prompt that does not fit the model."""
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[Answer]:
+        """Answers in the order of the requests. Raises JobError for a prompt that does not fit the model.
+
+        The k-th answer to the same prompt is drawn with a seed of its own, whatever else is asked. Greedy ones are the
+        same, so that one is generated.
+        """
         how = self.decoding
-        torch.manual_seed(how.seed)
         prompts = [str(r.args[0]) for r in requests]
-        ids = self._encoded(prompts)
-        rooms = [min(how.max_new, self.max_length - len(i)) for i in ids]
         untils = [_until(r.args[1] if len(r.args) > 1 else {}) for r in requests]
-        answers: list[str] = [""] * len(requests)
-        order = sorted(range(len(ids)), key=lambda i: (untils[i], -rooms[i], -len(ids[i]), i))
-        done = 0
-        for (until, room), same in groupby(order, key=lambda i: (untils[i], rooms[i])):
-            group = list(same)
-            for start in range(0, len(group), self.batch_size):
-                batch = group[start : start + self.batch_size]
-                # A stop text within a chain of thought must not end it.
-                texts = () if how.thinking else until
-                for i, new in zip(batch, self._batch([ids[i] for i in batch], room, texts), strict=True):
-                    answers[i] = self._answer(prompts[i], new, until)
-                done += len(batch)
-                how.tell(done)
+        sampling = Sampling(how.temperature, how.top_p, how.end_ids)
+        wanted = self._wanted(prompts, untils)
+        # Which answers are the same, by what they depend on.
+        same: dict[Any, list[int]] = {}
+        for i, want in enumerate(wanted):
+            same.setdefault(self.answers.key(want, sampling) if self.answers else want, []).append(i)
+        found: dict[Any, list[int]] = {}
+        if self.answers:
+            found = {key: self.answers.known[key] for key in same if key in self.answers.known}
+        self.cached += sum(len(same[key]) for key in found)
+        missing = [key for key in same if key not in found]
+        done = sum(len(same[key]) for key in found)
+        how.tell(done)
+        fresh: list[tuple[str, list[int]]] = []
+
+        def finished(i: int, ids: list[int]) -> None:
+            nonlocal done
+            key = missing[i]
+            found[key] = ids
+            done += len(same[key])
+            fresh.append((key, ids))
+            if len(fresh) >= KEPT_AT_ONCE:
+                self._keep(fresh)
+            how.tell(done)
+
+        try:
+            self.engine.generate([wanted[same[key][0]] for key in missing], sampling, finished)
+        finally:
+            self._keep(fresh)
+        answers: list[Any] = [None] * len(requests)
+        for key, numbers in same.items():
+            for i in numbers:
+                answers[i] = self._answer(prompts[i], found[key], untils[i])
         return answers
+
+    def _keep(self, fresh: list[tuple[str, list[int]]]) -> None:
+        if self.answers and fresh:
+            self.answers.add(fresh)
+        fresh.clear()
+
+    def _wanted(self, prompts: list[str], untils: list[tuple[str, ...]]) -> list[Wanted]:
+        how = self.decoding
+        times: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        wanted = []
+        for prompt, until, ids in zip(prompts, untils, self._encoded(prompts), strict=True):
+            seed = _seed(how.seed, times[prompt, until], prompt) if how.temperature > 0 else 0
+            times[prompt, until] += 1
+            # A stop text within a chain of thought must not end it.
+            stops = (*(() if how.thinking else until), *([how.end_text] if how.end_text else []))
+            wanted.append(Wanted(tuple(ids), min(how.max_new, self.max_length - len(ids)), seed, stops))
+        return wanted
+
+    def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> Any:
+        """lm-eval's, with fewer texts at once where memory does not suffice."""
+        return self.in_memory(lambda: super(ChatModel, self).loglikelihood(requests, disable_tqdm))
+
+    def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> Any:
+        return self.in_memory(lambda: super(ChatModel, self).loglikelihood_rolling(requests, disable_tqdm))
+
+    def in_memory(self, work: Callable[[], Any]) -> Any:
+        """The result of `work`, which is done again with half of `batch_size` when memory runs out. Raises
+        torch.OutOfMemoryError when one text is too many."""
+        self.engine.free()
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError:
+                if self.batch_size == 1:
+                    raise
+            # Not above: the error holds on to tensors as long as it is handled.
+            self.batch_size_per_gpu = max(1, self.batch_size // 2)
+            torch.cuda.empty_cache()
+            if not self.halved:
+                print(f"out of memory: from here on {self.batch_size} texts at once, and fewer if need be")
+            self.halved = True
+
+    def close(self) -> None:
+        self.engine.close()
 
     def _encoded(self, prompts: list[str]) -> list[list[int]]:
         known: dict[str, list[int]] = {}
@@ -136,44 +225,12 @@ class ChatModel(HFLM):  # type: ignore[misc]
                 )
         return [known[prompt] for prompt in prompts]
 
-    def _batch(self, rows: list[list[int]], room: int, until: tuple[str, ...]) -> list[list[int]]:
-        """Generated ids of each row, [<= room]."""
-        how = self.decoding
-        width = max(map(len, rows))
-        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
-        ids = torch.full((len(rows), width), pad, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for i, row in enumerate(rows):
-            ids[i, width - len(row) :] = torch.tensor(row, dtype=torch.long)
-            mask[i, width - len(row) :] = 1
-        # top_k 0: transformers' own default is 50.
-        sampling = (
-            {"do_sample": True, "temperature": how.temperature, "top_p": how.top_p, "top_k": 0}
-            if how.temperature > 0
-            else {"do_sample": False}
-        )
-        settings = GenerationConfig(
-            max_new_tokens=room,
-            eos_token_id=list(how.end_ids) or None,
-            pad_token_id=pad,
-            use_cache=True,
-            **sampling,
-        )
-        texts = [*until, *([how.end_text] if how.end_text else [])]
-        with torch.inference_mode():
-            out = self.model.generate(
-                input_ids=ids.to(self.device),
-                attention_mask=mask.to(self.device),
-                generation_config=settings,
-                stopping_criteria=stop_sequences_criteria(self.tokenizer, texts, width, len(rows)),
-            )
-        return [[int(token) for token in row] for row in out[:, width:].tolist()]
-
     def _answer(self, prompt: str, ids: list[int], until: tuple[str, ...]) -> Answer:
         how = self.decoding
-        end = next((n for n, token in enumerate(ids) if token in how.end_ids), None)
+        end = ended_at(ids, how.end_ids)
+        # A text that a task stops at is none that the model ends with.
         stopped = end is not None
-        ids = ids[:end]
+        ids = ids if end is None else ids[: end - 1]
         text = self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         if how.end_text and how.end_text in text:
             stopped, text = True, text.partition(how.end_text)[0]
@@ -193,3 +250,9 @@ class ChatModel(HFLM):  # type: ignore[misc]
 def _until(arguments: dict[str, Any]) -> tuple[str, ...]:
     until = arguments.get("until") or ()
     return (until,) if isinstance(until, str) else tuple(until)
+
+
+def _seed(seed: int, sample: int, prompt: str) -> int:
+    """63 bits of their own for each answer."""
+    digest = hashlib.sha256(f"{seed} {sample} {prompt}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1

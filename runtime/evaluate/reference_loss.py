@@ -27,16 +27,8 @@ def reference_loss(lm: ChatModel, task: Task, questions: list[Question]) -> Row 
     if any(len(ids) > lm.max_length or start >= len(ids) for ids, start in rows):
         return None
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i][0]))
-    sums, counts = [0.0] * len(rows), [0] * len(rows)
-    vocabulary = int(lm.model.get_output_embeddings().weight.shape[0])
-    at = 0
-    while at < len(order):
-        longest = len(rows[order[at]][0])
-        size = max(1, min(lm.batch_size, MOST_LOGITS // (longest * vocabulary)))
-        batch = order[at : at + size]
-        for i, (total, count) in zip(batch, _losses(lm, [rows[i] for i in batch]), strict=True):
-            sums[i], counts[i] = total, count
-        at += size
+    losses = lm.in_memory(lambda: _all_losses(lm, rows, order))
+    sums, counts = [losses[i][0] for i in range(len(rows))], [losses[i][1] for i in range(len(rows))]
     tokens = sum(counts)
     value = sum(sums) / tokens
     # The ratio estimator's standard error: problems differ in length.
@@ -69,6 +61,20 @@ def _encode(lm: ChatModel, template: ChatTemplate, question: Question) -> tuple[
         raise JobError(f"{question.place}: {error}", help="does this template know such messages?") from error
     end = spans[-1][1] if spans else len(whole.rstrip())
     return lm.tok_encode(whole[:end]), len(lm.tok_encode(prompt))
+
+
+def _all_losses(
+    lm: ChatModel, rows: list[tuple[list[int], int]], order: list[int]
+) -> dict[int, tuple[float, int]]:
+    """By row; those in front of `order` are the longest."""
+    found: dict[int, tuple[float, int]] = {}
+    vocabulary = int(lm.model.get_output_embeddings().weight.shape[0])
+    while len(found) < len(order):
+        longest = len(rows[order[len(found)]][0])
+        size = max(1, min(lm.batch_size, MOST_LOGITS // (longest * vocabulary)))
+        batch = order[len(found) : len(found) + size]
+        found.update(zip(batch, _losses(lm, [rows[i] for i in batch]), strict=True))
+    return found
 
 
 def _losses(lm: ChatModel, rows: list[tuple[list[int], int]]) -> list[tuple[float, int]]:
