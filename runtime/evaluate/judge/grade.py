@@ -45,7 +45,7 @@ def _prompts(one: Said) -> list[str | None]:
     turns = list(zip(users_of(one), map(str, one.answers), strict=True))
     references = one.question.data
     return [
-        grade_prompt(turns[: i + 1], references[i] if i < len(references) else None)
+        grade_prompt(turns[: i + 1], (references[i] or None) if i < len(references) else None)
         if answer.strip() and not answer.unterminated
         else None
         for i, answer in enumerate(one.answers)

@@ -69,11 +69,11 @@ def users_of(one: Said) -> list[str]:
     return [str(one.question.messages[-1]["content"]), *one.question.follow_ups]
 
 
-def nothing_said(one: Said) -> str | None:
-    """Why there is nothing to judge, or None. Of all turns: the worst of them counts."""
-    if any(answer.unterminated for answer in one.answers):
+def nothing_said(answers: Sequence[str]) -> str | None:
+    """Why there is nothing to judge in one of the turns, or None."""
+    if any(getattr(answer, "unterminated", False) for answer in answers):
         return UNTERMINATED
-    return EMPTY if not any(answer.strip() for answer in one.answers) else None
+    return EMPTY if not all(answer.strip() for answer in answers) else None
 
 
 def example(one: Said, why: str, said: str | None) -> str:

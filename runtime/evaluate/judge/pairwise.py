@@ -70,8 +70,8 @@ def _pair(one: Said, other: Said | None, is_self: bool) -> _Pair:
     theirs = list(one.question.data) if other is None else [str(answer) for answer in other.answers]
     if is_self:
         return _Pair(one, mine, theirs, (0.5, SELF))
-    mine_lacks = nothing_said(one)
-    theirs_lacks = nothing_said(other) if other is not None else None
+    mine_lacks = nothing_said(one.answers)
+    theirs_lacks = nothing_said(theirs if other is None else other.answers)
     if mine_lacks and theirs_lacks:
         return _Pair(one, mine, theirs, (0.5, f"{mine_lacks}, and so did the other"))
     if mine_lacks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 from lm_eval.api.instance import Instance
 
@@ -38,4 +37,4 @@ class ChatSpeaker:
             Instance(request_type="generate_until", doc={}, arguments=(prompt, {}), idx=0)
             for prompt in prompts
         ]
-        return cast(list[Answer], self.lm.generate_until(requests))
+        return self.lm.generate_until(requests)

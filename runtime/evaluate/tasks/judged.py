@@ -23,7 +23,8 @@ IDS = ("question_id", "prompt_id", "id")
 
 @dataclass
 class JudgedQuestions(Questions):
-    """`data` of a question is its reference answers, turn by turn; empty where it has none."""
+    """`data` of a question is its reference answers, turn by turn: "" where a turn has none, no items where no turn has
+    one (MT-Bench has both)."""
 
     questions: list[Question]
     metric: str
@@ -72,8 +73,8 @@ def _question(row: Row, strata: str | None, needs_reference: bool) -> Question:
     if column is None:
         raise RowError("expected a question in `turns` or `instruction`, found none")
     turns = _texts(data, column)
-    name = next((name for name in REFERENCES if data.get(name)), None)
-    references = _texts(data, name) if name is not None else []
+    name = next((name for name in REFERENCES if data.get(name) is not None), None)
+    references = _texts(data, name, may_be_empty=True) if name is not None else []
     if needs_reference and len(references) != len(turns):
         raise RowError(
             f"expected an answer to compare with in `output`, found {len(references)} for {len(turns)} questions"
@@ -85,17 +86,19 @@ def _question(row: Row, strata: str | None, needs_reference: bool) -> Question:
         str(number),
         row.place,
         [{"role": "user", "content": turns[0]}],
-        gold="\n\n".join(references),
+        gold="\n\n".join(filter(None, references)),
         follow_ups=tuple(turns[1:]),
         stratum=_stratum(data, strata),
         data=references,
     )
 
 
-def _texts(data: dict[str, Any], column: str) -> list[str]:
+def _texts(data: dict[str, Any], column: str, may_be_empty: bool = False) -> list[str]:
     value = data[column]
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
+    if not isinstance(texts, list) or not all(
+        isinstance(text, str) and (may_be_empty or text.strip()) for text in texts
+    ):
         raise RowError(f"expected a text or a list of texts in `{column}`, found {found(value)}")
     return texts
 
