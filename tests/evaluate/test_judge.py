@@ -27,6 +27,8 @@ JUDGE = {"name": "prometheus", "job": "prometheus", "template": None, "max_new":
 class Rule:
     """A judge that answers by a rule, and keeps what it was asked."""
 
+    cached = 0
+
     def __init__(self, rule: Callable[[str], str], room: int = 10**6) -> None:
         self.rule, self.room = rule, room
         self.asked: list[str] = []

@@ -19,12 +19,11 @@ EMPTY = "said nothing"
 
 @dataclass
 class Jury:
-    """asked: prompts that the judge answered; cached: those of them whose answers were there already."""
+    """asked: prompts that the judge answered."""
 
     speaker: Speaker
     max_new: int
     asked: int = 0
-    cached: int = 0
 
     def ask(self, texts: Sequence[str]) -> list[str | Unjudged]:
         """What the judge says to each, in order. It is asked once, whatever it says; a text that does not fit its
@@ -34,7 +33,6 @@ class Jury:
         fitting = [p for p in dict.fromkeys(prompts) if self.speaker.fits(p, self.max_new)]
         said = dict(zip(fitting, self.speaker.answers(fitting, self.max_new), strict=True)) if fitting else {}
         self.asked += len(said)
-        self.cached += sum(getattr(answer, "cached", False) for answer in said.values())
         found: list[str | Unjudged] = []
         for prompt in prompts:
             answer = said.get(prompt)

@@ -25,7 +25,10 @@ SHOWN = 3  # examples in an error
 
 
 class Speaker(Protocol):
-    """The judge's model, loaded; greedy."""
+    """The judge's model, loaded; greedy. cached: how many of its answers were there already."""
+
+    @property
+    def cached(self) -> int: ...
 
     def prompt(self, messages: list[Message]) -> str:
         """Rendered with the judge's template, up to where it is to speak."""
@@ -80,7 +83,7 @@ def judge(
             counts[one.task.name, subject] = row
         unsure += [Unsure(f"{u.subject} on {one.task.name}", u.answers, u.examples) for u in found.unsure]
     _check(job.judge.name, unsure)
-    return Judgment({**about, "asked": jury.asked, "cached": jury.cached}, counts)
+    return Judgment({**about, "asked": jury.asked, "cached": jury.speaker.cached}, counts)
 
 
 def _check(name: str, unsure: Sequence[Unsure]) -> None:

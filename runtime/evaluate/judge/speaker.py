@@ -19,6 +19,10 @@ class ChatSpeaker:
     def __init__(self, lm: ChatModel) -> None:
         self.lm = lm
 
+    @property
+    def cached(self) -> int:
+        return self.lm.cached
+
     def prompt(self, messages: list[Message]) -> str:
         """Raises JobError."""
         if self.lm.template is None:
