@@ -43,7 +43,7 @@ def key_of(kinds: Sequence[str], path: Sequence[str], word: Word) -> Key | None:
 
 
 def _in_nested(kinds: Sequence[str], block: Block, path: Sequence[str], word: Word) -> Key | None:
-    """`task.words.rows`, `sweep.pick`."""
+    """`task.words.subset`, `sweep.pick`."""
     nested = block.block(path[0])
     rest = path[2:] if nested is not None and nested.label else path[1:]
     return key_of((*kinds, path[0]), rest, word) if nested is not None else None

@@ -110,7 +110,7 @@ class _Names:
         yield from self._value(item.value, key_of(kinds, texts, words(self.files, kinds, label)))
 
     def _top_path(self, item: tree.Assign) -> Iterator[Name]:
-        """`stage.sft.optim.lr = ...`, `eval.final.task.words.rows = ...`."""
+        """`stage.sft.optim.lr = ...`, `eval.final.task.words.subset = ...`."""
         parts = item.path.parts
         texts = [p.text for p in parts]
         kinds, rest, label = target((), texts, None, self.files)

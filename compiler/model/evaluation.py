@@ -78,13 +78,11 @@ class Eval(Noun):
         default="thinking",
         description="Reasoning is taken out of what is scored, where the template has tags for it.",
     )
-    judge: ToModel | None = Field(
-        default=None, description="The model that grades or compares open answers.", examples=["prometheus"]
-    )
+    judge: ToModel | None = Field(default=None, description="The model that grades or compares open answers.")
     judge_pin: Str | None = Field(
         default=None,
         description="Fingerprint of the judge's weights, as the results tell it; another judge is refused.",
-        examples=['"sha256:5f2c..."'],
+        examples=['"sha256:5f2c... bfloat16"'],
     )
     run_code: Flag = Field(
         default=False,

@@ -79,7 +79,11 @@ class SuiteTask(Variant):
 
 _REFRESH = (
     Natural,
-    Field(default=0, description="Seed of the problems: another one gives problems nobody has seen."),
+    Field(
+        default=0,
+        description="Seed of the problems: another one gives problems nobody has seen.",
+        examples=["7"],
+    ),
 )
 _EXTRA: dict[str, dict[str, Any]] = {
     "fresh": {
@@ -154,7 +158,7 @@ class Replicates(Noun):
 
     model: ToModel = Field(description="A published model, as its authors measured it.")
     score: Score = Field(description="What they report.", examples=["29.9%"])
-    tolerance: Score = Field(default=0.02, description="How far off it may come out.", examples=["2%"])
+    tolerance: Score = Field(default=0.02, description="How far off it may come out.", examples=["3%"])
 
 
 LABELLED: dict[str, type[Noun]] = {"task": OwnTask, "vibe": Vibe, "replicates": Replicates}

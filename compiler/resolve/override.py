@@ -15,7 +15,7 @@ RAW = ("sweep", "where", "mixture", "from")
 
 
 def put(section: Section, path: tree.Path, value: tree.Value) -> None:
-    """Set `path` in `section`. Longer paths reach into nested blocks and constructors: `optim.lr`, `task.words.rows`.
+    """Set `path` in `section`. Longer paths reach into nested blocks and constructors: `optim.lr`, `task.words.subset`.
 
     Where no constructor was written, one without a name is made: the field's default variant, with this argument.
     """

@@ -15,6 +15,7 @@ from smolc.runtime.data.formats import Message
 from smolc.runtime.data.template import ChatTemplate, RenderError
 from smolc.runtime.evaluate.generate import Answer, ChatModel
 from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict
+from smolc.runtime.evaluate.tool_prompt import declared
 from smolc.runtime.jobs.errors import JobError
 
 UNTERMINATED = "thought without end"
@@ -34,9 +35,15 @@ class Said:
 def render(messages: list[Message], question: Question, template: ChatTemplate | None) -> str:
     """The prompt; without a template, the plain text of the messages. Raises JobError."""
     if template is None:
+        messages = declared(messages, question.tools) if question.tools else messages
         return "\n\n".join(str(m["content"]) for m in messages)
     try:
-        return template.render(messages, question.tools, question.kwargs, prompt=True)[0]
+        text = template.render(messages, question.tools, question.kwargs, prompt=True)[0]
+        if question.tools and text == template.render(messages, None, question.kwargs, prompt=True)[0]:
+            # The template has no place for tools.
+            messages = declared(messages, question.tools)
+            text = template.render(messages, None, question.kwargs, prompt=True)[0]
+        return text
     except RenderError as error:
         raise JobError(f"{question.place}: {error}", help="does this template know such messages?") from error
 

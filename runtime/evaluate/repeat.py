@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 
 @contextmanager
-def repeated(tasks: dict[str, Any], chosen: dict[str, Sequence[int]], k: int) -> Iterator[None]:
+def repeated(tasks: dict[str, Any], chosen: Mapping[str, Sequence[int]], k: int) -> Iterator[None]:
     """While this lasts, each task yields the documents `chosen` (by name; numbers of documents), k times each, as
     documents of their own: number j is sample j % k of the chosen document j // k. lm-eval's own `repeats` end in a
     filter that keeps the first sample."""

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from smolc.runtime.evaluate.meter import Meter
 from smolc.runtime.evaluate.told import line
-from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, Judge, JudgedTask, Subject, SuiteTask, Task
 from smolc.runtime.jobs.prepare import HubData
@@ -103,6 +104,7 @@ class Evaluation:
         return [sample for one in self.found for sample in one.samples]
 
     def run(self) -> None:
+        from smolc.runtime.evaluate.checkpoints import forget, subjects_of
         from smolc.runtime.evaluate.subjects import device_of, promptings
         from smolc.runtime.evaluate.suite import load_suite
         from smolc.runtime.evaluate.tasks.base import load
@@ -113,21 +115,41 @@ class Evaluation:
             else:
                 self.work[task.name] = load(self.context, self.job, task)
         self.device = device_of(self.job)
-        prompts = promptings(self.context, self.job)
+        if self.job.judge is not None:
+            self._demand_judge(self.job.judge)
+        found = subjects_of(self.context, self.job)
+        subjects = tuple(subject for subject, _ in found)
+        prompts = promptings(self.context, self.job.model_copy(update={"subjects": subjects}))
         gc.freeze()  # What was imported need not be looked through each time a model is given back.
-        self.meter = Meter(self.context, len(self.job.subjects) * len(self.job.tasks))
+        self.meter = Meter(self.context, len(subjects) * len(self.job.tasks))
         # As they come, for who looks into a run that is not over.
         self.stream = (self.context.out / "samples.jsonl").open("w", encoding="utf-8")
         with self.stream:
-            for subject in self.job.subjects:
-                self._subject(subject, prompts[subject.name])
+            for subject, at in found:
+                self._subject(subject, at, prompts[subject.name])
         if self.job.judge is not None:
             self._judge(self.job.judge)
+        forget(self.context)
 
-    def _subject(self, subject: Subject, prompting: Any) -> None:
+    def _demand_judge(self, judge: Judge) -> None:
+        """Raises JobError before anything is asked if a judge whose weights lie here is not the one demanded."""
+        from smolc.runtime.evaluate.engines.fingerprint import folder_sha256
+        from smolc.runtime.evaluate.judge.identity import demand_pin
+
+        at = Path(self.context.model_of(judge.job).source)
+        if at.is_dir():
+            precision = "bfloat16" if self.job.precision == "bf16" else "float32"
+            demand_pin(judge, f"sha256:{folder_sha256(at, self.answers)} {precision}")
+
+    @property
+    def answers(self) -> Path:
+        """Where answers are kept, for all evals of the compiled folder."""
+        return self.context.folder / "out" / ".answers"
+
+    def _subject(self, subject: Subject, at: ModelAt, prompting: Any) -> None:
         from smolc.runtime.evaluate.subjects import described
 
-        with self._opened(subject.job, prompting) as lm:
+        with self._opened(at, prompting) as lm:
             self.weights[subject.name] = lm.fingerprint
             for task in self.job.tasks:
                 one = self._task(lm, subject.name, task)
@@ -136,16 +158,22 @@ class Evaluation:
                 self.templates.setdefault(subject.name, described(subject.template, prompting, example))
 
     @contextmanager
-    def _opened(self, job: str, prompting: Any) -> Iterator[Any]:
-        """The model that a job made, loaded, with the decoding that ends its turns; given back afterwards."""
+    def _opened(self, at: ModelAt, prompting: Any) -> Iterator[Any]:
+        """A model, loaded, with the decoding that ends its turns and its answers of before; given back afterwards."""
+        from smolc.runtime.evaluate.engines.cache import AnswerCache
         from smolc.runtime.evaluate.engines.fingerprint import fingerprint
+        from smolc.runtime.evaluate.engines.start import start
         from smolc.runtime.evaluate.generate import ChatModel, Decoding
         from smolc.runtime.evaluate.subjects import end_ids_of, load_model, release
 
-        at = self.context.model_of(job)
+        self.answers.mkdir(parents=True, exist_ok=True)
         model = load_model(at, self.job, self.device)
-        lm = ChatModel(model, prompting.tokenizer, prompting.template, self.job.batch or 16)
-        lm.fingerprint = fingerprint(at, model, self.context.folder / "out")
+        weights = fingerprint(at, model, self.answers)
+        engine = start(self.job, at, model, prompting.tokenizer)
+        self.engine = {"name": engine.name, "version": engine.version}
+        kept = AnswerCache(self.answers, weights, engine.name)
+        lm = ChatModel(model, prompting.tokenizer, prompting.template, self.job.batch, engine, kept)
+        lm.fingerprint = weights
         lm.decoding = Decoding(
             temperature=0.0,
             top_p=1.0,
@@ -156,8 +184,11 @@ class Evaluation:
             seed=self.job.seed,
             tell=lambda _: None,
         )
-        yield lm
-        del lm, model
+        try:
+            yield lm
+        finally:
+            engine.close()
+        del lm, model, engine
         release()
 
     def _task(self, lm: Any, name: str, task: Task) -> _Measured:
@@ -179,6 +210,7 @@ class Evaluation:
             seed=zlib.crc32(f"{self.job.seed} {task.name}".encode()),
             tell=self.meter.start(f"{name} on {task.name}", answers),
         )
+        lm.cached = 0
         start = time.monotonic()
         said = None
         try:
@@ -187,11 +219,12 @@ class Evaluation:
             else:
                 scored = self.meter.start(f"{name} on {task.name}, scored", answers)
                 said = ask(lm, task.name, material, task.avg, scored)
-                rows, samples = rows_of(task, material.metric, said), [sample_of(one) for one in said]
+                rows, samples = rows_of(task, material, said), [sample_of(one) for one in said]
         except torch.OutOfMemoryError as error:
             raise JobError(
                 f"{name} on {task.name}: out of memory", help="write batch = 8, say, or a smaller max_new"
             ) from error
+        rows[0]["cached"] = lm.cached
         rows[0]["seconds"] = round(time.monotonic() - start, 3)
         if isinstance(material, OwnRows) and (loss := reference_loss(lm, task, material.questions)):
             rows.append(loss)
@@ -217,7 +250,9 @@ class Evaluation:
             Work(task, {one.subject: one.said or [] for one in self.found if one.task is task})
             for task in tasks
         ]
-        with self._opened(judge.job, prompting_of(self.context, self.job, judge)) as lm:
+        with self._opened(
+            self.context.model_of(judge.job), prompting_of(self.context, self.job, judge)
+        ) as lm:
             lm.decoding = replace(
                 lm.decoding, tell=self.meter.start(f"{judge.name} judges", _judgements(work))
             )
@@ -225,7 +260,7 @@ class Evaluation:
         self.judge = judgment.identity
         for one in self.found:
             if one.task in tasks and one.said is not None:
-                rows = rows_of(one.task, self.work[one.task.name].metric, one.said)
+                rows = rows_of(one.task, self.work[one.task.name], one.said)
                 rows[0].update(judgment.counts[one.task.name, one.subject], seconds=one.rows[0]["seconds"])
                 one.rows = _named(rows, one.subject)
                 one.samples = [_of(sample_of(s), one.subject, one.task) for s in one.said]

@@ -16,6 +16,7 @@ from smolc.runtime.evaluate.generate import Answer, ChatModel
 from smolc.runtime.evaluate.metrics import clustered, interval, pass_at
 from smolc.runtime.evaluate.repeat import repeated
 from smolc.runtime.evaluate.suite import indices, metric_key
+from smolc.runtime.evaluate.tasks.base import Questions
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import SuiteTask, Task
 
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 DRAWS = 1000  # of the bootstrap, for lm-eval's metrics that are no means
 
 
-def rows_of(task: Task, metric: str, said: Sequence[Said]) -> list[Row]:
+def rows_of(task: Task, questions: Questions, said: Sequence[Said]) -> list[Row]:
     """The mean over problems with its standard error and 95% interval, and pass@k. What has no score is left out;
     value None if nothing has one."""
     by_problem: dict[str, list[float]] = defaultdict(list)
@@ -35,16 +36,25 @@ def rows_of(task: Task, metric: str, said: Sequence[Said]) -> list[Row]:
         "no_answer": sum(one.verdict.no_answer for one in said),
     }
     problems = len({one.question.id for one in said})
-    rows = [_row(task.name, metric, list(by_problem.values()), problems, task.avg, counts)]
+    scores = list(by_problem.values())
+    rows = [_row(task.name, questions.metric, scores, problems, task.avg, counts, questions.bounds)]
     for k in task.pass_at if by_problem else ():
         found = [[pass_at(len(s), sum(x == 1 for x in s), k)] for s in by_problem.values() if len(s) >= k]
         rows.append(_row(f"{task.name}_pass{k}", f"pass@{k}", found, problems, task.avg, _counts([])))
     return rows
 
 
-def _row(name: str, metric: str, scores: list[list[float]], n: int, k: int, counts: Row) -> Row:
+def _row(
+    name: str,
+    metric: str,
+    scores: list[list[float]],
+    n: int,
+    k: int,
+    counts: Row,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Row:
     value, stderr = clustered(scores) if scores else (None, None)
-    low, high = interval(scores) if scores else (None, None)
+    low, high = _interval(scores, bounds) if scores else (None, None)
     return {
         "task": name,
         "metric": metric,
@@ -56,6 +66,15 @@ def _row(name: str, metric: str, scores: list[list[float]], n: int, k: int, coun
         "k": k,
         **counts,
     }
+
+
+def _interval(
+    scores: Sequence[Sequence[float]], bounds: tuple[float, float]
+) -> tuple[float | None, float | None]:
+    """Between other bounds than 0 and 1 as between these."""
+    start, size = bounds[0], bounds[1] - bounds[0]
+    low, high = interval([[(score - start) / size for score in samples] for samples in scores])
+    return (None, None) if low is None or high is None else (start + size * low, start + size * high)
 
 
 def _counts(answers: Sequence[Answer]) -> Row:

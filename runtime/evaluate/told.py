@@ -8,6 +8,7 @@ SAID = {
     "no_answer": "without an answer",
     "unterminated": "thought without end",
     "thinking_scored": "scored with a chain of thought",
+    "cached": "known from before",
     "unjudged": "that the judge gave no verdict on",
 }
 

@@ -26,7 +26,8 @@ BASE = Path(__file__).with_name("every_block.recipe")
 TARGETS = {
     "recipe": "recipe", "model": "model.base", "dataset": "dataset.unused", "mixture": "mixture.practice",
     "template": "template.chat", "stage": "stage.sft", "stage.sweep": "stage.sft.sweep", "eval": "eval.final",
-    "eval.task": "eval.final.task.words", "cluster": "cluster.node",
+    "eval.task": "eval.final.task.words", "eval.vibe": "eval.final.vibe.taste",
+    "eval.replicates": "eval.final.replicates.ifeval", "eval.task.pass_at": "eval.many.task.numbers", "cluster": "cluster.node",
     # Keys that exclude one another, or that need another.
     "model.hub": "model.hubbed", "model.revision": "model.hubbed", "model.path": "model.local",
     "model.gguf": "model.local", "dataset.hub": "dataset.hubbed_rows", "dataset.config": "dataset.hubbed_rows",
@@ -41,6 +42,10 @@ TARGETS = {
 
 BESIDE = {
     "stage.method.dpo.weights": {"loss": "[sigmoid, sft]"},
+    **{
+        f"eval.tasks.{name}.pass_at": {"avg": "8"}
+        for name in ("gpqa_diamond", "gsm8k_perturbed", "needle", "alpaca_eval")
+    },
     "model.scratch.llama.heads": {"hidden": "64"},
     "dataset.format.map.system": {"user": '"{question}"', "assistant": '"{answer}"'},
     "dataset.format.map.user": {"assistant": '"{answer}"'},
@@ -127,7 +132,7 @@ def test_the_catalogue_has_every_kind_of_block() -> None:
     ]  # fmt: skip
     nested = {(kind, b.kind) for kind, block in catalogue().items() for b in block.blocks}
     assert nested == {
-        ("dataset", "where"), ("mixture", "from"), ("stage", "sweep"), ("eval", "task"), ("eval", "expect"),
+        ("dataset", "where"), ("mixture", "from"), ("stage", "sweep"), ("eval", "task"), ("eval", "vibe"), ("eval", "replicates"), ("eval", "expect"),
     }  # fmt: skip
     assert "name" not in {k.name for k in catalogue()["recipe"].keys}
 

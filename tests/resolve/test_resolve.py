@@ -96,13 +96,13 @@ def test_a_parent_that_is_a_link_in_a_circle(tmp_path: Path) -> None:
         ("sft.optim=sgd(lr=0.1)", ("sft", "optimizer", "type"), "sgd"),
         ("recipe.seed=7", ("sft", "seed", None), 7),
         ("dpo.method.beta=0.5", ("dpo", "loss", "beta"), 0.5),
-        ("final.task.words.rows=5", ("final", "tasks", None), 5),
+        ("final.task.words.subset=5", ("final", "tasks", None), 5),
     ],
 )
 def test_overrides(tmp_path: Path, override: str, where: tuple[str, str, str | None], value: object) -> None:
     body = job(planned(tmp_path, SMALL, override), where[0]).body
     got = body[where[1]] if where[2] is None else body[where[1]][where[2]]
-    assert (got[0]["rows"] if where[1] == "tasks" else got) == value
+    assert (got[0]["subset"] if where[1] == "tasks" else got) == value
 
 
 @pytest.mark.parametrize(

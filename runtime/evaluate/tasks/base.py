@@ -47,7 +47,8 @@ class Question:
 
 @dataclass
 class Verdict:
-    """Of one answer. score: 0 to 1, or None where nothing is scored (vibe tests, and what a judge has yet to see).
+    """Of one answer. score: within the bounds of its questions, 0 and 1 for right and wrong; None where nothing is scored
+    (vibe tests, and what a judge has yet to see).
 
     extracted: what of the answer was compared. note: why it is wrong, in a few words ("no number", "timed out").
     no_answer: nothing could be extracted. more: what else the samples are to say.
@@ -77,6 +78,8 @@ class Questions(ABC):
 
     metric: str
     questions: list[Question]
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    """What scores lie between."""
     scored: ClassVar[bool] = True
     """Whether `score` tells right from wrong: not for vibe tests, nor for what a judge has yet to see."""
 

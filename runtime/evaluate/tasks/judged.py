@@ -30,6 +30,10 @@ class JudgedQuestions(Questions):
     metric: str
     scored: ClassVar[bool] = False
 
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
+        return (1.0, 10.0) if self.metric == "grade" else (0.0, 1.0)
+
     def score(self, asked: Asked) -> Verdict:
         """None until the judge has seen it."""
         return Verdict(None)

@@ -2,8 +2,8 @@
 
 ## What it does
 
-Looks for sweeps whose `pick` names a task of an eval with `role = test`, or an own task on a dataset that
-is test data: one with `role = test`, or from a split of the hub called test.
+Looks for sweeps whose `pick` names an own task on a dataset that is test data: one with `role = test`, or from
+a split of the hub called test. (A task of an eval with `role = test` is an error of its own, `picked-by-test`.)
 
 ## Why is this bad?
 
@@ -23,7 +23,7 @@ stage sft {
   data   = chats
   sweep { optim.lr = [1e-5, 3e-5]; pick = max(words) }
 }
-eval final { of = sft; role = test; task words { data = held_out } }
+eval choose { of = sft; task words { data = held_out } }    # held_out has `role = test`
 ```
 
 ## Right
@@ -88,8 +88,6 @@ def _measures(metric: str, recipe: Recipe) -> tuple[str, Eval] | None:
 
 
 def _why(metric: str, label: str, evaluation: Eval, recipe: Recipe) -> tuple[str, Span | None] | None:
-    if evaluation.role == "test":
-        return f"eval `{label}` measures it as a test", evaluation.span_of("role")
     task = evaluation.task.get(metric) or evaluation.task.get(metric.removesuffix("_loss"))
     if task is None:
         return None
