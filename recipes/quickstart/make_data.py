@@ -35,10 +35,13 @@ def main() -> None:
         words[word(rng)] = None
     pool = list(words)
     rng.shuffle(pool)
-    train, preferences, test = pool[:2200], pool[2200:2800], pool[2800:]
+    train, preferences, validation = pool[:2200], pool[2200:2800], pool[2800:]
     write("train.jsonl", [chat(w, answers(w)[taught(w, rng)]) for w in train])
-    write("test.jsonl", [chat(w, answers(w)[0]) for w in test])
+    write("validation.jsonl", [chat(w, answers(w)[0]) for w in validation])
     write("preferences.jsonl", [pair(w) for w in preferences])
+    while len(words) < 3200:
+        words[word(rng)] = None
+    write("test.jsonl", [chat(w, answers(w)[0]) for w in list(words)[3000:]])
 
 
 def chat(text: str, answer: str) -> dict[str, object]:

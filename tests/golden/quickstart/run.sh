@@ -32,9 +32,12 @@ job dpo "$@"           # dpo: dpo from sft.best
 job orpo-data "$@"     # orpo: mix, render, mask and pack taste
 job orpo "$@"          # orpo: orpo from sft.best
 
+# Eval check
+job check "$@"         # check: reversed, curious of base, sft, dpo, orpo
+job check-expect "$@"  # check: what must hold
+
 # Eval final
-job final "$@"         # final: reversed of base, sft, dpo, orpo
-job final-expect "$@"  # final: what must hold
+job final "$@"         # final: held_out of base, dpo, orpo
 
 # What came of it
 job report "$@"        # the report: curves, grids, shares, samples

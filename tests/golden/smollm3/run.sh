@@ -29,8 +29,11 @@ job sft "$@"           # sft: sft from mid
 job apo-data "$@"      # apo: mix, render, mask and pack taste
 job apo "$@"           # apo: dpo from sft
 
+# Eval check
+job check "$@"         # check: gsm8k_fresh, needle, basics of base, sft, apo
+
 # Eval final
-job final "$@"         # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, ruler of base, sft, apo
+job final "$@"         # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, livecodebench, bfcl, ruler of base, sft, apo
 job final-expect "$@"  # final: what must hold
 
 # What came of it

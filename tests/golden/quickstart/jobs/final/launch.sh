@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# final: reversed of base, sft, dpo, orpo
+# final: held_out of base, dpo, orpo
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
