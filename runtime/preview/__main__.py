@@ -94,7 +94,7 @@ def _entries(manifest: Manifest, asked: argparse.Namespace) -> list[Entry]:
 
 
 def _tell(error: JobError) -> None:
-    from smolc.runtime.preview.text import visible
+    from smolc.runtime.report.text import visible
 
     print(f"error: {visible(error.message).replace('↵', '')}", file=sys.stderr)
     if error.help:

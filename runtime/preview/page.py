@@ -17,15 +17,14 @@ from smolc.runtime.preview.rows import Piece, Shown, Turn
 from smolc.runtime.preview.sample import StageSample
 from smolc.runtime.preview.text import (
     gap_said,
-    one_line,
     prepared_said,
     row_counted,
     sequence_counted,
     source_said,
     stage_facts,
     turn_counted,
-    visible,
 )
+from smolc.runtime.report.text import one_line, visible
 
 COLOURS = 7  # of the style sheet: c0 to c6
 

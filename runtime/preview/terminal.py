@@ -13,15 +13,14 @@ from smolc.runtime.preview.rows import Piece, Sequence, Shown, Turn, elided
 from smolc.runtime.preview.sample import StageSample
 from smolc.runtime.preview.text import (
     gap_said,
-    one_line,
     prepared_said,
     row_counted,
     sequence_counted,
     source_said,
     stage_facts,
     turn_counted,
-    visible,
 )
+from smolc.runtime.report.text import one_line, visible
 
 MOST_TOKENS = 240  # of a turn
 MOST_TURNS = 10

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from smolc.runtime.preview.rows import Piece, Sequence, Shown, Turn
 from smolc.runtime.preview.sample import StageSample
 from smolc.runtime.preview.sources import SourceSample
 from smolc.runtime.report.outputs import number, objects
-from smolc.runtime.report.text import count, percent
+from smolc.runtime.report.text import count, one_line, percent
 
 _BASES = {
     "tokens": ("tokens", "tokens"),
     "trained": ("trained_tokens", "trained tokens"),
     "examples": ("rows", "rows"),
 }
-
-
-def visible(text: str, also: str = "") -> str:
-    """`text` with line breaks marked, and all that would act on a terminal or turn text around written out, since it is
-    trained, too. also: other characters to be written out."""
-    return "".join(_visible(c, also) for c in text)
-
-
-def _visible(character: str, also: str) -> str:
-    if character == "\n":
-        return "↵\n"
-    code = ord(character)
-    if code < 0x20 and character != "\t":
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
-    # U+200C and U+200D join letters and emoji.
-    hidden = (
-        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        and character not in "\t\u200c\u200d"
-    )
-    return f"⟨U+{code:04X}⟩" if hidden or character in also else character
-
-
-def one_line(text: str) -> str:
-    """For names and places."""
-    return visible(text).replace("↵\n", "↵").replace("\t", " ")
 
 
 def stage_facts(stage: StageSample) -> list[str]:

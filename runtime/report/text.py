@@ -28,6 +28,33 @@ def _shown(character: str, lines: bool) -> str:
     return "\N{REPLACEMENT CHARACTER}"
 
 
+def visible(text: str, also: str = "") -> str:
+    """`text` with line breaks marked, and all that would act on a terminal or turn text around written out, since it is
+    trained, too. also: other characters to be written out."""
+    return "".join(_visible(c, also) for c in text)
+
+
+def _visible(character: str, also: str) -> str:
+    if character == "\n":
+        return "↵\n"
+    code = ord(character)
+    if code < 0x20 and character != "\t":
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    # U+200C and U+200D join letters and emoji.
+    hidden = (
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        and character not in "\t\u200c\u200d"
+    )
+    return f"⟨U+{code:04X}⟩" if hidden or character in also else character
+
+
+def one_line(text: str) -> str:
+    """For names and places."""
+    return visible(text).replace("↵\n", "↵").replace("\t", " ")
+
+
 def label(text: str) -> str:
     """A name, title or note on one line, however long a stranger made it."""
     return shorten(clean(text[:400]), 200)
