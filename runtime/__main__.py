@@ -12,6 +12,7 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.disk import told
 from smolc.runtime.jobs.done import is_done, write_done
 from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.looks import note_look
 from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
 
 # Each module has `run(context) -> None`; imported only when needed, since some bring torch.
@@ -51,6 +52,8 @@ def main(argv: list[str]) -> int:
         if is_main:
             with told(folder / "out"):
                 write_done(folder, entry, context.inputs, time.monotonic() - start)
+                if entry.final:
+                    note_look(folder, manifest, entry)
     except JobError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.help:

@@ -42,6 +42,11 @@ class Job:
     cluster: Cluster
 
     @property
+    def final(self) -> bool:
+        """Whether it measures on test data, and so is run only when asked for."""
+        return self.kind == "evaluate" and self.body["role"] == "test"
+
+    @property
     def spread(self) -> str:
         """How a training job is spread over devices, as people say it: DDP, FSDP2, ZeRO-3."""
         parallel = self.body["parallel"]

@@ -74,6 +74,7 @@ def _run_sh(plan: Plan, source: str) -> str:
         about=plan.about,
         source=source,
         cluster=plan.cluster,
+        final=[job.id for job in plan.jobs if job.final],
         groups=groups,
         width=width,
     )
@@ -111,6 +112,7 @@ def _manifest(plan: Plan, root: str) -> str:
                 "stage": job.stage,
                 "needs": list(job.needs),
                 "hash": job.hash,
+                "final": job.final,
             }
             for job in plan.jobs
         ],

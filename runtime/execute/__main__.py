@@ -10,7 +10,7 @@ from smolc.runtime.execute.display import Display, choose
 from smolc.runtime.execute.lock import Busy, Lock
 from smolc.runtime.execute.run import Ended, Executor, why_failed
 from smolc.runtime.execute.states import dry_run, selected
-from smolc.runtime.execute.summary import partial_report, summary
+from smolc.runtime.execute.summary import about_tests, partial_report, summary
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest, read_manifest
 from smolc.runtime.report.outputs import log_tail
 from smolc.runtime.report.text import clean, shorten
@@ -24,12 +24,10 @@ def main(argv: list[str]) -> int:
         manifest = read_manifest(folder)
         entries = selected(manifest, options.only)
         if options.dry_run:
-            print(dry_run(folder, manifest, entries))
+            print(dry_run(folder, manifest, entries, options.final))
             return 0
         with Lock(folder) as lock:
-            return _run(
-                folder, manifest, entries, options.jobs or manifest.cluster.parallel_jobs, lock, options.quiet
-            )
+            return _run(folder, manifest, entries, lock, options)
     except (BrokenFolder, Busy) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -39,11 +37,12 @@ def main(argv: list[str]) -> int:
 
 
 def _run(
-    folder: Path, manifest: Manifest, entries: tuple[Entry, ...], jobs: int, lock: Lock, quiet: bool
+    folder: Path, manifest: Manifest, entries: tuple[Entry, ...], lock: Lock, options: argparse.Namespace
 ) -> int:
-    display = choose(quiet)
+    display = choose(options.quiet)
+    jobs = max(1, options.jobs or manifest.cluster.parallel_jobs)
     try:
-        ended = Executor(folder, manifest, entries, max(1, jobs), lock, display).run()
+        ended = Executor(folder, manifest, entries, jobs, lock, display, options.final).run()
     finally:
         display.close()
     if ended.interrupted:
@@ -61,6 +60,8 @@ def _tell_summary(folder: Path, entries: tuple[Entry, ...], ended: Ended, displa
     if text:
         display.say("")
     for line in text.splitlines():
+        display.say(line)
+    for line in about_tests(folder, entries, ended.held):
         display.say(line)
 
 
@@ -99,6 +100,11 @@ def _options(argv: list[str]) -> argparse.Namespace:
         default=[],
         metavar="JOB",
         help="this job and what it needs; may be repeated",
+    )
+    parser.add_argument(
+        "--final",
+        action="store_true",
+        help="also the evals on test data (role = test), which are held back otherwise; each time is counted",
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would run, and do nothing")
     parser.add_argument(

@@ -9,6 +9,7 @@ import sys
 from typing import Protocol, TextIO
 
 from smolc.runtime.execute.process import Running
+from smolc.runtime.execute.states import HELD
 from smolc.runtime.jobs.manifest import Entry
 from smolc.runtime.report.text import clean, count, duration, shorten
 
@@ -17,6 +18,8 @@ class Display(Protocol):
     """Told of everything that happens, as it happens."""
 
     def already_done(self, entry: Entry) -> None: ...
+
+    def held_back(self, entry: Entry) -> None: ...
 
     def started(self, entry: Entry, position: int, total: int) -> None: ...
 
@@ -52,6 +55,9 @@ class Plain:
     def already_done(self, entry: Entry) -> None:
         self.say(f"{clean(entry.id)}: already done")
 
+    def held_back(self, entry: Entry) -> None:
+        self.say(held_line(entry))
+
     def started(self, entry: Entry, position: int, total: int) -> None:
         self.say(f"job {position} of {total}: {clean(entry.id)}: {shorten(clean(entry.title), 120)}")
 
@@ -75,6 +81,9 @@ class Quiet:
     """Says nothing; what failed is told at the end by the caller."""
 
     def already_done(self, entry: Entry) -> None:
+        pass
+
+    def held_back(self, entry: Entry) -> None:
         pass
 
     def started(self, entry: Entry, position: int, total: int) -> None:
@@ -103,6 +112,10 @@ def ended_line(entry: Entry, seconds: float, result: str) -> str:
 
 def failed_line(entry: Entry, seconds: float, why: str) -> str:
     return f"✗ {clean(entry.id):<24} {duration(seconds):>12}   {clean(why)}"
+
+
+def held_line(entry: Entry) -> str:
+    return f"{clean(entry.id)}: {HELD}"
 
 
 def how_far(done: float, total: float, unit: str) -> str:

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from smolc.runtime.execute.display import ended_line, failed_line, how_far
+from smolc.runtime.execute.display import ended_line, failed_line, held_line, how_far
 from smolc.runtime.execute.process import Running
 from smolc.runtime.jobs.manifest import Entry
 from smolc.runtime.report.text import clean, duration
@@ -25,6 +25,9 @@ class Live:
 
     def already_done(self, entry: Entry) -> None:
         self._print(f"  {clean(entry.id)}: already done", "dim")
+
+    def held_back(self, entry: Entry) -> None:
+        self._print(f"  {held_line(entry)}", "yellow")
 
     def started(self, entry: Entry, position: int, total: int) -> None:
         pass

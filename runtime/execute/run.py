@@ -15,8 +15,11 @@ from smolc.runtime.execute.display import Display
 from smolc.runtime.execute.lock import Lock
 from smolc.runtime.execute.outcome import in_short
 from smolc.runtime.execute.process import Running
+from smolc.runtime.execute.states import is_held
 from smolc.runtime.jobs.done import done_jobs, read_done
+from smolc.runtime.jobs.looks import looks, times
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
+from smolc.runtime.report.text import clean
 
 # Seconds between two looks at the running jobs, between two redraws, and to end in peace after SIGTERM.
 POLL, REDRAW, GRACE = 0.05, 0.25, 10.0
@@ -24,13 +27,14 @@ POLL, REDRAW, GRACE = 0.05, 0.25, 10.0
 
 @dataclass
 class Ended:
-    """What happened. failed: id -> exit code. blocked: id -> the needs that were not made. stopped: what ran
-    when the run was interrupted."""
+    """What happened. failed: id -> exit code. blocked: id -> the needs that were not made. held: evals on test data,
+    and what needs them. stopped: what ran when the run was interrupted."""
 
     done: set[str] = field(default_factory=set)
     ran: list[str] = field(default_factory=list)
     failed: dict[str, int] = field(default_factory=dict)
     blocked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
     stopped: tuple[str, ...] = ()
     interrupted: bool = False
     seconds: float = 0.0
@@ -59,7 +63,8 @@ class Stop:
 
 
 class Executor:
-    """`entries`: what to run, in running order and with all their needs. `jobs`: at most so many at once."""
+    """`entries`: what to run, in running order and with all their needs. `jobs`: at most so many at once. `final`: whether
+    evals on test data are run."""
 
     def __init__(
         self,
@@ -69,9 +74,10 @@ class Executor:
         jobs: int,
         lock: Lock,
         display: Display,
+        final: bool = False,
     ) -> None:
         self._folder, self._manifest, self._entries = folder, manifest, entries
-        self._jobs, self._lock, self._display = jobs, lock, display
+        self._jobs, self._lock, self._display, self._final = jobs, lock, display, final
         self._waiting: list[Entry] = []
         self._running: list[Running] = []
         self._ended = Ended()
@@ -132,25 +138,38 @@ class Executor:
             missing = tuple(n for n in entry.needs if n in ended.failed or n in ended.blocked)
             if missing:
                 ended.blocked[entry.id] = missing
-            elif len(self._running) >= self._jobs or any(n not in ended.done for n in entry.needs):
+            elif len(self._running) >= self._jobs or not self._ready(entry):
                 waiting.append(entry)
             elif self._still_done(entry):
                 # What it needs was made again, and is the same as before.
                 ended.done.add(entry.id)
                 self._display.already_done(entry)
+            elif not self._final and is_held(entry, ended.held):
+                ended.held.append(entry.id)
+                self._display.held_back(entry)
             else:
                 self._start(entry)
         self._waiting = waiting
 
+    def _ready(self, entry: Entry) -> bool:
+        return all(n in self._ended.done or n in self._ended.held for n in entry.needs)
+
     def _still_done(self, entry: Entry) -> bool:
         if read_done(self._folder, entry.id) is None:
             return False
-        return entry.id in done_jobs(self._folder, self._manifest, frozenset({entry.id}))
+        held = frozenset(self._ended.held)
+        return entry.id in done_jobs(self._folder, self._manifest, frozenset({entry.id}), held)
 
     def _start(self, entry: Entry) -> None:
         taken = {r.slot for r in self._running}
         slot = next(s for s in range(self._jobs) if s not in taken)
         self._display.started(entry, self._position(entry), len(self._entries))
+        seen = looks(self._folder).get(entry.id, 0) if entry.final else 0
+        if seen:
+            self._display.say(
+                f"warning: the test set of {clean(entry.id)} was looked at {times(seen)} before: what is chosen by what "
+                "it told is no longer tested by it"
+            )
         environment = environment_for(self._manifest, self._jobs, slot)
         self._running.append(Running(self._folder, entry, environment, slot, self._lock.descriptor))
         self._ended.ran.append(entry.id)

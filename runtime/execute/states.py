@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from smolc.runtime.jobs.done import done_jobs, with_needs
@@ -24,21 +24,49 @@ def selected(manifest: Manifest, only: list[str]) -> tuple[Entry, ...]:
     return tuple(e for e in manifest.jobs if e.id in wanted)
 
 
-def states(folder: Path, manifest: Manifest, entries: tuple[Entry, ...]) -> dict[str, str]:
-    """Id -> `done`, `would run` (now) or `waits for ...` (jobs that would run before it)."""
-    done = done_jobs(folder, manifest, frozenset(e.id for e in entries))
+HELD = "held back: run with --final"
+
+
+def states(
+    folder: Path, manifest: Manifest, entries: tuple[Entry, ...], final: bool = False
+) -> dict[str, str]:
+    """Id -> `done`, `would run` (now), `waits for ...` (jobs that would run before it) or `held back: ...`."""
+    ids = frozenset(e.id for e in entries)
+    held = frozenset() if final else held_back(entries, done_jobs(folder, manifest, ids))
+    done = done_jobs(folder, manifest, ids, held)
     found = {}
     for entry in entries:
-        waits = [n for n in entry.needs if n not in done]
+        waits = [n for n in entry.needs if n not in done and n not in held]
         found[entry.id] = (
-            "done" if entry.id in done else f"waits for {', '.join(waits)}" if waits else "would run"
+            HELD
+            if entry.id in held
+            else "done"
+            if entry.id in done
+            else f"waits for {', '.join(waits)}"
+            if waits
+            else "would run"
         )
     return found
 
 
-def dry_run(folder: Path, manifest: Manifest, entries: tuple[Entry, ...]) -> str:
+def held_back(entries: tuple[Entry, ...], done: frozenset[str]) -> frozenset[str]:
+    """What is not run without `--final`: evals on test data that are not done, and what needs them. A report is
+    written without them."""
+    held: set[str] = set()
+    for entry in entries:
+        if entry.id not in done and is_held(entry, held):
+            held.add(entry.id)
+    return frozenset(held)
+
+
+def is_held(entry: Entry, held: Container[str]) -> bool:
+    """Whether a job that is not done is held back, when those in `held` are."""
+    return entry.final or (entry.kind != "report" and any(n in held for n in entry.needs))
+
+
+def dry_run(folder: Path, manifest: Manifest, entries: tuple[Entry, ...], final: bool = False) -> str:
     """The table: job, what, needs, state."""
-    state = states(folder, manifest, entries)
+    state = states(folder, manifest, entries, final)
     rows = [(e.id, shorten(e.title, 60), ", ".join(e.needs) or "–", state[e.id]) for e in entries]
     return table(("job", "what", "needs", "state"), rows)
 

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 from smolc.runtime.execute.states import table
+from smolc.runtime.jobs.looks import looks, times
 from smolc.runtime.jobs.manifest import Entry, Manifest
 from smolc.runtime.report.collect import Run, collect
 from smolc.runtime.report.data import data_sections
 from smolc.runtime.report.evals import EvalTable, eval_tables
-from smolc.runtime.report.text import duration
+from smolc.runtime.report.text import clean, duration
 from smolc.runtime.report.training import Training, trainings
 
 # More sources than this are a matter for the report.
@@ -31,6 +32,20 @@ def summary(folder: Path, entries: tuple[Entry, ...], seconds: float) -> str:
     if any(e.kind == "report" for e in entries):
         end += f"\nreport: {folder / 'report.html'}"
     return "\n\n".join([*parts, end])
+
+
+def about_tests(folder: Path, entries: tuple[Entry, ...], held: list[str]) -> list[str]:
+    """What was held back, and how often the others were looked at."""
+    counted = looks(folder)
+    lines = [
+        f"the test set of {clean(e.id)} was looked at {times(counted[e.id])}"
+        for e in entries
+        if e.final and e.id in counted
+    ]
+    if held:
+        named = ", ".join(clean(h) for h in held)
+        lines.append(f"held back, since test data is for the end: {named}; --final runs them")
+    return lines
 
 
 def _grid(training: Training) -> str:

@@ -49,11 +49,16 @@ def _content(seen: Any) -> Any:
     return {key: value for key, value in seen.items() if key != "changed"} if isinstance(seen, dict) else seen
 
 
-def done_jobs(folder: Path, manifest: Manifest, only: frozenset[str] | None = None) -> frozenset[str]:
+def done_jobs(
+    folder: Path,
+    manifest: Manifest,
+    only: frozenset[str] | None = None,
+    held: frozenset[str] = frozenset(),
+) -> frozenset[str]:
     """Ids of the jobs that are finished and unchanged, and everything before them too.
 
     One pass in the manifest's running order; each input file is hashed once. `only`: look at these and what
-    they need."""
+    they need. held: not to be run now; what was made without them, as they are, is done."""
     wanted = None if only is None else with_needs(manifest, only)
     hashes: dict[Path, str] = {}
     finished: dict[str, dict[str, Any]] = {}
@@ -66,11 +71,22 @@ def done_jobs(folder: Path, manifest: Manifest, only: frozenset[str] | None = No
         needs, inputs = done.get("needs"), done.get("inputs")
         if not isinstance(needs, dict) or not isinstance(inputs, dict):
             continue
-        if any(n not in finished or needs.get(n) != fingerprint(finished[n]) for n in entry.needs):
+        if any(needs.get(n) != _made_of(folder, n, finished, held) for n in entry.needs):
             continue
         if all(_unchanged(folder / manifest.root, name, seen, hashes) for name, seen in inputs.items()):
             finished[entry.id] = done
     return frozenset(finished)
+
+
+def _made_of(
+    folder: Path, need: str, finished: dict[str, dict[str, Any]], held: frozenset[str]
+) -> str | None:
+    """What `write_done` would note of a need; None if it has to be made first."""
+    done = finished.get(need)
+    if done is None and need in held:
+        done = read_done(folder, need)
+        return fingerprint(done) if done is not None else ""
+    return fingerprint(done) if done is not None else None
 
 
 def with_needs(manifest: Manifest, ids: frozenset[str]) -> frozenset[str]:

@@ -32,7 +32,8 @@ class Cluster(Strict):
 
 
 class Entry(Strict):
-    """One job: `hash` covers its content and, through `needs`, everything before it."""
+    """One job: `hash` covers its content and, through `needs`, everything before it. final: it measures on test data,
+    and is run only when asked for."""
 
     id: str
     kind: str
@@ -40,6 +41,7 @@ class Entry(Strict):
     stage: str | None
     needs: tuple[str, ...]
     hash: str
+    final: bool = False
 
 
 class Manifest(Strict):
