@@ -110,6 +110,21 @@ def misused(found: list[Diagnostic]) -> bool:
     )
 
 
+def folder_of(path: str) -> Path:
+    """The compiled folder `path`, or that which `smolc run` makes of a recipe. Says what is wrong, and exits."""
+    if Path(path).is_dir():
+        return Path(path)
+    compiled = compile_recipe(path)
+    if compiled.plan is None:
+        show([d for d in compiled.found if d.severity is Severity.ERROR])
+        sys.exit(2 if compiled.resolved is None else 1)
+    folder = Path("build") / compiled.plan.recipe
+    if not (folder / "manifest.json").is_file():
+        print(f"error: {folder}: not there yet; smolc run {path} makes it", file=sys.stderr)
+        sys.exit(2)
+    return folder
+
+
 def _follows(found: Diagnostic) -> bool:
     """A name that is nearly one which is there was mistyped, whatever else could not be read."""
     return found.name in FOLLOWS and not (

@@ -27,6 +27,7 @@ COMMANDS = {
     "lock": "pin what a recipe reads: revisions, files, templates, packages",
     "build": "compile a recipe into a folder of jobs",
     "run": "build and run a recipe, and end in a report",
+    "chat": "talk to what a recipe trained",
     "lsp": "the language server, for editors",
     "completion": "completion of commands and options for your shell",
 }

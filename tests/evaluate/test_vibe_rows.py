@@ -90,7 +90,7 @@ def test_bad_rows_are_named(tmp_path: Path, row: Any, why: str) -> None:
 
 def test_no_prompts_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "words.jsonl").write_text("\n\n")
-    with pytest.raises(JobError, match="basics: no prompts|the file is empty"):
+    with pytest.raises(JobError, match=r"basics: no prompts|the file is empty"):
         questions(tmp_path)
 
 
@@ -117,12 +117,11 @@ def test_a_subset_keeps_the_shares_of_the_categories(tmp_path: Path) -> None:
         questions(tmp_path, subset=1, strata="category")
 
 
-def test_our_own_set_is_one(tmp_path: Path) -> None:
-    text = (ROOT / "recipes/vibe/basics.jsonl").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "size"), [("basics", 26), ("tools", 5)])
+def test_our_own_sets_are_sets(tmp_path: Path, name: str, size: int) -> None:
+    text = (ROOT / f"recipes/vibe/{name}.jsonl").read_text(encoding="utf-8")
     (tmp_path / "words.jsonl").write_text(text, encoding="utf-8")
     found = questions(tmp_path).questions
-    assert len(found) == len(text.splitlines()) >= 30 and all(q.gold and q.stratum for q in found)
-    assert {"system", "multi-turn", "tools", "refusal", "needless refusal", "languages"} <= {
-        q.stratum for q in found
-    }
+    assert len(found) == size and all(q.gold and q.stratum for q in found)
+    assert all((q.tools is not None) == (name == "tools") for q in found)
     assert all(json.loads(line)["id"] == q.id for line, q in zip(text.splitlines(), found, strict=True))

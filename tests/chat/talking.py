@@ -1,0 +1,99 @@
+"""A compiled folder with a tiny model that babbles, for the tests of the chat."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.manifest import read_job, read_manifest
+from smolc.runtime.jobs.model import ScratchModel
+from smolc.runtime.train.resume import COMPLETE, MARKER, made_from
+from smolc.runtime.train.scratch import bytes_tokenizer, scratch_model
+
+SPECIAL = ("<pad>", "<|im_start|>", "<|im_end|>")
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+TRAIN: dict[str, Any] = {
+    "kind": "train", "id": "sft", "title": "", "stage": "sft", "needs": ["base"], "seed": 1, "device": "cpu",
+    "method": "sft", "init": "base", "data": "data", "loss": {"type": "cross_entropy", "neftune": None},
+    "adapter": {"type": "full"}, "length": 64, "packing": "none",
+    "batch": {"global_sequences": 1, "micro": 1, "accumulation": 1, "data_parallel": 1},
+    "duration": {"epochs": None, "steps": 30, "tokens": None},
+    "optimizer": {
+        "type": "adamw", "lr": 1e-3, "betas": [0.9, 0.9], "eps": 1e-8, "weight_decay": 0.0, "clip": 1.0,
+    },
+    "schedule": {"type": "constant", "warmup": 0, "floor": 0.0, "decay": None}, "precision": "fp32",
+    "parallel": {"type": "ddp"}, "attention": "auto", "kernels": "auto", "checkpointing": False, "log_every": 1,
+    "evaluate_every": None, "save_every": {"steps": 10, "fraction": None}, "keep": 3, "trust_remote_code": False,
+}  # fmt: skip
+EVALUATE: dict[str, Any] = {
+    "id": "final", "title": "", "stage": None, "needs": [], "seed": 1, "device": "cpu", "kind": "evaluate",
+    "role": "test", "tasks": [], "strip_thinking": None, "strip": True, "batch": 3, "checkpoints": False,
+    "run_code": False, "judge": None, "engine": "transformers", "processes": 1, "precision": "fp32",
+    "decode": {"temperature": 0.0, "top_p": 1.0, "max_new": 12}, "trust_remote_code": False,
+}  # fmt: skip
+
+
+def babbling(seed: int, context: int = 256) -> Any:
+    """Random weights of a size that says something else after each prompt."""
+    spec = ScratchModel(
+        type="scratch", architecture="llama", layers=1, hidden=32, heads=4, kv_heads=2, intermediate=64,
+        context=context,
+    )  # fmt: skip
+    model = scratch_model(spec, bytes_tokenizer(SPECIAL, context), seed, torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(5.0)
+    return model
+
+
+def folder_of(path: Path, end_of_turn: str = "<|im_end|>", thinking: Any = None, context: int = 256) -> Path:
+    """base and sft, with its checkpoints of steps 10 and 20, asked in ChatML."""
+    spec = {"file": "templates/chat.jinja", "end_of_turn": end_of_turn, "thinking": thinking, "kwargs": {}}
+    (path / "templates").mkdir(parents=True)
+    (path / "templates/chat.jinja").write_text(CHATML)
+    entries = []
+    subjects = [{"name": "sft", "job": "sft", "template": spec, "tokenizer": "data"}]
+    model = {
+        "kind": "model", "id": "base", "title": "", "stage": None, "needs": [], "seed": 1, "device": "cpu",
+        "source": {"type": "path", "path": "base"}, "tokenizer": {"type": "own"}, "dtype": "fp32",
+        "trust_remote_code": False,
+    }  # fmt: skip
+    for job in (model, TRAIN, {**EVALUATE, "subjects": subjects}):
+        (path / "jobs" / job["id"]).mkdir(parents=True)
+        (path / "jobs" / job["id"] / "job.yaml").write_text(json.dumps(job))
+        entries.append(
+            {key: job[key] for key in ("id", "kind", "title", "stage", "needs")} | {"hash": job["id"]}
+        )
+    cluster = {"name": "here", "device": "cpu", "nodes": 1, "processes": 1, "parallel_jobs": 1}
+    about = {
+        "smolc": "0",
+        "edition": 1,
+        "recipe": "r",
+        "about": "",
+        "hash": "",
+        "root": ".",
+        "cluster": cluster,
+    }
+    (path / "manifest.json").write_text(json.dumps({**about, "jobs": entries}))
+    tokenizer = bytes_tokenizer(SPECIAL, context)
+    tokenizer.save_pretrained(path / "out/data/tokenizer")
+    for seed, job_id in enumerate(("base", "sft")):
+        out = path / "out" / job_id
+        babbling(seed, context).save_pretrained(out / "model")
+        tokenizer.save_pretrained(out / "model")
+        (out / "result.json").write_text(json.dumps({"model": {"out": f"{job_id}/model"}, "steps": 30}))
+        (out / "done.json").write_text(json.dumps({"hash": job_id, "needs": {}, "inputs": {}, "seconds": 1}))
+    kept = path / "out/sft/checkpoints"
+    for step in (10, 20):
+        babbling(step, context).save_pretrained(kept / f"checkpoint-{step}")
+        (kept / f"checkpoint-{step}" / COMPLETE).touch()
+    origin = made_from(Context(path, read_manifest(path), read_job(path, "sft")))
+    (kept / MARKER).write_text(json.dumps({"made_from": origin}))
+    return path
