@@ -168,7 +168,7 @@ class Guarded:
         return lines[-1].strip() if lines else ""
 
     def ended_by(self, name: str) -> bool:
-        return self.code == -getattr(signal, name)
+        return self.code == -int(getattr(signal, name))
 
     def how(self) -> str:
         assert self.code is not None
