@@ -19,9 +19,11 @@ from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
 RUNNERS = {
     "model": "smolc.runtime.train.start",
     "prepare": "smolc.runtime.data.prepare",
+    "contamination": "smolc.runtime.contamination.run",
     "train": "smolc.runtime.train.run",
     "pick": "smolc.runtime.evaluate.pick",
     "evaluate": "smolc.runtime.evaluate.run",
+    "replicate": "smolc.runtime.evaluate.replicate",
     "gate": "smolc.runtime.evaluate.gate",
     "report": "smolc.runtime.report.run",
 }

@@ -25,6 +25,8 @@ def in_short(folder: Path, entry: Entry) -> str:
         rows = objects(read_object(out / "results.json").get("rows"))
         models = {str(r.get("model")) for r in rows}
         return f"{len(models)} models, {len(rows)} scores" if rows else ""
+    if entry.kind == "replicate":
+        return f"{len(objects(result.get('replicated')))} known scores came out"
     if entry.kind == "gate":
         return f"{len(objects(result.get('checks')))} checks hold"
     return "report.html" if entry.kind == "report" else ""

@@ -135,7 +135,7 @@ class Executor:
         """Start what can be, and set aside what cannot be any more."""
         ended, waiting = self._ended, []
         for entry in self._waiting:
-            missing = tuple(n for n in entry.needs if n in ended.failed or n in ended.blocked)
+            missing = tuple(n for n in _before(entry) if n in ended.failed or n in ended.blocked)
             if missing:
                 ended.blocked[entry.id] = missing
             elif len(self._running) >= self._jobs or not self._ready(entry):
@@ -152,7 +152,7 @@ class Executor:
         self._waiting = waiting
 
     def _ready(self, entry: Entry) -> bool:
-        return all(n in self._ended.done or n in self._ended.held for n in entry.needs)
+        return all(n in self._ended.done or n in self._ended.held for n in _before(entry))
 
     def _still_done(self, entry: Entry) -> bool:
         if read_done(self._folder, entry.id) is None:
@@ -199,6 +199,10 @@ class Executor:
             # It may have been at its very end.
             if job.finished():
                 self._ended.done.add(job.entry.id)
+
+
+def _before(entry: Entry) -> tuple[str, ...]:
+    return *entry.needs, *entry.after
 
 
 def why_failed(code: int) -> str:

@@ -36,7 +36,7 @@ def states(
     done = done_jobs(folder, manifest, ids, held)
     found = {}
     for entry in entries:
-        waits = [n for n in entry.needs if n not in done and n not in held]
+        waits = [n for n in (*entry.needs, *entry.after) if n not in done and n not in held]
         found[entry.id] = (
             HELD
             if entry.id in held
@@ -67,7 +67,9 @@ def is_held(entry: Entry, held: Container[str]) -> bool:
 def dry_run(folder: Path, manifest: Manifest, entries: tuple[Entry, ...], final: bool = False) -> str:
     """The table: job, what, needs, state."""
     state = states(folder, manifest, entries, final)
-    rows = [(e.id, shorten(e.title, 60), ", ".join(e.needs) or "–", state[e.id]) for e in entries]
+    rows = [
+        (e.id, shorten(e.title, 60), ", ".join((*e.needs, *e.after)) or "–", state[e.id]) for e in entries
+    ]
     return table(("job", "what", "needs", "state"), rows)
 
 

@@ -66,7 +66,7 @@ def _scores(scores: EvalTable) -> str:
     head = ("task", *scores.models, "n")
     rows = []
     for row in scores.rows:
-        cells = ("–" if c is None else f"{c.value} ± {c.stderr}" if c.stderr else c.value for c in row.cells)
+        cells = ("–" if c is None else f"{c.value} {c.interval}".strip() for c in row.cells)
         rows.append((row.task, *cells, row.n))
     name = f"scores of {scores.id}" + (f" ({scores.role})" if scores.role else "")
     return f"{name}\n{_indented(table(head, rows, frozenset(range(1, len(head)))))}"

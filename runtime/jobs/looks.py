@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from smolc.runtime.jobs.manifest import Entry, Manifest
@@ -17,7 +17,7 @@ NAME = ".final.jsonl"
 
 def note_look(folder: Path, manifest: Manifest, entry: Entry) -> None:
     """Add a line; several jobs may do so at once."""
-    date = datetime.now(UTC).isoformat(timespec="seconds")
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     line = json.dumps({"date": date, "job": entry.id, "plan": manifest.hash, "hash": entry.hash})
     with (folder / "out" / NAME).open("a", encoding="utf-8") as file:
         file.write(line + "\n")

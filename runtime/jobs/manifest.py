@@ -10,13 +10,22 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from smolc.runtime.jobs.base import Strict
-from smolc.runtime.jobs.evaluate import EvaluateJob, GateJob, PickJob, ReportJob
+from smolc.runtime.jobs.contamination import ContaminationJob
+from smolc.runtime.jobs.evaluate import EvaluateJob, GateJob, PickJob, ReplicateJob, ReportJob
 from smolc.runtime.jobs.model import ModelJob
 from smolc.runtime.jobs.prepare import PrepareJob
 from smolc.runtime.jobs.train import TrainJob
 
 AnyJob = Annotated[
-    ModelJob | PrepareJob | TrainJob | PickJob | EvaluateJob | GateJob | ReportJob,
+    ModelJob
+    | PrepareJob
+    | ContaminationJob
+    | TrainJob
+    | PickJob
+    | EvaluateJob
+    | ReplicateJob
+    | GateJob
+    | ReportJob,
     Field(discriminator="kind"),
 ]
 
@@ -32,8 +41,9 @@ class Cluster(Strict):
 
 
 class Entry(Strict):
-    """One job: `hash` covers its content and, through `needs`, everything before it. final: it measures on test data,
-    and is run only when asked for."""
+    """One job: `hash` covers its content and, through `needs`, everything before it. after: jobs that have
+    to end well before it is started, and of which nothing goes into it. final: it measures on test data, and is run only
+    when asked for."""
 
     id: str
     kind: str
@@ -42,6 +52,7 @@ class Entry(Strict):
     needs: tuple[str, ...]
     hash: str
     final: bool = False
+    after: tuple[str, ...] = ()
 
 
 class Manifest(Strict):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smolc.runtime.evaluate.gate import compare, run
+from smolc.runtime.evaluate.gate import compare, doubts_of, run
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import GateJob
@@ -90,3 +90,48 @@ def test_no_scores_is_an_error(tmp_path: Path) -> None:
 def test_operators(operator: str, below: bool, equal: bool, above: bool) -> None:
     third = 0.1 + 0.2
     assert [compare(x, operator, 0.3) for x in (0.2, third, 0.4)] == [below, equal, above]
+
+
+ANSWERS: dict[str, Any] = {
+    "model": "sft",
+    "task": "words",
+    "metric": "exact_match",
+    "value": 0.7,
+    "n": 100,
+    "k": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"no_answer": 20}, None),
+        ({"no_answer": 21}, "21 of 200 without an answer"),
+        ({"unterminated": 60, "no_answer": 30}, "30 of 200 without an answer, 60 of 200 thought without end"),
+        ({"n": 60, "k": 1, "unjudged": 40}, "40 of 100 without a verdict of the judge"),
+        ({"value": None, "n": 10, "k": 1, "unjudged": 10}, "10 of 10 without a verdict of the judge"),
+    ],
+)
+def test_many_answers_without_a_score_are_told(row: dict[str, Any], said: str | None) -> None:
+    doubts = doubts_of({"rows": [{**ANSWERS, **row}]})
+    assert doubts == ({} if said is None else {"sft.words": said})
+
+
+def test_a_check_tells_what_is_doubtful_about_its_scores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = gate(tmp_path, ("sft.words_pass8 >= 60%", "sft.words_pass8", ">=", [(1, 0.6)]))
+    rows = [{**ANSWERS, "no_answer": 50}, {**ANSWERS, "task": "words_pass8", "metric": "pass@8"}]
+    (context.out_of("final") / "results.json").write_text(json.dumps({"rows": rows}))
+    run(context)
+    assert capsys.readouterr().out.strip() == (
+        "✓ sft.words_pass8 >= 60%   (0.7000 against 0.6000; sft.words_pass8: 50 of 200 without an answer)"
+    )
+
+
+def test_what_is_not_scored_has_no_score(tmp_path: Path) -> None:
+    context = gate(tmp_path, ("sft.taste >= 60%", "sft.taste", ">=", [(1, 0.6)]))
+    rows = [{**ANSWERS, "task": "taste", "value": None}]
+    (context.out_of("final") / "results.json").write_text(json.dumps({"rows": rows}))
+    with pytest.raises(JobError, match=r"no score: sft\.taste"):
+        run(context)
