@@ -28,6 +28,7 @@ COMMANDS = {
     "build": "compile a recipe into a folder of jobs",
     "run": "build and run a recipe, and end in a report",
     "chat": "talk to what a recipe trained",
+    "arena": "compare answers without knowing whose they are, and rate the models by the votes",
     "lsp": "the language server, for editors",
     "completion": "completion of commands and options for your shell",
 }
