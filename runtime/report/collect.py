@@ -78,8 +78,8 @@ def _view(folder: Path, entry: Entry) -> JobView:
     if failed.get("hash") != entry.hash:
         return JobView(entry, job, "not run", None, {}, (), out)
     said = tuple(label(line) for line in log_tail(out / "log.txt", 8))
-    # A gate that failed has its numbers in result.json; what else failed has no result.
-    result = read_object(out / "result.json") if entry.kind == "gate" else {}
+    # A check that failed has its numbers in result.json; what else failed has no result.
+    result = read_object(out / "result.json") if entry.kind in ("gate", "replicate") else {}
     return JobView(entry, job, "failed", number(failed.get("seconds")), result, said, out)
 
 

@@ -11,12 +11,15 @@ from markupsafe import Markup
 
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.files import write_atomically
+from smolc.runtime.report.checks import gates, replicated
 from smolc.runtime.report.collect import collect
 from smolc.runtime.report.data import data_sections
-from smolc.runtime.report.evals import eval_tables, gates, samples
+from smolc.runtime.report.evals import eval_tables
+from smolc.runtime.report.samples import samples
 from smolc.runtime.report.story import environment, job_lines, problems, stage_lines
 from smolc.runtime.report.text import clean, duration, label, shorten
 from smolc.runtime.report.training import trainings
+from smolc.runtime.results.lines import write_lines
 
 
 def run(context: Context) -> None:
@@ -25,7 +28,8 @@ def run(context: Context) -> None:
 
 
 def write_report(folder: Path) -> Path:
-    """Raises BrokenFolder if there is no manifest."""
+    """And `results.jsonl` beside it. Raises BrokenFolder if there is no manifest."""
+    write_lines(collect(folder))
     path = folder / "report.html"
     write_atomically(path, render(folder))
     return path
@@ -46,6 +50,7 @@ def render(folder: Path) -> str:
         problems=problems(run),
         evals=eval_tables(run),
         gates=gates(run),
+        replicated=replicated(run),
         stages=stage_lines(run),
         trainings=trainings(run),
         data=data_sections(run),

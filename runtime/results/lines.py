@@ -52,7 +52,7 @@ def write_lines(run: Run) -> Path | None:
     if not lines:
         return None
     path = run.folder / "results.jsonl"
-    write_atomically(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))
     return path
 
 

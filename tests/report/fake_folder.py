@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from eval_folder import DECODE, own_task, results, rows_of, said
 from fake_jobs import LRS, OPTIMIZER, TEMPLATE, TRAIN, FakeFolder
 
 WORDS = ["river", "stone", "window", "garden", "silver", "orange", "market", "pencil", "candle", "forest"]
@@ -333,48 +334,30 @@ def _evaluate(folder: FakeFolder) -> None:
         kind="evaluate",
         role="test",
         subjects=subjects,
-        tasks=[],
-        decode={"temperature": 0.0, "top_p": 1.0, "max_new": 24},
+        checkpoints=False,
+        tasks=[own_task("reverse"), own_task("copy")],
+        decode=DECODE,
         strip_thinking=None,
+        strip=True,
+        run_code=False,
+        judge=None,
+        engine="auto",
         batch=32,
+        processes=1,
         precision="fp32",
         trust_remote_code=False,
     )
-    scores = {"reverse": (0.0, 0.965, 0.97), "copy": (0.005, 0.93, 0.9)}
-    rows, samples = [], []
-    for task, values in scores.items():
-        for model, value in zip(jobs, values, strict=True):
-            rows.append(
-                {
-                    "model": model,
-                    "task": task,
-                    "metric": "exact_match",
-                    "value": value,
-                    "stderr": math.sqrt(value * (1 - value) / 200),
-                    "n": 200,
-                    "k": 1,
-                    "seconds": 3.1,
-                }
-            )
-        for number in range(40):
-            word = folder.words[number % len(folder.words)] + (
-                "" if number < len(folder.words) else str(number)
-            )
-            prompt = f"<|im_start|>user\n{task} this word: {word}<|im_end|>\n"
-            for model, value in zip(jobs, values, strict=True):
-                right = folder.random.random() < value
+    right = {"reverse": (0, 38, 39), "copy": (1, 37, 36)}
+    samples = []
+    for task, numbers in right.items():
+        for model, many in zip(jobs, numbers, strict=True):
+            scores = [1.0] * many + [0.0] * (40 - many)
+            folder.random.shuffle(scores)
+            for number, sample in enumerate(said(model, task, scores)):
+                word = folder.words[number % len(folder.words)]
+                prompt = f"<|im_start|>user\n{task} this word: {word}<|im_end|>\n"
                 gold = word[::-1] if task == "reverse" else word
-                answer = gold if right else "".join(folder.random.sample(word, len(word)))
-                samples.append(
-                    {
-                        "model": model,
-                        "task": task,
-                        "prompt": prompt,
-                        "answer": answer,
-                        "gold": gold,
-                        "score": float(right),
-                    }
-                )
-    decode = {"temperature": 0.0, "top_p": 1.0, "max_new": 24}
-    folder.out("final", "results.json", {"role": "test", "rows": rows, "decode": decode})
+                answer = gold if sample["score"] else "".join(folder.random.sample(word, len(word)))
+                samples.append({**sample, "prompt": prompt, "answer": answer, "gold": gold})
+    folder.out("final", "results.json", results(rows_of(samples), role="test"))
     folder.out("final", "samples.jsonl", samples)

@@ -71,8 +71,13 @@ def test_what_a_reader_wants_in_the_order_they_want_it(finished: FakeFolder) -> 
             "Reverses words.",
             "Scores",
             "base sft dpo",
-            "96.5%",
-            "+96.5",
+            "95.0%",
+            "[83.5, 98.6]",
+            "▲ +95.0 base",
+            "≈ +2.5 sft",
+            "adjusted for 6 comparisons after Holm",
+            "How it was measured",
+            "greedy, at most 24 new tokens",
             "Expectations",
             "Stages",
         ),
@@ -186,7 +191,7 @@ def test_what_failed_and_what_did_not_run_is_said(tmp_path: Path) -> None:
 
 def test_a_problem_in_different_templates_stands_side_by_side(tmp_path: Path) -> None:
     folder = fake_folder(tmp_path)
-    row = {"task": "reverse", "index": 3, "gold": "b", "score": 0.0}
+    row = {"task": "reverse", "id": "3", "gold": "b", "score": 0.0}
     said = [
         {**row, "model": "base", "prompt": "plain ab", "answer": "and on", "stopped": False},
         {**row, "model": "sft", "prompt": "<|im_start|>ab", "answer": "ba", "stopped": True, "score": 1.0},

@@ -18,7 +18,7 @@ def test_the_end_of_a_run(tmp_path: Path) -> None:
     assert lines[0] == "grid of sft"
     assert [line.endswith("← winner") for line in lines[2:5]] == [False, True, False]
     assert lines[4].endswith("diverged")
-    assert "  reverse  0.0% ± 0.0  96.5% ± 1.3  97.0% ± 1.2  200" in lines
+    assert "  reverse   0.0% [0.0, 8.8]  95.0% [83.5, 98.6]  97.5% [87.1, 99.6]  40" in lines
     assert any(line.split()[:4] == ["reverse", "60.0%", "61.4%", "62.2%"] for line in lines)
     assert lines[-2].startswith("done in 1 min 15 s; the jobs took 1 min")
     assert lines[-1] == f"report: {tmp_path / 'report.html'}"
