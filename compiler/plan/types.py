@@ -30,7 +30,7 @@ class Cluster:
 @dataclass(frozen=True)
 class Job:
     """One job. `body` is its job.yaml without id, title and needs; `hash` covers it and, through `needs`, all before
-    it. A stage may run on a cluster of its own."""
+    it. A stage may run on a cluster of its own. after: jobs that it is started after, and that are no part of its hash."""
 
     id: str
     kind: str
@@ -40,6 +40,7 @@ class Job:
     body: dict[str, Any]
     hash: str
     cluster: Cluster
+    after: tuple[str, ...] = ()
 
     @property
     def final(self) -> bool:

@@ -113,6 +113,7 @@ def _manifest(plan: Plan, root: str) -> str:
                 "needs": list(job.needs),
                 "hash": job.hash,
                 "final": job.final,
+                "after": list(job.after),
             }
             for job in plan.jobs
         ],

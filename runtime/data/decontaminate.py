@@ -8,7 +8,6 @@ chance with a probability of 1e-4).
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from smolc.runtime.data.dedup import folded
+from smolc.runtime.data.grams import BLOCK, Hashes, bare_words, mixed, ngrams, sums, window, windows
 
 Array = np.ndarray[Any, Any]
 
@@ -28,18 +27,6 @@ COMMON_PART = (
 SHOWN_WORDS = 40
 SHOWN_ROWS = 20
 
-_MARKS = re.compile(r"[^\w\s]|_")
-_BARE = bytes(ord(chr(i).lower()) if i < 128 and chr(i).isalnum() else 32 for i in range(256))
-_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
-_BLOCK = 1 << 14  # words looked up at once
-
-
-def bare_words(text: str) -> list[bytes]:
-    """In one case and form; what is neither letter nor digit parts words: `don't` is `don t`."""
-    if text.isascii():
-        return text.encode().translate(_BARE).split()
-    return _MARKS.sub(" ", folded(text)).encode("utf-8", "surrogatepass").split()
-
 
 class Hit(NamedTuple):
     """What a row shares with a problem of an eval: at `place` in its data, `words` (the first 40 of the first run)."""
@@ -47,59 +34,6 @@ class Hit(NamedTuple):
     eval: str
     place: str
     words: str
-
-
-def _powers(base: int) -> Array:
-    factors = np.full(_BLOCK + 1, base % 2**64, dtype=np.uint64)
-    factors[0] = 1
-    return np.cumprod(factors)
-
-
-_UP = _powers(_BASE)
-_DOWN = _powers(pow(_BASE, -1, 2**64))
-
-
-def _mixed(ids: Array) -> Array:
-    """Word numbers to 64 bits that look random (splitmix64's finalizer)."""
-    z = ids.astype(np.uint64) * np.uint64(0xD1342543DE82EF95)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Array = z ^ (z >> np.uint64(31))
-    return mixed
-
-
-def _sums(mixed: Array) -> Array:
-    """Of the first k words, for each k: a polynomial's partial sums modulo 2**64."""
-    sums = np.zeros(len(mixed) + 1, dtype=np.uint64)
-    np.cumsum(mixed * _UP[: len(mixed)], out=sums[1:])
-    return sums
-
-
-def _windows(sums: Array, width: int) -> Array:
-    """Hashes of `width` words from each place on, wherever in the block they stand."""
-    found: Array = (sums[width:] - sums[:-width]) * _DOWN[: max(0, len(sums) - width)]
-    return found
-
-
-class _Hashes:
-    """Sorted hashes, and whether there are any that begin with some bits: most of what a row has needs no search."""
-
-    def __init__(self, hashes: Array) -> None:
-        self.sorted = hashes
-        bits = min(max(1, (16 * len(hashes)).bit_length()), max(24, (2 * len(hashes)).bit_length()))
-        self._shift = np.uint64(64 - bits)
-        self._begun = np.zeros(1 << bits, dtype=bool)
-        self._begun[hashes >> self._shift] = True
-
-    def places(self, hashes: Array) -> list[tuple[int, int]]:
-        """Which of some hashes are here, and where the first like it is."""
-        maybe = self._begun[hashes >> self._shift].nonzero()[0]
-        if not len(maybe):
-            return []
-        wanted = hashes[maybe]
-        at = self.sorted.searchsorted(wanted)
-        equal = self.sorted.take(at, mode="clip") == wanted
-        return list(zip(maybe[equal].tolist(), at[equal].tolist(), strict=True))
 
 
 @dataclass
@@ -116,13 +50,13 @@ class Index:
     common: int = 0
     _words: dict[bytes, int] = field(default_factory=dict)
     _places: list[tuple[str, str]] = field(default_factory=list)
-    _grams: _Hashes = field(default_factory=lambda: _Hashes(np.zeros(0, dtype=np.uint64)))
+    _grams: Hashes = field(default_factory=lambda: Hashes(np.zeros(0, dtype=np.uint64)))
     _of: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int32))  # of each n-gram, into _places
     _mix: Array = field(default_factory=lambda: np.zeros(1, dtype=np.uint64))  # of each word's number
     # Texts of fewer than n words, whole: by the hash of their first words their lengths; by hash and length, places.
     _lengths: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _short: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    _heads: _Hashes = field(default_factory=lambda: _Hashes(np.zeros(0, dtype=np.uint64)))
+    _heads: Hashes = field(default_factory=lambda: Hashes(np.zeros(0, dtype=np.uint64)))
 
     @classmethod
     def build(cls, entries: Iterable[tuple[str, str, str]], n: int) -> Index:
@@ -142,7 +76,7 @@ class Index:
             if len(ids) < n:
                 index._add_short(ids, number)
             else:
-                evals.setdefault(name, _Grams()).add(index._hashes(ids, n), number)
+                evals.setdefault(name, _Grams()).add(ngrams(mixed(ids), n), number)
         parts = []
         for grams in evals.values():
             hashes, of, common = grams.distinct()
@@ -151,9 +85,9 @@ class Index:
         if parts:
             hashes, of = (np.concatenate(column) for column in zip(*parts, strict=True))
             order = np.argsort(hashes, kind="stable")
-            index._grams, index._of = _Hashes(hashes[order]), of[order]
-        index._heads = _Hashes(np.array(sorted(index._lengths), dtype=np.uint64))
-        index._mix = _mixed(np.arange(len(index._words) + 1))
+            index._grams, index._of = Hashes(hashes[order]), of[order]
+        index._heads = Hashes(np.array(sorted(index._lengths), dtype=np.uint64))
+        index._mix = mixed(np.arange(len(index._words) + 1))
         return index
 
     def identity(self) -> dict[str, Any]:
@@ -166,16 +100,9 @@ class Index:
     def _head(self) -> int:
         return min(SHORTEST, self.n)
 
-    @staticmethod
-    def _hashes(ids: Array, width: int) -> Array:
-        step = _BLOCK - width + 1
-        mixed = _mixed(ids)
-        blocks = (mixed[a : a + _BLOCK] for a in range(0, len(ids) - width + 1, step))
-        return np.concatenate([_windows(_sums(block), width) for block in blocks])
-
     def _add_short(self, ids: Array, number: int) -> None:
-        sums = _sums(_mixed(ids))
-        head, whole = int(_windows(sums, self._head)[0]), int(_windows(sums, len(ids))[0])
+        partial = sums(mixed(ids))
+        head, whole = window(partial, 0, self._head), window(partial, 0, len(ids))
         self._lengths[head] = tuple(sorted({*self._lengths.get(head, ()), len(ids)}))
         of = self._short.setdefault((whole, len(ids)), [])
         if all(self._places[other][0] != self._places[number][0] for other in of):
@@ -189,8 +116,8 @@ class Index:
         known = self._words.get
         ids = np.fromiter(map(known, said, repeat(0)), dtype=np.int32, count=len(said))
         found: list[tuple[int, int, int]] = []  # first word, number of words, place
-        for start in range(0, max(1, len(ids) - self.n + 1), _BLOCK - self.n + 1):
-            found += [(start + at, width, of) for at, width, of in self._found(ids[start : start + _BLOCK])]
+        for start in range(0, max(1, len(ids) - self.n + 1), BLOCK - self.n + 1):
+            found += [(start + at, width, of) for at, width, of in self._found(ids[start : start + BLOCK])]
         return self._told(said, found) if found else []
 
     def _found(self, ids: Array) -> list[tuple[int, int, int]]:
@@ -200,14 +127,16 @@ class Index:
         # Only where words that some eval has stand in a row, a hash can be an eval's.
         if not (unknown[shortest:] == unknown[:-shortest]).any():
             return []
-        sums = _sums(self._mix[ids])
+        partial = sums(self._mix[ids])
         found: list[tuple[int, int, int]] = []
         if self._short:
-            heads = _windows(sums, self._head)
-            for start, _ in self._heads.places(heads):
-                found += self._whole(sums, start, int(heads[start]))
+            heads = windows(partial, self._head)
+            for start in self._heads.places(heads)[0].tolist():
+                found += self._whole(partial, start, int(heads[start]))
         grams = self._grams.sorted
-        for start, gram in self._grams.places(_windows(sums, self.n)):
+        for start, gram in zip(
+            *(a.tolist() for a in self._grams.places(windows(partial, self.n))), strict=True
+        ):
             # Several evals may have the same.
             same = grams[gram]
             while gram < len(grams) and grams[gram] == same:
@@ -215,11 +144,10 @@ class Index:
                 gram += 1
         return found
 
-    def _whole(self, sums: Array, at: int, head: int) -> Iterator[tuple[int, int, int]]:
+    def _whole(self, partial: Array, at: int, head: int) -> Iterator[tuple[int, int, int]]:
         for width in self._lengths[head]:
-            if at + width < len(sums):
-                whole = (int(sums[at + width]) - int(sums[at])) * int(_DOWN[at]) % 2**64
-                for of in self._short.get((whole, width), ()):
+            if at + width < len(partial):
+                for of in self._short.get((window(partial, at, width), width), ()):
                     yield at, width, of
 
     def _told(self, said: list[bytes], found: list[tuple[int, int, int]]) -> list[Hit]:

@@ -90,11 +90,11 @@ def _made_of(
 
 
 def with_needs(manifest: Manifest, ids: frozenset[str]) -> frozenset[str]:
-    """`ids` and all that they need, however far back."""
+    """`ids` and all that they need or are started after, however far back."""
     wanted = set(ids)
     for entry in reversed(manifest.jobs):
         if entry.id in wanted:
-            wanted.update(entry.needs)
+            wanted.update(entry.needs, entry.after)
     return frozenset(wanted)
 
 

@@ -7,7 +7,7 @@ Outputs in `out/<id>/`: `train/` and (with a held-out part) `validation/` as Arr
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -232,24 +232,13 @@ class Dedup(Strict):
     threshold: float | None
 
 
-class Tested(Strict):
-    """Rows that a model is measured on: an eval's own (`rows`: only the first so many), or a task of the suite."""
-
-    name: str
-    suite: str | None
-    location: Annotated[FileData | HubData, Field(discriminator="type")] | None
-    format: Format | None
-    where: Filter | None
-    system: str | None
-    rows: int | None
-
-
 class Decontaminate(Strict):
-    """Rows that share `ngram` words in a row with what the recipe's evals ask or expect."""
+    """Rows that share `ngram` words in a row with what the recipe's evals ask or expect. against: their tasks, as in
+    `evaluate.py`, which is made of this module's types."""
 
     ngram: int
     action: Literal["drop", "error"]
-    against: tuple[Tested, ...]
+    against: tuple[dict[str, Any], ...]
 
 
 class Fit(Strict):

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smolc.runtime.data import decontaminate
-from smolc.runtime.data.decontaminate import Hit, Index, bare_words, report
-from smolc.runtime.data.tested import suite_texts, texts_of_evals
-from smolc.runtime.jobs import prepare
-from smolc.runtime.jobs.context import Context
-from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import Alpaca, Condition, FileData, Messages, Preference, Unpaired
+from smolc.runtime.data import decontaminate, grams
+from smolc.runtime.data.decontaminate import Hit, Index, report
+from smolc.runtime.data.grams import bare_words
 
 GSM8K = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
 needs_gsm8k = pytest.mark.skipif(not GSM8K.is_dir(), reason="shared/data/gsm8k is not here")
@@ -55,7 +50,8 @@ def test_a_row_is_hit_if_and_only_if_it_shares_n_words(
 def test_long_rows_are_looked_through_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = [f"w{i}" for i in range(13)]
     made = index([" ".join(problem), "five words that are short"], 13)
-    monkeypatch.setattr(decontaminate, "_BLOCK", 40)
+    monkeypatch.setattr(decontaminate, "BLOCK", 40)
+    monkeypatch.setattr(grams, "BLOCK", 40)
     for before in range(120):
         row = ["said"] * before + problem + ["said"] * 7
         assert made.hits(" ".join(row)) == [Hit("eval", "0", " ".join(problem))]
@@ -140,127 +136,6 @@ def test_the_report_counts_rows_and_shows_the_first() -> None:
     assert told["evals"]["maths"]["shown"][0] == {
         "row": "train.jsonl:1", "eval": "test.jsonl:3", "words": "a b c d e"
     }  # fmt: skip
-
-
-def context(folder: Path) -> Context:
-    """Of which only the place of the user's files is asked."""
-
-    class Here(Context):
-        def user_file(self, relative: str) -> Path:
-            return folder / relative
-
-    return Here.__new__(Here)
-
-
-def own(folder: Path, format: Any, data: list[dict[str, Any]], **changes: Any) -> list[tuple[str, str, str]]:
-    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
-    fields: dict[str, Any] = {"where": None, "system": None, "rows": None, **changes}
-    location = FileData(type="files", paths=("own.jsonl",))
-    one = prepare.Tested(name="mine", suite=None, location=location, format=format, **fields)
-    return list(texts_of_evals(context(folder), (one,)))
-
-
-MESSAGES = Messages(type="messages", column="messages", tools=None, template_kwargs=None)
-
-
-def turns(*said: tuple[str, str]) -> dict[str, Any]:
-    return {"messages": [{"role": role, "content": content} for role, content in said]}
-
-
-def test_an_eval_asks_the_users_turns_and_expects_the_last_answer(tmp_path: Path) -> None:
-    row = turns(
-        ("system", "be kind"), ("user", "one?"), ("assistant", "1"), ("user", "two?"), ("assistant", "2")
-    )
-    assert own(tmp_path, MESSAGES, [row]) == [
-        ("mine", "own.jsonl:1", "one?"), ("mine", "own.jsonl:1", "two?"), ("mine", "own.jsonl:1", "2")
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("format", "row", "texts"),
-    [
-        (
-            Alpaca(type="alpaca", instruction="q", input=None, output="a"),
-            {"q": "why?", "a": "so"},
-            ["why?", "so"],
-        ),
-        (
-            Preference(type="preference", prompt="q", chosen="a", rejected="b"),
-            {"q": "why?", "a": "so", "b": "no"},
-            ["why?", "so"],
-        ),
-        (
-            Unpaired(type="unpaired", prompt="q", completion="a", label="ok"),
-            {"q": "why?", "a": "so", "ok": False},
-            ["why?"],
-        ),
-    ],
-)
-def test_what_is_expected_is_the_right_answer(
-    tmp_path: Path, format: Any, row: dict[str, Any], texts: list[str]
-) -> None:
-    assert [text for _, _, text in own(tmp_path, format, [row])] == texts
-
-
-def test_only_the_rows_that_are_measured(tmp_path: Path) -> None:
-    rows = [{**turns(("user", f"{i}?"), ("assistant", f"{i}")), "hard": i % 2 == 1} for i in range(10)]
-    hard = Condition(column="hard", operator="==", value=True)
-    found = own(tmp_path, MESSAGES, rows, where=hard, rows=2)
-    assert found == [("mine", f"own.jsonl:{i + 1}", text) for i in (1, 3) for text in (f"{i}?", f"{i}")]
-
-
-def test_bad_rows_of_an_eval_are_named(tmp_path: Path) -> None:
-    with pytest.raises(JobError, match=r"mine: 1 bad row\n  own.jsonl:2: "):
-        own(tmp_path, MESSAGES, [turns(("user", "a"), ("assistant", "b")), {"text": "no messages"}])
-
-
-def lm_eval_task(folder: Path, **config: Any) -> Any:
-    from lm_eval.api.task import ConfigurableTask
-
-    rows = [
-        {"q": f"what is {i}?", "a": f"it is {i}", "choices": ["x", "y"], "right": i % 2} for i in range(2)
-    ]
-    data = folder / "rows.json"
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    files = {"data_files": {"test": str(data)}, "cache_dir": str(folder / "cache")}
-    fixed = {
-        "task": "t",
-        "dataset_path": "json",
-        "dataset_kwargs": files,
-        "test_split": "test",
-        "num_fewshot": 0,
-    }
-    return ConfigurableTask(config={**fixed, "doc_to_text": "Q: {{q}}", **config})
-
-
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ({"output_type": "generate_until", "doc_to_target": "{{a}}"}, ["it is 0", "it is 1"]),
-        (
-            {"output_type": "multiple_choice", "doc_to_target": "right", "doc_to_choice": "choices"},
-            ["x", "y"],
-        ),
-    ],
-)
-def test_a_task_of_the_suite_asks_its_prompts(
-    tmp_path: Path, config: dict[str, Any], expected: list[str]
-) -> None:
-    found = list(suite_texts({"t": lm_eval_task(tmp_path, **config)}))
-    assert found == [
-        ("t row 1", "Q: what is 0?"), ("t row 1", expected[0]), ("t row 2", "Q: what is 1?"), ("t row 2", expected[1])
-    ]  # fmt: skip
-
-
-@pytest.mark.slow
-def test_a_task_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    nothing: dict[str, Any] = dict.fromkeys(("location", "format", "where", "system", "rows"))
-    task = prepare.Tested(name="gsm8k", suite="gsm8k_cot_zeroshot", **nothing)
-    with pytest.raises(JobError, match="task gsm8k_cot_zeroshot: its data cannot be had") as raised:
-        list(texts_of_evals(context(tmp_path), (task,)))
-    assert "decontaminate = none" in str(raised.value.help)
 
 
 @needs_gsm8k

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,12 @@ class OwnRows(Questions):
     questions: list[Question]
     how: Extract
     metric: str = "exact_match"
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        for question in self.questions:
+            for message in (*question.messages, question.data):
+                if message["role"] == "user" or message is question.data:
+                    yield question.place, str(message["content"])
 
     def score(self, asked: Asked) -> Verdict:
         found = extract(asked.last, self.how)
