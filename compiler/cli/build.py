@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,22 +22,35 @@ OPTIONS = (
     click.option(
         "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value: sft.optim.lr=1e-5."
     ),
+    click.option(
+        "--baseline",
+        is_flag=True,
+        help="Also train every stage as smolc would by default, and measure that beside it.",
+    ),
     click.option("-o", "--out", type=click.Path(), help="Folder to write; build/NAME unless given."),
     click.option("--locked", is_flag=True, help="Refuse unless everything is as `smolc.lock` says."),
 )
 
 
 @click.command()
-def command(recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None, locked: bool) -> None:
+def command(
+    recipe: str,
+    on: str | None,
+    overrides: tuple[str, ...],
+    baseline: bool,
+    out: str | None,
+    locked: bool,
+) -> None:
     """Compile RECIPE into a folder that a person can read and run.
 
     A `smolc.lock` beside it gives the commits of what comes from the hub.
     """
-    folder, compiled = build_folder(recipe, on, overrides, out, locked)
+    folder, compiled = build_folder(recipe, on, overrides, out, locked, baseline)
     assert compiled.plan is not None
     jobs = len(compiled.plan.jobs)
     click.echo(f"{folder}: {jobs} jobs, plan {compiled.plan.hash[:12]}")
-    click.echo(f"read {folder}/run.sh; run it, or `smolc run {recipe}`")
+    also = " --baseline" if baseline else ""
+    click.echo(f"read {folder}/run.sh; run it, or `smolc run {recipe}{also}`")
 
 
 for _option in reversed(OPTIONS):
@@ -44,7 +58,12 @@ for _option in reversed(OPTIONS):
 
 
 def build_folder(
-    recipe: str, on: str | None, overrides: tuple[str, ...], out: str | None, locked: bool
+    recipe: str,
+    on: str | None,
+    overrides: tuple[str, ...],
+    out: str | None,
+    locked: bool,
+    baseline: bool = False,
 ) -> tuple[Path, Compiled]:
     """Compile and write. Ends the program with 1 on errors in the recipe, or if it is not as `locked` demands; with 2
     if the folder cannot be written."""
@@ -56,6 +75,9 @@ def build_folder(
         click.echo(f"nothing was built: {render_summary(compiled.found)}", err=True)
         sys.exit(2 if compiled.resolved is None or misused(compiled.found) else 1)
     _compare_with_lock(compiled, recipe, locked)
+    if baseline:
+        compiled = _with_baseline(compiled, on)
+    assert compiled.plan is not None and compiled.resolved is not None
     from smolc.compiler.plan.paths import root_of
     from smolc.compiler.render import FolderRefused, files, write
 
@@ -67,6 +89,25 @@ def build_folder(
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     return folder, compiled
+
+
+def _with_baseline(compiled: Compiled, on: str | None) -> Compiled:
+    """Planned anew with a baseline beside each stage; ends the program with 1 if there is none to plan."""
+    assert compiled.recipe is not None and compiled.resolved is not None
+    from smolc.compiler.plan import plan
+    from smolc.compiler.plan.baseline import with_baseline
+
+    if not compiled.recipe.stages:
+        click.echo("error: --baseline: the recipe trains nothing that could have one", err=True)
+        sys.exit(1)
+    recipe = with_baseline(compiled.recipe)
+    made, found = plan(recipe, compiled.resolved, on)
+    told = {(d.message, d.span) for d in compiled.found}
+    show([replace(d, message=f"--baseline: {d.message}") for d in found if (d.message, d.span) not in told])
+    if made is None:
+        click.echo("nothing was built: the recipe itself is fine, so leave out --baseline", err=True)
+        sys.exit(1)
+    return replace(compiled, recipe=recipe, plan=made)
 
 
 def _compare_with_lock(compiled: Compiled, recipe: str, demanded: bool) -> None:

@@ -14,18 +14,32 @@ from smolc.compiler.diagnostics.types import Severity
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@click.option(
+    "--final",
+    is_flag=True,
+    help="Also the evals on test data (role = test), which are held back otherwise; each time is counted.",
+)
+@click.option(
+    "--only", multiple=True, metavar="JOB", help="This job and what it needs, and no others; may be repeated."
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Independent jobs at the same time.")
 def command(
     recipe: str,
     on: str | None,
     overrides: tuple[str, ...],
+    baseline: bool,
     out: str | None,
     locked: bool,
     dry_run: bool,
+    final: bool,
+    only: tuple[str, ...],
     jobs: int | None,
 ) -> None:
-    """Build RECIPE, run its jobs and write report.html. What is done already is not done again."""
-    folder, compiled = build_folder(recipe, on, overrides, out, locked)
+    """Build RECIPE, run its jobs and write report.html. What is done already is not done again.
+
+    Evals with `role = test` are for the end: they are run with `--final` only.
+    """
+    folder, compiled = build_folder(recipe, on, overrides, out, locked, baseline)
     missing = [d for d in compiled.found if d.name == "missing-file" and d.severity is Severity.INFO]
     if missing and not dry_run:
         click.echo(
@@ -37,6 +51,8 @@ def command(
         sys.exit(2)
     arguments = [sys.executable, "-m", "smolc.runtime.execute", str(folder)]
     arguments += ["--dry-run"] if dry_run else []
+    arguments += ["--final"] if final else []
+    arguments += [part for name in only for part in ("--only", name)]
     arguments += ["--jobs", str(jobs)] if jobs else []
     try:
         sys.exit(subprocess.run(arguments, check=False).returncode)

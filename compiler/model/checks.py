@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.data import Mixture
 from smolc.compiler.model.data_checks import check_dataset, check_format, check_mixture
-from smolc.compiler.model.eval_checks import check_eval, scores_of
+from smolc.compiler.model.eval_checks import check_eval, measuring, scores_of
 from smolc.compiler.model.methods import Cpt, Dpo, Fit, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -214,14 +214,13 @@ def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
         message = f"stage `{name}` picks by eval_loss, and its data keeps nothing out of training"
         yield _error("C016", "no-holdout", message, metric.span, "add `holdout = 2%` to its mixture")
         return
-    tasks = {task: label for label, evaluation in recipe.evals.items() for task in scores_of(evaluation)}
-    if metric.name not in tasks:
-        known = ", ".join(["eval_loss", *tasks])
+    found = measuring(metric.name, recipe)
+    if found is None:
+        scores = dict.fromkeys(score for evaluation in recipe.evals.values() for score in scores_of(evaluation))
+        known = ", ".join(["eval_loss", *scores])
         message = f"stage `{name}` picks by `{metric.name}`, which no eval measures"
         yield _error("C017", "unknown-metric", message, metric.span, f"one of {known}")
-    elif recipe.evals[tasks[metric.name]].role == "test":
-        message = (
-            f"stage `{name}` picks by `{metric.name}`, which eval `{tasks[metric.name]}` measures as a test"
-        )
+    elif found[1].role == "test":
+        message = f"stage `{name}` picks by `{metric.name}`, which eval `{found[0]}` measures as a test"
         help = "pick by an eval with `role = validation`, or by `eval_loss`: a test is for the model that was picked"
         yield _error("C037", "picked-by-test", message, metric.span, help)

@@ -25,6 +25,12 @@ def scores_of(evaluation: Eval) -> list[str]:
     return names
 
 
+def measuring(score: str, recipe: Recipe) -> tuple[str, Eval] | None:
+    """The eval that measures a score for a grid's choice: the first that is no test, or the first."""
+    found = [named for named in recipe.evals.items() if score in scores_of(named[1])]
+    return min(found, key=lambda named: named[1].role == "test", default=None)
+
+
 def check_eval(name: str, evaluation: Eval, recipe: Recipe) -> Iterator[Diagnostic]:
     yield from _asked(evaluation, recipe)
     yield from _tasks(name, evaluation)

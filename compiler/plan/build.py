@@ -7,7 +7,7 @@ from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic
 from smolc.compiler.diagnostics.types import has_errors
-from smolc.compiler.model.eval_checks import scores_of
+from smolc.compiler.model.eval_checks import measuring
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.links import stage_order
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
@@ -16,9 +16,9 @@ from smolc.compiler.model.stage import Minimum, Stage
 from smolc.compiler.model.types import Link
 from smolc.compiler.plan import templates
 from smolc.compiler.plan.cluster import choose, of_stage
+from smolc.compiler.plan.contamination import contamination_body, tested
 from smolc.compiler.plan.data import model_body, prepare_body, sources_of
 from smolc.compiler.plan.evals import Asking, evaluate_body, gate_body, replicate_body
-from smolc.compiler.plan.rows import tested
 from smolc.compiler.plan.train import train_body
 from smolc.compiler.plan.types import Cluster, Job, Plan, digest
 from smolc.compiler.resolve import Resolved
@@ -68,6 +68,10 @@ class _Planner:
         ]:
             if link.name in self.recipe.models:
                 self._model(link.name)
+        compared = contamination_body(self.recipe, self.resolved)
+        if compared is not None:
+            title = "what is trained on against what the evals ask"
+            self._add(CONTAMINATION, CONTAMINATION, title, None, (), compared)
         for name in stage_order(self.recipe):
             self._stage(name)
         for name, evaluation in self.recipe.evals.items():
@@ -94,7 +98,10 @@ class _Planner:
         body = {"seed": self.recipe.seed, "device": cluster.device, **body}
         files = {name: digest(self.texts[name]) for name in _files(body)}
         hash = digest([kind, body, files, [self.jobs[n].hash for n in needs]])
-        self.jobs[id] = Job(id, kind, title, stage, needs, body, hash, cluster)
+        # What is trained does not depend on what it is compared with: another eval trains nothing anew.
+        first = CONTAMINATION in self.jobs and kind in ("train", "evaluate")
+        after = (CONTAMINATION,) if first else ()
+        self.jobs[id] = Job(id, kind, title, stage, needs, body, hash, cluster, after)
         return id
 
     def _model(self, name: str) -> str:
@@ -184,9 +191,10 @@ class _Planner:
         metric = pick.metric.name
         scores: tuple[str, ...] = ()
         if metric != "eval_loss":
-            evaluation = next(e for e in self.recipe.evals.values() if metric in scores_of(e))
+            measured = measuring(metric, self.recipe)
+            assert measured is not None
             subjects = [self._subject(id, id, name) for id in runs]
-            body = self._evaluated(evaluation, subjects, frozenset([metric]))
+            body = self._evaluated(measured[1], subjects, frozenset([metric]))
             scores = (
                 self._add(
                     f"{name}-scores", "evaluate", f"{name}: {metric} of each run", name, tuple(runs), body
@@ -268,6 +276,9 @@ class _Planner:
             self._add(f"{name}-replicated", "replicate", title, name, (id,), replicate_body(evaluation, id)),
         )
 
+
+CONTAMINATION = "contamination"
+"""The job that is done before any training, and its kind."""
 
 JUDGEMENT = 1024
 """Longest judgement in tokens."""

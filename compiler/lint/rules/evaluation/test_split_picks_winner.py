@@ -49,7 +49,7 @@ from smolc.compiler.diagnostics import Label, Severity, Span
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.model.data import Dataset
-from smolc.compiler.model.eval_checks import scores_of
+from smolc.compiler.model.eval_checks import measuring
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.recipe import Recipe
 
@@ -63,8 +63,8 @@ def check(context: Context) -> Iterator[Finding]:
         if stage.sweep is None:
             continue
         metric = stage.sweep.pick.metric
-        measured = _measures(metric.name, recipe)
-        why = _why(metric.name, *measured, recipe) if measured else None
+        measured = measuring(metric.name, recipe)
+        why = _why(metric.name, measured[1], recipe) if measured else None
         if why is None:
             continue
         reason, span = why
@@ -79,15 +79,7 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-def _measures(metric: str, recipe: Recipe) -> tuple[str, Eval] | None:
-    """The eval that measures a metric for a grid: the first that has the task, as the plan takes it."""
-    for label, evaluation in recipe.evals.items():
-        if metric in scores_of(evaluation):
-            return label, evaluation
-    return None
-
-
-def _why(metric: str, label: str, evaluation: Eval, recipe: Recipe) -> tuple[str, Span | None] | None:
+def _why(metric: str, evaluation: Eval, recipe: Recipe) -> tuple[str, Span | None] | None:
     task = evaluation.task.get(metric) or evaluation.task.get(metric.removesuffix("_loss"))
     if task is None:
         return None
