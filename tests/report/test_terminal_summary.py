@@ -20,7 +20,7 @@ def test_the_end_of_a_run(tmp_path: Path) -> None:
     assert lines[4].endswith("diverged")
     assert "  reverse   0.0% [0.0, 8.8]  95.0% [83.5, 98.6]  97.5% [87.1, 99.6]  40" in lines
     assert any(line.split()[:4] == ["reverse", "60.0%", "61.4%", "62.2%"] for line in lines)
-    assert lines[-2].startswith("done in 1 min 15 s; the jobs took 1 min")
+    assert lines[-2].startswith("done in 1 min 15 s; the jobs took 2 min")
     assert lines[-1] == f"report: {tmp_path / 'report.html'}"
 
 
