@@ -5,11 +5,6 @@ from __future__ import annotations
 
 import random
 
-
-def _listed(text: str) -> list[str]:
-    return text.split("|")
-
-
 _WHO = [
     "The old gardener",
     "A young clerk",
