@@ -227,8 +227,8 @@ def stamps_in_albums(r: random.Random) -> tuple[str, int]:
     a, b = _people(r, 2)
     pages, per, albums, given = 2 * r.randint(4, 10), r.randint(6, 15), r.randint(2, 6), r.randint(5, 40)
     text = (
-        f"{a} has {albums} albums of {pages} pages each, with {per} stamps on every page. {b} has half as many pages, all in "
-        f"one album, with {2 * per} stamps on every page, and then gets {given} stamps from {a}. "
+        f"{a} has {albums} albums of {pages} pages each, with {per} stamps on every page. {b} has half as many pages, "
+        f"all in one album, with {2 * per} stamps on every page, and then gets {given} stamps from {a}. "
         f"How many stamps does {a} have left?"
     )
     return text, albums * pages * per - given

@@ -28,8 +28,8 @@ ROWS = [
         "answer": "#### 4,000",
     },
     {
-        "question": "Sam's sister Mary is 7 years old. Sam is twice her age. If they had a dog of 2 years, how old would all "
-        "three be together?",
+        "question": "Sam's sister Mary is 7 years old. Sam is twice her age. If they had a dog of 2 years, "
+        "how old would all three be together?",
         "answer": "7 + 14 + 2 = 23\n#### 23",
     },
 ]
@@ -42,7 +42,7 @@ def fresh(folder: Path, rows: list[dict[str, Any]] | None = None, **changes: Any
         "subset": None, "strata": None, "avg": 1, "pass_at": [], "max_new": None, **changes,
     }  # fmt: skip
     if rows is not None:
-        write_rows(folder, "rows.jsonl", rows)
+        write_rows(folder / "rows.jsonl", rows)
     context = compiled(folder, [task], [subject("base")])
     loaded = load(context, context.job, context.job.tasks[0])  # type: ignore[attr-defined]
     assert isinstance(loaded, FreshProblems)
@@ -63,16 +63,16 @@ def test_answers_are_whole_and_positive_and_no_problem_comes_twice() -> None:
     for _, text, _ in found:
         assert text.endswith("?")
         assert "{" not in text
-        assert not re.search(r"\b1 [a-z]+s\b|-[0-9]|  ", text)
+        assert not re.search(r"\b1 [a-z]+s\b|-[0-9]|  |\bNone\b", text)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda t: t.__name__)
 def test_a_template_says_the_numbers_of_its_answer(template: Any) -> None:
     """The same words with other numbers: the answer depends on what is said."""
     drawn = [template(Random(seed)) for seed in range(60)]
-    answers = {text: answer for text, answer in drawn}
+    answers = dict(drawn)
     assert len(set(answers.values())) > 5
-    assert all(len(re.findall("[0-9]+", text)) >= 3 for text in answers)
+    assert all(len(re.findall("[0-9]+", text)) >= 2 for text in answers)
     shapes = Counter(re.sub("[0-9]+", "N", re.sub(r"\b[A-Z][a-z]+\b", "A", text)) for text in answers)
     assert len(shapes) < 60
 
@@ -166,8 +166,14 @@ def test_names_change_wherever_they_stand(text: str, names: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A farmer has 3 cows.", "Sam is called Samuel by others.", "Harry Potter has 3 owls.", "Mr. Scott left.", "Will it rain in May?"],
-)  # fmt: skip
+    [
+        "A farmer has 3 cows.",
+        "Sam is called Samuel by others.",
+        "Harry Potter has 3 owls.",
+        "Mr. Scott left.",
+        "Will it rain in May?",
+    ],
+)
 def test_uncertain_names_stay(text: str) -> None:
     assert rename(text, Random(1)) is None
 

@@ -114,7 +114,10 @@ def _of_row(row: Row, task: FreshTask) -> Question:
     if gold is None:
         raise RowError(f"expected `#### ` and a number at the end of `answer`, found {found(answer[-40:])}")
     # By what it says: other rows before it do not change it.
-    kind, text = perturbed(question, random.Random(f"perturbed {task.refresh} {question}"))
+    try:
+        kind, text = perturbed(question, random.Random(f"perturbed {task.refresh} {question}"))
+    except ValueError as error:
+        raise RowError(f"{error} that keeps the answer of {found(question)}") from error
     if task.strata is not None and task.strata not in row.data:
         raise RowError(f"expected a column `{task.strata}`, which the subset is stratified by")
     stratum = kind if task.strata is None else str(row.data[task.strata])
