@@ -255,7 +255,7 @@ def fuel(r: random.Random) -> tuple[str, int]:
 
 
 def trees(r: random.Random) -> tuple[str, int]:
-    rows, per, dead, new = r.randint(6, 15), r.randint(8, 20), r.randint(1, 4), r.randint(3, 25)
+    rows, per, dead, new = r.randint(6, 15), r.randint(8, 20), r.randint(2, 5), r.randint(3, 25)
     text = (
         f"An orchard has {rows} rows of {per} trees. In a storm, {dead} trees of each row fall. "
         f"In spring, {new} new trees are planted, and in autumn twice as many as in spring. "

@@ -63,6 +63,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"“(]?[A-Z0-9$])")
 _REFERS = re.compile(
     r"\b(?:it|its|they|them|their|theirs|this|that|these|those|there|one|ones|other|others)\b", re.I
 )
+_TITLE = r"\b(?:Mr|Mrs|Ms|Dr|St|Prof|Mt|Sir|Saint|Lake|Port|King|Queen|Fort|Mount)\.?"
 _WORD = re.compile(r"[a-z]{4,}")
 
 Change = Callable[[str, random.Random], str | None]
@@ -74,7 +75,7 @@ def rename(text: str, draw: random.Random) -> str | None:
     names = list(dict.fromkeys(_NAME.findall(text)))
     if not names or any(a != b and b.startswith(a) for a in names for b in names):
         return None
-    if any(re.search(rf"\b{name}(?: [A-Z]|,? Jr)|[A-Z][a-z]*\.? {name}\b", text) for name in names):
+    if any(re.search(rf"\b{name}(?: [A-Z]|,? Jr)|{_TITLE} {name}\b", text) for name in names):
         return None
     free = {
         known: [name for name in fresh if name not in text]

@@ -38,11 +38,11 @@ ROWS = [
 def fresh(folder: Path, rows: list[dict[str, Any]] | None = None, **changes: Any) -> FreshProblems:
     task = {
         "type": "fresh", "name": "math", "variant": "generated" if rows is None else "perturbed", "problems": 60,
-        "refresh": 1, "location": None if rows is None else {"type": "files", "paths": ["rows.jsonl"]},
+        "refresh": 1, "location": None if rows is None else {"type": "files", "paths": ["words.jsonl"]},
         "subset": None, "strata": None, "avg": 1, "pass_at": [], "max_new": None, **changes,
     }  # fmt: skip
     if rows is not None:
-        write_rows(folder / "rows.jsonl", rows)
+        write_rows(folder, rows)
     context = compiled(folder, [task], [subject("base")])
     loaded = load(context, context.job, context.job.tasks[0])  # type: ignore[attr-defined]
     assert isinstance(loaded, FreshProblems)
@@ -128,7 +128,7 @@ def test_no_problems_are_an_error(tmp_path: Path) -> None:
 def test_a_perturbed_row_keeps_its_answer_and_its_numbers(tmp_path: Path, refresh: int) -> None:
     loaded = fresh(tmp_path, ROWS, refresh=refresh)
     assert [q.gold for q in loaded.questions] == ["31", "4000", "23"]
-    assert [q.place for q in loaded.questions] == ["rows.jsonl:1", "rows.jsonl:2", "rows.jsonl:3"]
+    assert [q.place for q in loaded.questions] == ["words.jsonl:1", "words.jsonl:2", "words.jsonl:3"]
     for question, row in zip(loaded.questions, ROWS, strict=True):
         new, old = question.data.problem, row["question"]
         assert new != old
@@ -226,7 +226,7 @@ def test_the_distractor_stands_before_the_question(text: str, at: int) -> None:
 def test_bad_rows_are_named(tmp_path: Path, row: dict[str, Any], what: str) -> None:
     with pytest.raises(JobError) as error:
         fresh(tmp_path, [ROWS[0], row])
-    assert "rows.jsonl:2: " in str(error.value)
+    assert "words.jsonl:2: " in str(error.value)
     assert what in str(error.value)
 
 
