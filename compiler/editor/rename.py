@@ -21,7 +21,7 @@ from smolc.compiler.model.tasks import SUITE_VARIANTS
 from smolc.compiler.syntax.layout import KINDS
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED = ("report", "best", "true", "false", "smolc", "extends", "drop", "eval_loss")
+_RESERVED = ("report", "contamination", "best", "true", "false", "smolc", "extends", "drop", "eval_loss")
 
 
 class CannotRename(Refused):

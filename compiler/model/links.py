@@ -29,17 +29,23 @@ def check_names(links: Iterable[tuple[Link, tuple[str, ...]]], declared: Declare
 JOBS = ("model", "stage", "eval")
 """Kinds whose labels become names of jobs."""
 
+TAKEN = {
+    "report": "the name of the last job",
+    "contamination": "the name of the job that compares data with evals",
+}
+"""Names of jobs that are not a recipe's to give."""
+
 
 def check_labels(sections: Iterable[Section]) -> Iterator[Diagnostic]:
     """Models, stages and evals share one space of names, since each is a job, and `init` may name two of them."""
-    seen = {"report": "the name of the last job"}
+    seen = dict(TAKEN)
     for section in sections:
         kind, label = section.kind.text, section.label
         if kind not in JOBS or label is None:
             continue
         if label.text in seen:
             said = seen[label.text]
-            message = f"`{label.text}` is {said}" + (f" and a {kind}" if label.text != "report" else "")
+            message = f"`{label.text}` is {said}" + (f" and a {kind}" if label.text not in TAKEN else "")
             yield _error("L005", "name-taken", message, label.span, "give one of them another name")
         seen.setdefault(label.text, f"a {kind}" if kind != "eval" else "an eval")
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from smolc.compiler.model.base import Noun, Variant
 from smolc.compiler.model.texts import Date
-from smolc.compiler.model.types import Count, Doc, Flag, Kind, Str, Tokens, choice, listed
+from smolc.compiler.model.types import Count, Doc, Flag, Kind, Str, ToDataset, Tokens, choice, listed
 from smolc.compiler.model.variants import OneOf
 
 SHIPPED = ("chatml", "smollm2", "smollm3", "llama3", "qwen3", "gemma", "mistral", "phi", "zephyr")
@@ -112,6 +112,13 @@ class Model(Noun):
         description="Attention kernel; `auto` takes the fastest that isolates packed documents.",
     )
     trust_remote_code: Flag = Field(default=False, description="Run Python code that comes with the model.")
+    trained_on: Annotated[tuple[ToDataset, ...], Kind(listed, Doc("names of datasets", "[web, chats]"))] = (
+        Field(
+            default=(),
+            description="Datasets that the model is known to have been trained on: evals are looked for in them.",
+            examples=["[web, chats]"],
+        )
+    )
 
 
 class Tags(Variant):

@@ -1,4 +1,4 @@
-"""How rows are read: where they lie, what they look like, which of them; and what evals ask."""
+"""How rows are read: where they lie, what they look like, which of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 from smolc.compiler.model.data import Dataset
 from smolc.compiler.model.filters import Compared, Either, Every, Filter, Measured, Not
 from smolc.compiler.model.formats import Format, Messages, Preference, Sharegpt
-from smolc.compiler.model.recipe import Recipe
-from smolc.compiler.model.suite import SUITE
 from smolc.compiler.model.texts import ROLES
 from smolc.compiler.plan.paths import relative
 from smolc.compiler.resolve import Resolved
@@ -88,20 +86,3 @@ def _messages(
         "content": content,
         "roles": dict(roles),
     }
-
-
-def tested(recipe: Recipe, resolved: Resolved) -> tuple[dict[str, Any], ...]:
-    """What the evals of a recipe ask: each task of the suite, by lm-eval's name, and the rows of the
-    recipe's own that several read, once."""
-    suite: dict[str, dict[str, Any]] = {}
-    own: list[dict[str, Any]] = []
-    for evaluation in recipe.evals.values():
-        for task in evaluation.tasks:
-            nothing = dict.fromkeys(("location", "format", "where", "system", "rows"))
-            suite.setdefault(task.word, {"name": task.word, "suite": SUITE[task.word].task, **nothing})
-        for name, mine in evaluation.task.items():
-            read = rows_of(recipe.datasets[mine.data.name], resolved)
-            same = next((one for one in own if all(one[key] == read[key] for key in read)), None)
-            if same is None:
-                own.append({"name": name, "suite": None, **read, "rows": None})
-    return (*suite.values(), *own)

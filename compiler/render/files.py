@@ -83,6 +83,8 @@ def _run_sh(plan: Plan, source: str) -> str:
 def _group(job: Job) -> str:
     if job.kind == "model":
         return "Where it starts"
+    if job.kind == "contamination":
+        return "Before anything is trained"
     if job.kind == "report":
         return "What came of it"
     return f"Stage {job.stage}" if job.kind in ("prepare", "train", "pick") else f"Eval {job.stage}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from smolc.runtime.contamination.overlap import Overlap
+from smolc.runtime.contamination.short import Whole
 from smolc.runtime.data.decontaminate import Index
 from smolc.runtime.data.dedup import text_of
 from smolc.runtime.data.filters import keeps
@@ -54,6 +55,7 @@ class Comparison:
 
     data: Data
     overlap: Overlap
+    whole: Whole
     index: Index | None
 
     def read(self, chunk: Chunk) -> Read:
@@ -80,14 +82,20 @@ class Comparison:
         owners: list[int] = []
         for number, (_, example) in enumerate(batch):
             said = texts_in(example)
+            for at, problem in self.whole.matches(said):
+                made.found.append(self._found(batch[number], problem, (1.0, 1.0), said[at]))
             texts += said
             owners += [number] * len(said)
         for match in self.overlap.matches(texts):
-            row, example = batch[owners[match.text]]
-            dropped = self.index is not None and bool(self.index.hits(text_of(example)))
+            owner = batch[owners[match.text]]
             made.found.append(
-                Found(match.problem, row.place, match.verbatim, match.near, texts[match.text][:SAID], dropped)
+                self._found(owner, match.problem, (match.verbatim, match.near), texts[match.text])
             )
+
+    def _found(self, at: tuple[Row, Example], problem: int, shares: tuple[float, float], said: str) -> Found:
+        row, example = at
+        dropped = self.index is not None and bool(self.index.hits(text_of(example)))
+        return Found(problem, row.place, *shares, said[:SAID], dropped)
 
 
 def texts_in(example: Example) -> list[str]:

@@ -45,10 +45,7 @@ class Problems:
     help: str | None = None
 
 
-Thinking = tuple[str, str] | None
-
-
-def problems_of(context: Context, tasks: Sequence[tuple[AnyTask, Thinking]]) -> list[Problems]:
+def problems_of(context: Context, tasks: Sequence[AnyTask]) -> list[Problems]:
     """All problems of each task, also where an eval asks a subset. In a process of its own: lm-eval, datasets and what
     tasks import are not to stay in this one, which forks."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -67,7 +64,7 @@ def texts_of_evals(context: Context, against: Iterable[dict[str, Any]]) -> Itera
     """Task, place and text of all that tasks (as in a job file) ask and expect. Raises JobError where one cannot be
     read."""
     tasks = [_task.validate_python(one) for one in against]
-    for task, found in zip(tasks, problems_of(context, [(t, None) for t in tasks]), strict=True):
+    for task, found in zip(tasks, problems_of(context, tasks), strict=True):
         if found.why is not None and found.why != GENERATED:
             help = f"{found.help}; or write `decontaminate = none`" if found.help else None
             raise JobError(f"rows cannot be compared with an eval: {found.why}", help)
@@ -76,31 +73,29 @@ def texts_of_evals(context: Context, against: Iterable[dict[str, Any]]) -> Itera
                 yield task.name, problem.place, text
 
 
-def _loaded(
-    context: Context, tasks: list[tuple[AnyTask, Thinking]]
-) -> tuple[list[Problems], dict[str, dict[str, Any]]]:
-    return [_problems(context, task, thinking) for task, thinking in tasks], context.inputs
+def _loaded(context: Context, tasks: list[AnyTask]) -> tuple[list[Problems], dict[str, dict[str, Any]]]:
+    return [_problems(context, task) for task in tasks], context.inputs
 
 
-def _problems(context: Context, task: AnyTask, thinking: Thinking) -> Problems:
+def _problems(context: Context, task: AnyTask) -> Problems:
     if isinstance(task, NeedleTask) or (isinstance(task, FreshTask) and task.variant == "generated"):
         return Problems(why=GENERATED)
     try:
         if isinstance(task, SuiteTask):
             return Problems(_of_suite(context, task))
-        return Problems(_of_questions(context, task, thinking))
+        return Problems(_of_questions(context, task))
     except JobError as error:
         return Problems(why=error.message, help=error.help)
 
 
-def _of_questions(context: Context, task: AnyTask, thinking: Thinking) -> list[Problem]:
+def _of_questions(context: Context, task: AnyTask) -> list[Problem]:
     from smolc.runtime.evaluate.tasks.base import load
 
     task = task.model_copy(update={"subset": None})
     if isinstance(task, JudgedTask):
         # What answers are compared with is no part of the questions.
         task = task.model_copy(update={"style": "grade", "against": None})
-    loaded = load(context, _asking(context, thinking), task)
+    loaded = load(context, _asking(context), task)
     ids = {question.place: question.id for question in loaded.questions}
     texts: dict[str, list[str]] = {place: [] for place in ids}
     for place, text in loaded.texts():
@@ -108,7 +103,7 @@ def _of_questions(context: Context, task: AnyTask, thinking: Thinking) -> list[P
     return [Problem(ids.get(place, place), place, tuple(said)) for place, said in texts.items()]
 
 
-def _asking(context: Context, thinking: Thinking) -> EvaluateJob:
+def _asking(context: Context) -> EvaluateJob:
     """What tasks are loaded with: nobody is asked, and nothing is run."""
     return EvaluateJob(
         kind="evaluate",
@@ -119,8 +114,8 @@ def _asking(context: Context, thinking: Thinking) -> EvaluateJob:
         checkpoints=False,
         tasks=(),
         decode=Decode(temperature=0.0, top_p=1.0, max_new=1),
-        strip_thinking=thinking,
-        strip=thinking is not None,
+        strip_thinking=None,
+        strip=False,
         run_code=True,
         judge=Judge(name="", job="", template=None, max_new=1, pin=None),
         engine="transformers",

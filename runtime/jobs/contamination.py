@@ -45,7 +45,6 @@ class Measured(Strict):
     eval: str
     role: Literal["validation", "test"]
     action: Literal["error", "warn"]
-    strip_thinking: tuple[str, str] | None
     tasks: tuple[AnyTask, ...]
 
 

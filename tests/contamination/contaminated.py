@@ -72,7 +72,7 @@ def asked(name: str) -> dict[str, Any]:
 
 
 def measured(*tasks: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    fields = {"eval": "final", "role": "test", "action": "error", "strip_thinking": None}
+    fields = {"eval": "final", "role": "test", "action": "error"}
     return {**fields, "tasks": list(tasks), **changes}
 
 

@@ -174,3 +174,28 @@ def test_every_kind_of_row_is_compared(tmp_path: Path, format: str) -> None:
     write(tmp_path, "train.jsonl", [rows[format]])
     job = context(tmp_path, [data(format=formats[format])], [measured(own(), action="warn")])
     assert overlap(job)["leaked"]["final"]["maths"] == ["test.jsonl:1"]
+
+
+@pytest.mark.parametrize(
+    ("turns", "leaks"),
+    [
+        (("2 + 3 =", "5"), True),
+        (("2+3 = ?", "5."), True),
+        (("2 + 3 =", "6"), False),
+        (("So 2 + 3 =", "5"), False),
+    ],
+)
+def test_a_short_problem_has_to_be_there_with_its_answer(
+    tmp_path: Path, turns: tuple[str, str], leaks: bool
+) -> None:
+    write(
+        tmp_path,
+        "test.jsonl",
+        [{"question": "2 + 3 =", "answer": "5"}, {"question": "4 + 1 =", "answer": "5"}],
+    )
+    write(tmp_path, "train.jsonl", [dict(zip(("question", "answer"), turns, strict=True))])
+    whole = own(extract={"type": "whole", "marker": None})
+    # Such problems meet by chance: they are told, and end no run.
+    found = overlap(context(tmp_path, [data()], [measured(whole, action="error")]))
+    assert found["leaked"]["final"]["maths"] == ["test.jsonl:1"] * leaks
+    assert found["evals"][0]["compared"] == 2

@@ -95,10 +95,8 @@ def test_questions_of_all_types_are_read(tmp_path: Path) -> None:
         {**judged, **asked("mt")},
         {"type": "needle", **asked("needle"), "lengths": [64], "depths": 2, "refresh": 1},
     ]  # fmt: skip
-    measured = Measured.model_validate(
-        {"eval": "final", "role": "test", "action": "warn", "strip_thinking": None, "tasks": tasks}
-    )
-    vibe, mt, needle = problems_of(context(tmp_path, [], []), [(t, None) for t in measured.tasks])
+    measured = Measured.model_validate({"eval": "final", "role": "test", "action": "warn", "tasks": tasks})
+    vibe, mt, needle = problems_of(context(tmp_path, [], []), measured.tasks)
     assert [(p.id, p.place, p.texts) for p in vibe.problems] == [
         ("v1", "vibe.jsonl:1", ("Say it.", "Again."))
     ]

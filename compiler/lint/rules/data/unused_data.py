@@ -54,6 +54,7 @@ def check(context: Context) -> Iterator[Finding]:
             )
         used.update(row.dataset.name for row in mixture.rows)
     used |= {task.data.name for evaluation in recipe.evals.values() for task in evaluation.task.values()}
+    used |= {link.name for model in recipe.models.values() for link in model.trained_on}
     for name, dataset in recipe.datasets.items():
         if name not in used and dataset.span and dataset.span.source is context.resolved.source:
             yield Finding(
