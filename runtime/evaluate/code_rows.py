@@ -76,7 +76,7 @@ def humaneval(row: dict[str, Any]) -> CodeRow:
 def mbpp(row: dict[str, Any]) -> CodeRow:
     """task_id, text (or prompt), code, test_list, and test_setup_code or test_imports. Raises RowError."""
     text = _text(row, "text" if "text" in row else "prompt")
-    code, tests = _text(row, "code"), row.get("test_list")
+    code, tests = _text(row, "code").replace("\r\n", "\n"), row.get("test_list")
     if not isinstance(tests, list) or not tests or not all(isinstance(test, str) for test in tests):
         raise RowError(f"expected a list of assertions in `test_list`, found {found(tests)}")
     setup, imports = row.get("test_setup_code") or "", row.get("test_imports") or []
@@ -92,7 +92,9 @@ def mbpp(row: dict[str, Any]) -> CodeRow:
         f"{text.strip()}\n\nWrite it in Python. Answer with one code block, which must pass these tests:\n\n"
         f"```python\n{shown}\n```"
     )
-    problem = CodeProblem(names, before="\n".join(map(str, imports)), tests=whole)
+    # Some tests count on what the solution imports.
+    imports = [*map(str, imports), *re.findall(r"^(?:import|from)\s[^(\\\n]+$", code, re.MULTILINE)]
+    problem = CodeProblem(names, before="\n".join(imports), tests=whole)
     return CodeRow(str(row.get("task_id", "")), asked, code, problem)
 
 

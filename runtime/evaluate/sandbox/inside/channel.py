@@ -160,6 +160,8 @@ class Peer:
             return {"t": type(value).__name__, "v": value.hex()}
         if isinstance(value, complex):
             return {"t": "complex", "v": [repr(value.real), repr(value.imag)]}
+        if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
+            return {"t": "type", "v": value.__name__}
         name = type(value).__name__
         if type(value).__module__ == _TEXTS.get(name):
             return {"t": name, "v": value.isoformat() if hasattr(value, "isoformat") else str(value)}
@@ -188,6 +190,8 @@ class Peer:
         if kind in _TEXTS:
             made = getattr(import_module(_TEXTS[kind]), kind)
             return made.fromisoformat(value) if hasattr(made, "fromisoformat") else made(value)
+        if kind == "type":
+            return _builtin(value)
         return _PLAIN[kind](value)
 
 
@@ -229,6 +233,13 @@ def _text(error: BaseException) -> str:
         return str(error)
     except BaseException:
         return ""
+
+
+def _builtin(name: str) -> type:
+    found = getattr(builtins, name, None)
+    if not isinstance(found, type):
+        raise TypeError(f"{name} is no built-in type")
+    return found
 
 
 def _exception(name: str, text: str) -> Exception:

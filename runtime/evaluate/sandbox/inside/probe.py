@@ -46,6 +46,11 @@ def write(path: str) -> None:
         file.write("x")
 
 
+def renamed() -> None:
+    os.rename(CANARY, f"{FOLDER}/other")
+    os.rename(f"{FOLDER}/other", CANARY)
+
+
 def fork() -> None:
     if os.fork() == 0:
         os._exit(0)
@@ -84,6 +89,12 @@ ATTEMPTS: dict[str, list[Callable[[], Any]]] = {
         lambda: read(f"/proc/{PARENT}/cmdline"),
     ],
     "read the environment": [variables],
+    "change files": [
+        lambda: os.chmod(CANARY, 0o777),
+        lambda: os.chown(CANARY, os.getuid(), os.getgid()),
+        lambda: os.utime(CANARY, (0, 0)),
+        lambda: os.setxattr(CANARY, "user.x", b"x"),
+    ],
     "write files": [
         lambda: write(f"{FOLDER}/new"),
         lambda: write(CANARY),
@@ -92,15 +103,9 @@ ATTEMPTS: dict[str, list[Callable[[], Any]]] = {
         lambda: os.mkdir(f"{FOLDER}/new"),
         lambda: os.symlink("/", f"{FOLDER}/new"),
         lambda: os.link(CANARY, "linked"),
-        lambda: os.rename(CANARY, f"{FOLDER}/new"),
+        renamed,
         lambda: os.mkdir("folder"),
         lambda: os.symlink("/", "link"),
-    ],
-    "change files": [
-        lambda: os.chmod(CANARY, 0o777),
-        lambda: os.chown(CANARY, os.getuid(), os.getgid()),
-        lambda: os.utime(CANARY, (0, 0)),
-        lambda: os.setxattr(CANARY, "user.x", b"x"),
     ],
     "start processes": [fork, start],
     "reach other processes": [
