@@ -7,6 +7,7 @@ A check is given an answer that is not blank, and the instruction's kwargs.
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 import string
 from collections import Counter
@@ -68,12 +69,12 @@ def _punctuated(text: str) -> bool:
 
 def _increments(text: str, by: int) -> bool:
     counts = [len(words(s)) for s in sentences(text)]
-    return all(b - a == by for a, b in zip(counts, counts[1:], strict=False))
+    return all(b - a == by for a, b in itertools.pairwise(counts))
 
 
 def _chained(text: str) -> bool:
     said = [words(s) for s in sentences(text)]
-    return all(a[-1] == b[0] for a, b in zip(said, said[1:], strict=False))
+    return all(a[-1] == b[0] for a, b in itertools.pairwise(said))
 
 
 def _alphabet(text: str) -> bool:
@@ -83,9 +84,7 @@ def _alphabet(text: str) -> bool:
         bool(first)
         and first[0] in letters
         and all(
-            b == letters[(letters.index(a) + 1) % 26]
-            for a, b in zip(first, first[1:], strict=False)
-            if a in letters
+            b == letters[(letters.index(a) + 1) % 26] for a, b in itertools.pairwise(first) if a in letters
         )
         and all(f in letters for f in first)
     )
@@ -93,7 +92,7 @@ def _alphabet(text: str) -> bool:
 
 def _stairs(text: str) -> bool:
     steps = [len(line) - len(line.lstrip(" ")) for line in lines(text)]
-    return all(b > a for a, b in zip(steps, steps[1:], strict=False))
+    return all(b > a for a, b in itertools.pairwise(steps))
 
 
 def _table(text: str, columns: list[str], rows: int) -> bool:
@@ -134,8 +133,16 @@ def _positions(text: str, keyword: str) -> bool:
     return len(said) > 1 and said[1] == said[-2] == keyword.strip().lower()
 
 
+def _word_range(text: str, k: dict[str, Any]) -> bool:
+    return bool(k["min_words"] <= len(re.findall(r"\w+", text)) <= k["max_words"])
+
+
+def _first_changed(said: list[str], asked: list[str]) -> bool:
+    return said[1:] == asked[1:] and said[:1] != asked[:1]
+
+
 CHECKS: dict[str, tuple[tuple[str, ...], Check]] = {
-    "count:word_count_range": (("min_words", "max_words"), lambda t, k: k["min_words"] <= len(re.findall(r"\w+", t)) <= k["max_words"]),
+    "count:word_count_range": (("min_words", "max_words"), _word_range),
     "count:unique_word_count": (("N",), lambda t, k: len(set(words(t))) >= k["N"]),
     "count:conjunctions": (("small_n",), lambda t, k: len(_CONJUNCTIONS & set(words(t))) >= k["small_n"]),
     "count:numbers": (("N",), lambda t, k: len(re.findall(r"\d+", t.translate(_BARE))) == k["N"]),
@@ -174,7 +181,7 @@ CHECKS: dict[str, tuple[tuple[str, ...], Check]] = {
     "custom:date_format_list": ((), lambda t, k: _dates(t)),
     "repeat:repeat_change": (
         ("prompt_to_repeat",),
-        lambda t, k: t.split()[1:] == k["prompt_to_repeat"].split()[1:] and t.split()[:1] != k["prompt_to_repeat"].split()[:1],
+        lambda t, k: _first_changed(t.split(), k["prompt_to_repeat"].split()),
     ),
     "repeat:repeat_simple": (
         (),
