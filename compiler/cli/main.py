@@ -29,6 +29,7 @@ COMMANDS = {
     "run": "build and run a recipe, and end in a report",
     "chat": "talk to what a recipe trained",
     "arena": "compare answers without knowing whose they are, and rate the models by the votes",
+    "inspect": "what models were asked and said, failures first",
     "compare": "scores of runs side by side: what is better by more than chance",
     "lsp": "the language server, for editors",
     "completion": "completion of commands and options for your shell",
