@@ -19,6 +19,7 @@ from smolc.runtime.report.samples import samples
 from smolc.runtime.report.story import environment, job_lines, problems, stage_lines
 from smolc.runtime.report.text import clean, duration, label, shorten
 from smolc.runtime.report.training import trainings
+from smolc.runtime.report.vibes import vibes
 from smolc.runtime.results.lines import write_lines
 
 
@@ -54,6 +55,7 @@ def render(folder: Path) -> str:
         stages=stage_lines(run),
         trainings=trainings(run),
         data=data_sections(run),
+        vibes=vibes(run),
         samples=samples(run),
         environment=environment(run),
         jobs=job_lines(run),
