@@ -46,7 +46,7 @@ SUITE: dict[str, Entry] = {
     "gpqa_diamond": Entry(
         "Graduate science questions, 198 problems.",
         "knowledge", 198, "CC-BY-4.0", 700,
-        task="gpqa_diamond_cot_zeroshot", metric="exact_match", k=8, needs="a hub token: the data is gated",
+        task="gpqa_diamond_cot_zeroshot", metric="exact_match,flexible-extract", k=8, needs="a hub token: the data is gated",
     ),
     "mmlu_pro": Entry(
         "Knowledge and reasoning, ten choices.",
@@ -64,17 +64,17 @@ SUITE: dict[str, Entry] = {
     "gsm8k": Entry(
         "Grade-school maths, 1,319 test problems.",
         "math", 1319, "MIT", 200,
-        task="gsm8k_cot_zeroshot", metric="exact_match", k=4,
+        task="gsm8k_cot_zeroshot", metric="exact_match,flexible-extract", k=4,
     ),
     "gsm_plus": Entry(
         "GSM8K's problems, perturbed: catches overfitting.",
         "overfitting", 10552, "CC-BY-SA-4.0", 200,
-        task="gsm_plus", metric="exact_match", strata="perturbation_type",
+        task="gsm_plus", metric="exact_match,flexible-extract", strata="perturbation_type",
     ),
     "gsm_plus_mini": Entry(
         "A small part of GSM-Plus.",
         "overfitting", 2400, "CC-BY-SA-4.0", 200,
-        task="gsm_plus_mini", metric="exact_match", strata="perturbation_type",
+        task="gsm_plus_mini", metric="exact_match,flexible-extract", strata="perturbation_type",
     ),
     "gsm8k_perturbed": Entry(
         "GSM8K's problems with other names, orders and remarks, and the same answers: catches overfitting.",

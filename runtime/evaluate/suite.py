@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from smolc.runtime.evaluate.copies import copied, tried, unread
 from smolc.runtime.evaluate.tasks.base import draw
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
@@ -21,10 +22,11 @@ def load_suite(context: Context, task: SuiteTask) -> dict[str, Any]:
     if not re.fullmatch(r"[\w().+-]+", task.task):
         raise JobError(f"{task.task!r} is not the name of an lm-eval task", help="see lm-eval ls tasks")
     try:
-        loaded = _load(task.task)
+        with copied(context, task):
+            loaded = _load(task.task)
     except JobError:
         raise
-    except KeyError as error:
+    except _UnknownTask as error:
         raise JobError(
             f"lm-eval has no task {task.task!r}", help="lm-eval ls tasks lists what it has"
         ) from error
@@ -34,6 +36,8 @@ def load_suite(context: Context, task: SuiteTask) -> dict[str, Any]:
             help="install it beside lm-eval; some come with its extras: pip install 'lm-eval[ifeval]'",
         ) from error
     except Exception as error:  # datasets and the hub raise many kinds
+        if task.location is not None:
+            raise unread(task, task.task, None, error) from error
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise JobError(
             f"task {task.task}: its data cannot be had: {reason}",
@@ -55,7 +59,27 @@ def load_suite(context: Context, task: SuiteTask) -> dict[str, Any]:
     for one in tasks.values():
         if one.get_config("num_fewshot") is None:
             one.set_config(key="num_fewshot", value=0)
+    _without_downloads(task)
+    tried(task, tasks)
     return dict(loaded)
+
+
+def _without_downloads(task: SuiteTask) -> None:
+    """IFEval counts sentences with data that nltk would fetch; without it, as its rules do that need none."""
+    if task.task != "ifeval":
+        return
+    import nltk
+    from lm_eval.tasks.ifeval import instructions_util
+
+    try:
+        nltk.data.find("tokenizers/punkt_tab")
+    except LookupError:
+        print(f"{task.name}: nltk's punkt_tab is not here: abbreviations may count as ends of sentences")
+        instructions_util._get_sentence_tokenizer = nltk.tokenize.punkt.PunktSentenceTokenizer
+
+
+class _UnknownTask(Exception):
+    """lm-eval does not have it."""
 
 
 def _load(name: str) -> Any:
@@ -66,16 +90,22 @@ def _load(name: str) -> Any:
     root = Path(lm_eval.tasks.__file__).parent
     folder = _folder_of(name, root)
     if folder is not None:
-        try:
-            manager = TaskManager(include_defaults=False, include_path=str(folder))
-            if name in manager.task_index:
-                return _built(manager, name)
-        except KeyError:
-            pass  # A group of tasks from other folders.
+        manager = TaskManager(include_defaults=False, include_path=str(folder))
+        if name in manager.task_index and _whole(manager, name):
+            return _built(manager, name)
     manager = TaskManager()
     if name not in manager.task_index:
-        raise KeyError(name)
+        raise _UnknownTask(name)
     return _built(manager, name)
+
+
+def _whole(manager: Any, name: str) -> bool:
+    """Whether the tasks of a group are known, too: they may lie in other folders."""
+    members = (manager.task_index[name].cfg or {}).get("task")
+    if not isinstance(members, list):
+        return True
+    named = [m for m in members if isinstance(m, str)]
+    return all(m in manager.task_index and _whole(manager, m) for m in named)
 
 
 def _built(manager: Any, name: str) -> Any:

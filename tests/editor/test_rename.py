@@ -43,7 +43,7 @@ eval final {
 }
 sft.length = 2epoch
 stage.dpo.length = 1epoch
-eval.final.task.words.rows = 100
+eval.final.task.words.subset = 100
 mixture.talk.chats = take(20%)
 """
 
