@@ -255,4 +255,4 @@ def _until(arguments: dict[str, Any]) -> tuple[str, ...]:
 def _seed(seed: int, sample: int, prompt: str) -> int:
     """63 bits of their own for each answer."""
     digest = hashlib.sha256(f"{seed} {sample} {prompt}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1
+    return int.from_bytes(digest[:8], "big") >> 1

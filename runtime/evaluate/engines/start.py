@@ -116,6 +116,8 @@ class VllmEngine(_Keeping):
         self.tokenizer = tokenizer
         folder = _saved(tokenizer)
         command = [os.environ.get(PYTHON) or sys.executable, str(Path(__file__).with_name("vllm_worker.py"))]
+        # What is importable here is not meant for that other Python.
+        env = {"PYTHONPATH": ""} if os.environ.get(PYTHON) else {}
         length = getattr(model.config, "max_position_embeddings", None)
         workers = []
         for k in range(job.processes):
@@ -125,7 +127,7 @@ class VllmEngine(_Keeping):
                 free, total = torch.cuda.mem_get_info(k)
                 memory = round(free / total - LEFT, 3)
             load = {**_load(job, at, folder), "length": length, "memory": memory}
-            workers.append(WorkerEngine("vllm", command, load, _gpu(k) if on_gpu else {}))
+            workers.append(WorkerEngine("vllm", command, load, {**env, **(_gpu(k) if on_gpu else {})}))
         super().__init__(DividedEngine(workers) if len(workers) > 1 else workers[0], folder)
 
     def generate(self, wanted: Sequence[Wanted], sampling: Sampling, done: Done) -> None:

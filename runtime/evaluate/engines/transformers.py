@@ -104,14 +104,15 @@ class TransformersEngine:
         if self.model.device.type != "cuda":
             return self.most
         assert self._shapes is not None
-        size = self.model.dtype.itemsize
+        size = int(self.model.dtype.itemsize)
         token = sum(heads * length for both in self._shapes for heads, length in both) * size
         # Logits in the model's precision and in fp32; more of them where tokens are drawn.
-        vocabulary = self.model.get_input_embeddings().num_embeddings
+        vocabulary = int(self.model.get_input_embeddings().num_embeddings)
         logits = vocabulary * (8 if sampling.temperature == 0 else 20)
         torch.cuda.empty_cache()
-        free = torch.cuda.mem_get_info(self.model.device)[0]
-        return max(1, min(self.most, int(free * MEMORY) // (width * token + logits)))
+        free: int = torch.cuda.mem_get_info(self.model.device)[0]
+        fitting = int(free * MEMORY) // (width * token + logits)
+        return max(1, min(self.most, fitting))
 
     def _slots_work(self) -> list[tuple[Any, Any]] | None:
         """The shapes of the model's keys and values, if it says the same with slots as without."""
@@ -119,12 +120,17 @@ class TransformersEngine:
             return self._tried_slots()
         except torch.OutOfMemoryError:
             raise
+        except _UnfitError as error:
+            why = str(error)
         except Exception as error:  # models of others may raise anything
-            return self._without_slots(f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}")
+            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        kind = type(self.model).__name__
+        print(f"{kind} is run batch by batch, which is slower than answers in slots: {why}")
+        return None
 
-    def _tried_slots(self) -> list[tuple[Any, Any]] | None:
+    def _tried_slots(self) -> list[tuple[Any, Any]]:
         if "logits_to_keep" not in inspect.signature(self.model.forward).parameters:
-            return self._without_slots("its forward pass takes no logits_to_keep")
+            raise _UnfitError("its forward pass takes no logits_to_keep")
         size = self.model.get_input_embeddings().num_embeddings
         prompts = [[(7 * i + 3) % size for i in range(n)] for n in (9, 4)]
         shapes, expected = None, []
@@ -134,7 +140,7 @@ class TransformersEngine:
             shapes = shapes_of(out.past_key_values)
             expected.append(out.logits[0, -2:].float())
         if shapes is None:
-            return self._without_slots("its layers keep something else than all keys and values")
+            raise _UnfitError("its layers keep something else than all keys and values")
         decoder = Decoder(self.model, shapes, 3, GRAIN, 2, Sampling(0.0, 1.0, ()))
         # The last slots, in the other order, of prompts that are two tokens short; the first is free.
         decoder.read([prompt[:-1] for prompt in reversed(prompts)], [1, 2])
@@ -148,11 +154,11 @@ class TransformersEngine:
         # Written so that NaN is no success.
         if relative <= TOLERANCE.get(self.model.dtype, 1e-3):
             return shapes
-        return self._without_slots(f"its logits come out differently by {relative:.1e}")
+        raise _UnfitError(f"its logits come out differently by {relative:.1e}")
 
-    def _without_slots(self, why: str) -> None:
-        kind = type(self.model).__name__
-        print(f"{kind} is run batch by batch, which is slower than answers in slots: {why}")
+
+class _UnfitError(Exception):
+    """Why a model cannot be run with slots."""
 
 
 class _Pool:

@@ -10,6 +10,8 @@ from typing import Any
 
 
 def main() -> None:
+    # The folder of this script, which has a module `transformers`.
+    sys.path.pop(0)
     # vLLM prints: that must not come between the lines.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -23,7 +25,7 @@ def main() -> None:
         # In this process, so that nothing is left over when it ends.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        import vllm
+        import vllm  # type: ignore[import-not-found, unused-ignore]
 
         settings: dict[str, Any] = {
             "model": about["source"],
@@ -41,9 +43,7 @@ def main() -> None:
             settings["gpu_memory_utilization"] = about["memory"]
         engine = vllm.LLMEngine.from_engine_args(vllm.EngineArgs(**settings))
         say({"ready": vllm.__version__})
-        call = 0
-        for line in sys.stdin:
-            call += 1
+        for call, line in enumerate(sys.stdin):
             asked = json.loads(line)
             generate(vllm, engine, call, asked["wanted"], asked["sampling"], say)
             say({"done": True})

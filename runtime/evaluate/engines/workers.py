@@ -56,7 +56,7 @@ class WorkerEngine:
             self._log.close()
 
     def _start(self) -> None:
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         try:
             self._process = subprocess.Popen(
                 self.command,
