@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 from typing import Any
 
 from smolc.runtime.jobs.errors import JobError
@@ -21,7 +23,9 @@ def registry() -> dict[str, Any]:
 
         download, nltk.download = nltk.download, lambda *args, **kwargs: False
         try:
-            from lm_eval.tasks.ifeval import instructions_registry, instructions_util
+            # lm-eval says that it has downloaded what it has not.
+            with redirect_stdout(StringIO()):
+                from lm_eval.tasks.ifeval import instructions_registry, instructions_util
         finally:
             nltk.download = download
     except ImportError as error:

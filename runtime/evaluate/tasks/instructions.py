@@ -22,6 +22,9 @@ from smolc.runtime.jobs.evaluate import EvaluateJob, InstructionsTask
 
 Checker = Callable[[str], bool]
 
+NUMBERS = ("N", "n", "m", "small_n", "n_start", "n_end", "min_words", "max_words")
+"""The kwargs of IFBench that are no texts."""
+
 
 @dataclass
 class Instructions(Questions):
@@ -135,17 +138,10 @@ def _checker(name: str, kwargs: dict[str, Any], prompt: str) -> Checker | None:
         needed, check = CHECKS[name]
         if missing := [key for key in needed if key not in kwargs]:
             raise RowError(f"expected {' and '.join(missing)} in the kwargs of {name}")
-        numbers = [
-            key
-            for key in needed
-            if key in ("N", "n", "m", "small_n", "n_start", "n_end", "min_words", "max_words")
-        ]
         for key in needed:
-            kind = int if key in numbers else str
+            kind, said = (int, "a whole number") if key in NUMBERS else (str, "a text")
             if not isinstance(kwargs[key], kind):
-                raise RowError(
-                    f"expected a {'number' if kind is int else 'text'} in {key} of {name}, found {found(kwargs[key])}"
-                )
+                raise RowError(f"expected {said} in {key} of {name}, found {found(kwargs[key])}")
         return lambda text: check(text, kwargs)
     return _of_ifeval(name, kwargs, prompt)
 
