@@ -14,7 +14,7 @@ _CODE = re.compile(
     |[@#)\]}]|\"\"\"|'''|[A-Za-z_][\w.]*\s*(?:[-+*/%&|^]?=|[(\[]|:\s*\w+[^\n]*=)""",
     re.VERBOSE,
 )
-_START = re.compile(r"^(?:async def|def|class|from|import|@)\b.*|^@.*", re.MULTILINE)
+_START = re.compile(r"^(?:(?:async def|def|class|import) \w|from \S+ import |@)", re.MULTILINE)
 
 
 def program_in(said: str, names: Sequence[str], header: str = "") -> str | None:
@@ -36,7 +36,7 @@ def program_in(said: str, names: Sequence[str], header: str = "") -> str | None:
         return defining[-1]
     last = blocks[-1]
     if header and is_body(last):
-        return f"{header.rstrip()}\n{_indented(last)}"
+        return _continued(header, last)
     return last
 
 
@@ -50,12 +50,16 @@ def defines(code: str, names: Sequence[str]) -> bool:
 
 
 def is_body(code: str) -> bool:
-    """Of a function: indented, or returning at the margin."""
-    return code.lstrip("\n")[:1] in (" ", "\t") or bool(re.search(r"^return\b", code, re.MULTILINE))
+    """Of a function: indented, or returning without that a function begins at the margin."""
+    if code.lstrip("\n")[:1] in (" ", "\t"):
+        return True
+    at_margin = re.search(r"^(?:async def|def|class)\b", code, re.MULTILINE)
+    return bool(re.search(r"^return\b" if at_margin else r"^[ \t]*return\b", code, re.MULTILINE))
 
 
-def _indented(body: str) -> str:
-    """By four, however it was. Of some bodies only the first line has lost its indent."""
+def _continued(header: str, body: str) -> str:
+    """The body under the last function of the header, however it was indented. Of some only the first line has lost
+    its indent."""
     lines = body.strip("\n").splitlines()
     rest = [line for line in lines[1:] if line.strip()]
     if (
@@ -64,8 +68,11 @@ def _indented(body: str) -> str:
         and all(line[:1].isspace() for line in rest)
         and lines[0][-1:] != ":"
     ):
-        lines[0] = re.match(r"[ \t]*", rest[0])[0] + lines[0]  # type: ignore[index]
-    return textwrap.indent(textwrap.dedent("\n".join(lines)), "    ") + "\n"
+        lines[0] = rest[0][: len(rest[0]) - len(rest[0].lstrip())] + lines[0]
+    under = re.findall(r"^([ \t]*)(?:async )?def\b", header, re.MULTILINE)
+    whole = "\n".join(lines)
+    indent = (under[-1] if under else "") + "    "
+    return f"{header.rstrip()}\n{textwrap.indent(textwrap.dedent(whole), indent)}\n"
 
 
 def _blocks(said: str) -> list[str] | None:
@@ -81,31 +88,27 @@ def _blocks(said: str) -> list[str] | None:
         closing = next((j for j in range(i + 1, len(fences)) if not fences[j][1]), None)
         end = len(said) if closing is None else fences[closing].start()
         if opening[1].lower() in _PYTHON:
-            blocks.append(
-                textwrap.dedent(said[opening.end() + 1 : end])
-                if _inset(opening[0])
-                else said[opening.end() + 1 : end]
-            )
+            block = said[opening.end() + 1 : end]
+            # In a list, say, all that an item has is indented.
+            blocks.append(textwrap.dedent(block) if opening[0][:1].isspace() else block)
         if closing is None:
             break
         i = closing + 1
     return blocks
 
 
-def _inset(fence: str) -> bool:
-    """In a list, say, whose items are indented with all they have."""
-    return fence[:1] in (" ", "\t")
-
-
 def _unfenced(said: str, header: str) -> str:
-    lines = said.strip("\n").splitlines()
+    said = said.strip("\n")
+    lines = said.splitlines()
     if not lines:
         return ""
     if header and lines[0][:1] in (" ", "\t"):
         start = 0
-    elif found := _START.search(said.strip("\n")):
-        start = said.strip("\n")[: found.start()].count("\n")
-    elif header and is_body(said):
+    elif found := _START.search(said):
+        start = said[: found.start()].count("\n")
+    elif (header and is_body(said)) or all(
+        _CODE.match(x) for x in lines if x.strip() and not x[:1].isspace()
+    ):
         start = 0
     else:
         return ""

@@ -111,6 +111,18 @@ def test_the_interpreter_cannot_be_changed() -> None:
     assert run_program(source).stdout.split() == ["denied"] * 3
 
 
+def test_system_calls_past_the_library_are_denied() -> None:
+    """Those that have the same number on all machines: io_uring_setup, pidfd_send_signal, clone3, openat2, pidfd_getfd,
+    process_mrelease, memfd_secret, and one that does not exist yet."""
+    numbers = [425, 424, 435, 437, 438, 448, 447, 4000]
+    source = (
+        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        f"for n in {numbers}: print(libc.syscall(n, 0, 0, 0, 0), ctypes.get_errno())"
+    )
+    said = run_program(source).stdout.splitlines()
+    assert said == ["-1 38" if number == 435 else "-1 1" for number in numbers]
+
+
 def test_the_probe_tries_what_it_says(tmp_path: Path) -> None:
     """Where nothing holds a program, nearly all attempts succeed: so that they do not, means something."""
     (tmp_path / "canary").write_text("")

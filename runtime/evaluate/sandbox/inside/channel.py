@@ -160,7 +160,7 @@ class Peer:
             return {"t": type(value).__name__, "v": value.hex()}
         if isinstance(value, complex):
             return {"t": "complex", "v": [repr(value.real), repr(value.imag)]}
-        if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
+        if _is_builtin(value):
             return {"t": "type", "v": value.__name__}
         name = type(value).__name__
         if type(value).__module__ == _TEXTS.get(name):
@@ -233,6 +233,10 @@ def _text(error: BaseException) -> str:
         return str(error)
     except BaseException:
         return ""
+
+
+def _is_builtin(value: Any) -> bool:
+    return isinstance(value, type) and vars(builtins).get(value.__name__) is value
 
 
 def _builtin(name: str) -> type:

@@ -13,6 +13,7 @@ It prints, as JSON, each attempt and whether it succeeded (`true`: the protectio
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import mmap
 import os
@@ -111,6 +112,8 @@ ATTEMPTS: dict[str, list[Callable[[], Any]]] = {
     "reach other processes": [
         lambda: os.kill(PARENT, 0),
         lambda: os.pidfd_open(PARENT),
+        lambda: resource.prlimit(PARENT, resource.RLIMIT_CORE),
+        lambda: fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, PARENT),  # signals when there is something to read
         lambda: called(LIBC.ptrace(0x4206, ctypes.c_long(PARENT), None, None)),  # PTRACE_SEIZE: stops nobody
     ],
     "take more than its limits": [
