@@ -216,7 +216,9 @@ def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
         return
     found = measuring(metric.name, recipe)
     if found is None:
-        scores = dict.fromkeys(score for evaluation in recipe.evals.values() for score in scores_of(evaluation))
+        scores = dict.fromkeys(
+            score for evaluation in recipe.evals.values() for score in scores_of(evaluation)
+        )
         known = ", ".join(["eval_loss", *scores])
         message = f"stage `{name}` picks by `{metric.name}`, which no eval measures"
         yield _error("C017", "unknown-metric", message, metric.span, f"one of {known}")

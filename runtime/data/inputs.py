@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smolc.runtime.contamination.problems import texts_of_evals
 from smolc.runtime.data.decontaminate import Index
 from smolc.runtime.data.encode import Encoder
 from smolc.runtime.data.render import Mask, Renderer
 from smolc.runtime.data.sources import Source, open_source
 from smolc.runtime.data.template import ChatTemplate, check_markers, end_of_turn, read_template
-from smolc.runtime.contamination.problems import texts_of_evals
 from smolc.runtime.data.tokenizer import load_tokenizer, single_token
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError

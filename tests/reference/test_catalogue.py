@@ -27,7 +27,8 @@ TARGETS = {
     "recipe": "recipe", "model": "model.base", "dataset": "dataset.unused", "mixture": "mixture.practice",
     "template": "template.chat", "stage": "stage.sft", "stage.sweep": "stage.sft.sweep", "eval": "eval.final",
     "eval.task": "eval.final.task.words", "eval.vibe": "eval.final.vibe.taste",
-    "eval.replicates": "eval.final.replicates.ifeval", "eval.task.pass_at": "eval.many.task.numbers", "cluster": "cluster.node",
+    "eval.replicates": "eval.final.replicates.ifeval", "eval.task.pass_at": "eval.many.task.numbers",
+    "cluster": "cluster.node",
     # Keys that exclude one another, or that need another.
     "model.hub": "model.hubbed", "model.revision": "model.hubbed", "model.path": "model.local",
     "model.gguf": "model.local", "dataset.hub": "dataset.hubbed_rows", "dataset.config": "dataset.hubbed_rows",
@@ -132,7 +133,8 @@ def test_the_catalogue_has_every_kind_of_block() -> None:
     ]  # fmt: skip
     nested = {(kind, b.kind) for kind, block in catalogue().items() for b in block.blocks}
     assert nested == {
-        ("dataset", "where"), ("mixture", "from"), ("stage", "sweep"), ("eval", "task"), ("eval", "vibe"), ("eval", "replicates"), ("eval", "expect"),
+        ("dataset", "where"), ("mixture", "from"), ("stage", "sweep"), ("eval", "task"),
+        ("eval", "vibe"), ("eval", "replicates"), ("eval", "expect"),
     }  # fmt: skip
     assert "name" not in {k.name for k in catalogue()["recipe"].keys}
 

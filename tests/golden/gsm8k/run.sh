@@ -4,6 +4,7 @@
 #
 #   ./run.sh              run what is not done yet, and end in report.html
 #   ./run.sh --dry-run    say what would run
+#   ./run.sh --final      and measure on test data: final, held back otherwise; each time is counted
 #
 # One job after another, up to the first that fails; `smolc run` starts independent ones together and goes on with them.
 # It needs smolc's runtime (pip install 'smolc[train]'), not its compiler.
@@ -15,22 +16,25 @@ job() {
 }
 
 # Where it starts
-job base "$@"         # start model: gsm8k/model
+job base "$@"           # start model: gsm8k/model
+
+# Before anything is trained
+job contamination "$@"  # what is trained on against what the evals ask
 
 # Stage sft
-job sft-data "$@"     # sft: mix, render, mask and pack practice
-job sft-lr-3e-5 "$@"  # sft: sft from base, optim.lr = 3e-5
-job sft-lr-1e-4 "$@"  # sft: sft from base, optim.lr = 1e-4
-job sft-lr-3e-4 "$@"  # sft: sft from base, optim.lr = 3e-4
-job sft-lr-1e-3 "$@"  # sft: sft from base, optim.lr = 1e-3
-job sft-best "$@"     # sft: the run with the smallest eval_loss
+job sft-data "$@"       # sft: mix, render, mask and pack practice
+job sft-lr-3e-5 "$@"    # sft: sft from base, optim.lr = 3e-5
+job sft-lr-1e-4 "$@"    # sft: sft from base, optim.lr = 1e-4
+job sft-lr-3e-4 "$@"    # sft: sft from base, optim.lr = 3e-4
+job sft-lr-1e-3 "$@"    # sft: sft from base, optim.lr = 1e-3
+job sft-best "$@"       # sft: the run with the smallest eval_loss
 
 # Stage dpo
-job dpo-data "$@"     # dpo: mix, render, mask and pack taste
-job dpo "$@"          # dpo: dpo from sft.best
+job dpo-data "$@"       # dpo: mix, render, mask and pack taste
+job dpo "$@"            # dpo: dpo from sft.best
 
 # Eval final
-job final "$@"        # final: held_out of base, sft, dpo
+job final "$@"          # final: held_out of base, sft, dpo
 
 # What came of it
-job report "$@"       # the report: curves, grids, shares, samples
+job report "$@"         # the report: curves, grids, shares, samples

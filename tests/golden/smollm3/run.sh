@@ -4,6 +4,7 @@
 #
 #   ./run.sh              run what is not done yet, and end in report.html
 #   ./run.sh --dry-run    say what would run
+#   ./run.sh --final      and measure on test data: final, held back otherwise; each time is counted
 #
 # One job after another, up to the first that fails; `smolc run` starts independent ones together and goes on with them.
 # It needs smolc's runtime (pip install 'smolc[train]'), not its compiler.
@@ -15,26 +16,29 @@ job() {
 }
 
 # Where it starts
-job base "$@"          # start model: HuggingFaceTB/SmolLM3-3B-Base
+job base "$@"           # start model: HuggingFaceTB/SmolLM3-3B-Base
+
+# Before anything is trained
+job contamination "$@"  # what is trained on against what the evals ask
 
 # Stage mid
-job mid-data "$@"      # mid: mix, render, mask and pack reasoning
-job mid "$@"           # mid: sft from base
+job mid-data "$@"       # mid: mix, render, mask and pack reasoning
+job mid "$@"            # mid: sft from base
 
 # Stage sft
-job sft-data "$@"      # sft: mix, render, mask and pack skills
-job sft "$@"           # sft: sft from mid
+job sft-data "$@"       # sft: mix, render, mask and pack skills
+job sft "$@"            # sft: sft from mid
 
 # Stage apo
-job apo-data "$@"      # apo: mix, render, mask and pack taste
-job apo "$@"           # apo: dpo from sft
+job apo-data "$@"       # apo: mix, render, mask and pack taste
+job apo "$@"            # apo: dpo from sft
 
 # Eval check
-job check "$@"         # check: gsm8k_fresh, needle, basics of base, sft, apo
+job check "$@"          # check: gsm8k_fresh, needle, basics of base, sft, apo
 
 # Eval final
-job final "$@"         # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, livecodebench, bfcl, ruler of base, sft, apo
-job final-expect "$@"  # final: what must hold
+job final "$@"          # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, livecodebench, bfcl, ruler of base, sft, apo
+job final-expect "$@"   # final: what must hold
 
 # What came of it
-job report "$@"        # the report: curves, grids, shares, samples
+job report "$@"         # the report: curves, grids, shares, samples

@@ -3,8 +3,8 @@
 ## What it does
 
 Looks for tasks with at most 200 problems that are answered once each, and, where answers are sampled, for tasks
-with fewer than 1,000 (own tasks: where `subset` says so). What a judge grades, and facts hidden in long texts, are few for other
-reasons.
+with fewer than 1,000 (own tasks: where `subset` says so). What a judge grades, and facts hidden in long
+texts, are few for other reasons.
 
 ## Why is this bad?
 
