@@ -212,7 +212,8 @@ def supervise(processes: list[Guarded], last: Guarded, limits: Limits) -> Stoppe
         if not process.ready() and (stopped or not process.killed):
             why = process.report.decode(errors="replace") or process.last_line() or process.how()
             raise JobError(
-                f"a program cannot be shut in here: {why}", help="see the help of the sandbox's check"
+                f"a program cannot be shut in here: {why}",
+                help="run it again: answers are kept, and the machine may have been too busy",
             )
     return stopped
 
