@@ -41,7 +41,7 @@ class TransformersEngine:
 
     def __init__(self, model: Any, tokenizer: Any, batch: int | None = None) -> None:
         self.model, self.tokenizer = model, tokenizer
-        self.most = batch or MOST_ROWS.get(model.device.type, 8)
+        self.most: int = batch or MOST_ROWS.get(model.device.type, 8)
         self.halved = False
         self._shapes: list[tuple[Any, Any]] | None = None
         self._tried = False
@@ -105,7 +105,7 @@ class TransformersEngine:
             return self.most
         assert self._shapes is not None
         size = int(self.model.dtype.itemsize)
-        token = sum(heads * length for both in self._shapes for heads, length in both) * size
+        token: int = sum(heads * length for both in self._shapes for heads, length in both) * size
         # Logits in the model's precision and in fp32; more of them where tokens are drawn.
         vocabulary = int(self.model.get_input_embeddings().num_embeddings)
         logits = vocabulary * (8 if sampling.temperature == 0 else 20)
