@@ -2,8 +2,8 @@
 
 The needle is Kamradt's test (github.com/gkamradt/LLMTest_NeedleInAHaystack) with RULER's numbers for facts
 (arXiv:2404.06654); the text around is of our own making, other for each question. A length is in tokens, but questions
-are read before any model is, and are to be the same for all of them: a token is taken for 4 characters. The results
-say what each prompt came to.
+are read before any model is, and are to be the same for all of them: a token is taken for 4 characters, so
+that a model's own count may be some percent off.
 """
 
 from __future__ import annotations
