@@ -30,7 +30,7 @@ def tested(recipe: Recipe, resolved: Resolved) -> tuple[dict[str, Any], ...]:
 
 
 def contamination_body(recipe: Recipe, resolved: Resolved) -> dict[str, Any] | None:
-    """All data that stages learn from, or that their models are known to have learned from, against all evals; None
+    """In an order that does not depend on that of the recipe: all data that stages learn from, or that their models are known to have learned from, against all evals; None
     where one of both is missing."""
     data = _data(recipe, resolved)
     evals = [
@@ -40,7 +40,7 @@ def contamination_body(recipe: Recipe, resolved: Resolved) -> dict[str, Any] | N
             "action": evaluation.contamination or ("error" if evaluation.role == "test" else "warn"),
             "tasks": _tasks(evaluation, recipe, resolved),
         }
-        for name, evaluation in recipe.evals.items()
+        for name, evaluation in sorted(recipe.evals.items())
         if evaluation.contamination != "none"
     ]
     evals = [one for one in evals if one["tasks"]]
@@ -71,7 +71,7 @@ def _data(recipe: Recipe, resolved: Resolved) -> list[dict[str, Any]]:
                 return
         found.append({"name": name, "by": [by], **read})
 
-    for label in dict.fromkeys(run.stage.data.name for runs in recipe.runs.values() for run in runs):
+    for label in sorted({run.stage.data.name for runs in recipe.runs.values() for run in runs}):
         mixture = recipe.mixtures.get(label)
         how = mixture.decontaminate if mixture is not None else None
         drops = how.n if isinstance(how, Ngram) and how.action == "drop" else None
@@ -87,4 +87,4 @@ def _learned(recipe: Recipe) -> list[str]:
     """Models that are trained or measured."""
     measured = [link.name for evaluation in recipe.evals.values() for link in evaluation.of]
     names = [model_of(stage, recipe) for stage in recipe.stages.values()] + measured
-    return [name for name in dict.fromkeys(names) if name in recipe.models]
+    return sorted({name for name in names if name in recipe.models})

@@ -170,7 +170,6 @@ class Evaluation:
         model = load_model(at, self.job, self.device)
         weights = fingerprint(at, model, self.answers)
         engine = start(self.job, at, model, prompting.tokenizer)
-        self.engine = {"name": engine.name, "version": engine.version}
         kept = AnswerCache(self.answers, weights, engine.name)
         lm = ChatModel(model, prompting.tokenizer, prompting.template, self.job.batch, engine, kept)
         lm.fingerprint = weights
@@ -187,6 +186,8 @@ class Evaluation:
         try:
             yield lm
         finally:
+            # vLLM starts with the first answer.
+            self.engine = {"name": engine.name, "version": engine.version}
             engine.close()
         del lm, model, engine
         release()

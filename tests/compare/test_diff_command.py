@@ -95,7 +95,7 @@ def test_all_recipes_since_a_revision(diff: Diff) -> None:
 def test_a_recipe_that_is_younger_or_gone(diff: Diff) -> None:
     Path("c.recipe").write_text(BASE, encoding="utf-8")
     code, out, _ = diff("HEAD", "c.recipe")
-    assert code == 0 and "+ stage.sft\n    + init     = base\n" in out and "8 new: base" in out
+    assert code == 0 and "+ stage.sft\n    + init     = base\n" in out and "9 new: base" in out
     Path("a.recipe").unlink()
     code, out, _ = diff("HEAD", "a.recipe")
     assert code == 0 and "- stage.sft\n    - init     = base\n" in out and "8 gone: base" in out

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluated import CHATML, save_model
+from evaluated import CHATML, compiled, save_model
 from lm_eval.api.task import ConfigurableTask
 
 from smolc.runtime.data.template import ChatTemplate
@@ -28,7 +28,10 @@ def suite(name: str, metric: str, **changes: Any) -> SuiteTask:
         "name": name,
         "task": name,
         "metric": metric,
-        "rows": None,
+        "subset": None,
+        "strata": None,
+        "pass_at": (),
+        "location": None,
         "avg": 1,
         "max_new": None,
     }
@@ -70,13 +73,15 @@ def model(folder: Path, temperature: float = 1.0, thinking: tuple[str, str] | No
 
 
 def test_every_sample_counts_and_the_error_is_over_problems(tmp_path: Path) -> None:
-    row, samples = score_suite(
-        model(tmp_path), suite("digits", "exact_match", rows=3, avg=40), generated(tmp_path)
+    (row,), samples = score_suite(
+        model(tmp_path), suite("digits", "exact_match", subset=3, avg=40), generated(tmp_path), 1
     )
     assert (row["metric"], row["n"], row["k"]) == ("exact_match,first-digit", 3, 40)
-    assert [(s["index"], s["sample"]) for s in samples] == [(i, j) for i in range(3) for j in range(40)]
-    assert {s["prompt"] for s in samples if s["index"] == 1} == {
-        "<|im_start|>user\n1?<|im_end|>\n<|im_start|>assistant\n"
+    chosen = list(dict.fromkeys(s["id"] for s in samples))
+    assert [(s["id"], s["sample"]) for s in samples] == [(i, j) for i in chosen for j in range(40)]
+    number = chosen[1].split()[1]
+    assert {s["prompt"] for s in samples if s["id"] == chosen[1]} == {
+        f"<|im_start|>user\n{number}?<|im_end|>\n<|im_start|>assistant\n"
     }
     assert len({s["answer"] for s in samples}) > 100
     scores = [s["score"] for s in samples]
@@ -89,14 +94,14 @@ def test_every_sample_counts_and_the_error_is_over_problems(tmp_path: Path) -> N
 
 def test_the_same_task_is_run_again_on_the_next_model(tmp_path: Path) -> None:
     lm, material = model(tmp_path, temperature=0.0), generated(tmp_path)
-    first = score_suite(lm, suite("digits", "exact_match", rows=2), material)
-    assert score_suite(lm, suite("digits", "exact_match", rows=2), material) == first
-    assert first[0]["n"] == 2
+    first = score_suite(lm, suite("digits", "exact_match", subset=2), material, 1)
+    assert score_suite(lm, suite("digits", "exact_match", subset=2), material, 1) == first
+    assert first[0][0]["n"] == 2
 
 
 def test_an_endless_chain_of_thought_is_wrong(tmp_path: Path) -> None:
     lm = model(tmp_path, thinking=("<|im_start|>assistant", "</t>"))
-    row, samples = score_suite(lm, suite("digits", "exact_match", avg=8), generated(tmp_path))
+    (row,), samples = score_suite(lm, suite("digits", "exact_match", avg=8), generated(tmp_path), 1)
     assert row["unterminated"] == len(samples) == 40
     assert row["value"] == 0.0
     assert any(s["answer"] for s in samples)
@@ -107,7 +112,7 @@ def test_log_likelihoods_are_not_sampled(tmp_path: Path) -> None:
         tmp_path, output_type="multiple_choice", doc_to_choice="choices", doc_to_target="right",
         metric_list=[{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
     )  # fmt: skip
-    row, samples = score_suite(model(tmp_path), suite("digits", "acc", avg=16), material)
+    (row,), samples = score_suite(model(tmp_path), suite("digits", "acc", avg=16), material, 1)
     assert (row["metric"], row["n"], row["k"], row["stopped"]) == ("acc", 5, 1, None)
     assert row["value"] in (0.4, 0.6)
     assert len(samples[0]["answer"]) == 2
@@ -126,7 +131,7 @@ def test_a_path_is_not_taken_for_a_task(tmp_path: Path) -> None:
     evil = tmp_path / "evil.yaml"
     evil.write_text("task: evil\ndoc_to_text: !function evil.run\n")
     with pytest.raises(JobError, match="not the name"):
-        load_suite(suite(str(evil), "acc"))
+        load_suite(compiled(tmp_path, [], []), suite(str(evil), "acc"))
 
 
 def test_a_task_that_runs_what_a_model_wrote_is_refused(
@@ -135,7 +140,7 @@ def test_a_task_that_runs_what_a_model_wrote_is_refused(
     material = loaded(tmp_path, output_type="generate_until", doc_to_target="{{a}}", unsafe_code=True)
     monkeypatch.setattr("smolc.runtime.evaluate.suite._load", lambda name: material)
     with pytest.raises(JobError, match="runs code that the model writes"):
-        load_suite(suite("digits", "exact_match"))
+        load_suite(compiled(tmp_path, [], []), suite("digits", "exact_match"))
 
 
 @pytest.mark.slow
@@ -145,8 +150,9 @@ def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
         "from smolc.runtime.jobs.evaluate import SuiteTask\n"
         "from smolc.runtime.jobs.errors import JobError\n"
         "for name in ('gsm8k', 'humaneval'):\n"
-        "    task = SuiteTask(type='suite', name=name, task=name, metric='m', rows=1, avg=1, max_new=None)\n"
-        "    try:\n        load_suite(task)\n"
+        "    task = SuiteTask(type='suite', name=name, task=name, metric='m', subset=1, strata=None, "
+        "pass_at=(), location=None, avg=1, max_new=None)\n"
+        "    try:\n        load_suite(None, task)\n"
         "    except JobError as error:\n        print(error.message, '|', error.help)\n"
     )
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path)}
