@@ -124,12 +124,14 @@ class Evaluation:
         self.meter = Meter(self.context, len(subjects) * len(self.job.tasks))
         # As they come, for who looks into a run that is not over.
         self.stream = (self.context.out / "samples.jsonl").open("w", encoding="utf-8")
-        with self.stream:
-            for subject, at in found:
-                self._subject(subject, at, prompts[subject.name])
+        try:
+            with self.stream:
+                for subject, at in found:
+                    self._subject(subject, at, prompts[subject.name])
+        finally:
+            forget(self.context)
         if self.job.judge is not None:
             self._judge(self.job.judge)
-        forget(self.context)
 
     def _demand_judge(self, judge: Judge) -> None:
         """Raises JobError before anything is asked if a judge whose weights lie here is not the one demanded."""

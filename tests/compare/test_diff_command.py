@@ -98,7 +98,7 @@ def test_a_recipe_that_is_younger_or_gone(diff: Diff) -> None:
     assert code == 0 and "+ stage.sft\n    + init     = base\n" in out and "9 new: base" in out
     Path("a.recipe").unlink()
     code, out, _ = diff("HEAD", "a.recipe")
-    assert code == 0 and "- stage.sft\n    - init     = base\n" in out and "8 gone: base" in out
+    assert code == 0 and "- stage.sft\n    - init     = base\n" in out and "9 gone: base" in out
 
 
 @pytest.mark.usefixtures("repo")

@@ -16,7 +16,7 @@ def with_grid(text: str = SMALL) -> str:
 def test_the_jobs_stand_in_running_order(tmp_path: Path) -> None:
     made = planned(tmp_path)
     ids = [j.id for j in made.jobs]
-    assert ids == ["base", "sft-data", "sft", "dpo-data", "dpo", "final", "report"]
+    assert ids == ["base", "contamination", "sft-data", "sft", "dpo-data", "dpo", "final", "report"]
     for at, one in enumerate(made.jobs):
         assert all(ids.index(need) < at for need in one.needs)
 

@@ -16,9 +16,9 @@ from smolc.runtime.jobs.manifest import read_manifest
 
 def test_nothing_was_built(project: Project) -> None:
     text = project.plan()
-    assert text.startswith("Plan: 7 of 7 jobs to run (7 new), 0 done.\n")
+    assert text.startswith("Plan: 8 of 8 jobs to run (8 new), 0 done.\n")
     marked = [line[0] for line in text.splitlines() if line[:2] in ("+ ", "~ ", "= ")]
-    assert marked == ["+"] * 7
+    assert marked == ["+"] * 8
     assert not project.built.exists()
     assert "\x1b" not in text
 
@@ -26,14 +26,20 @@ def test_nothing_was_built(project: Project) -> None:
 def test_all_is_done(project: Project) -> None:
     plan = project.build()
     project.finish(plan)
-    assert project.plan().startswith("Plan: nothing to run, all 7 jobs are done.\n")
+    assert project.plan().startswith("Plan: nothing to run, all 8 jobs are done.\n")
     assert set(project.states().values()) == {"done"}
 
 
 def test_says_what_the_runtime_decides(project: Project) -> None:
     """Whatever was finished, and whatever changed since, both say the same is done."""
     plan = project.build()
-    cases = [(), ("base",), ("base", "sft-data"), ("base", "sft-data", "sft"), tuple(j.id for j in plan.jobs)]
+    cases = [
+        (),
+        ("base",),
+        ("base", "sft-data"),
+        ("base", "contamination", "sft-data", "sft"),
+        tuple(j.id for j in plan.jobs),
+    ]
     for ids in cases:
         project.finish(plan, *ids) if ids else None
         done = done_jobs(project.built, read_manifest(project.built))
@@ -43,7 +49,7 @@ def test_says_what_the_runtime_decides(project: Project) -> None:
     assert (
         {id for id, state in project.states().items() if state == "done"}
         == set(done)
-        == {"base", "sft-data", "sft"}
+        == {"base", "contamination", "sft-data", "sft"}
     )
 
 
@@ -51,7 +57,7 @@ def test_a_changed_value_is_named(project: Project) -> None:
     project.finish(project.build())
     project.write(SMALL.replace("batch = 32seq", "batch = 64seq"))
     text = project.plan()
-    assert text.startswith("Plan: 4 of 7 jobs to run (4 again), 3 done.\n")
+    assert text.startswith("Plan: 4 of 8 jobs to run (4 again), 4 done.\n")
     assert "batch.global_sequences  32 -> 64" in text
     states = project.states()
     assert states["sft"] == states["dpo"] == states["final"] == "changed"
@@ -80,9 +86,8 @@ def test_an_earlier_job_that_ran_again(project: Project) -> None:
     done = json.loads((project.built / "out/base/done.json").read_text())
     project.out("base", "done.json", {**done, "inputs": {}, "needs": {}, "hash": plan.jobs[0].hash})
     assert set(project.states().values()) == {"done"}
-    project.out(
-        "sft-data", "done.json", {"hash": plan.jobs[1].hash, "inputs": {}, "needs": {"base": "other"}}
-    )
+    made = next(one for one in plan.jobs if one.id == "sft-data")
+    project.out("sft-data", "done.json", {"hash": made.hash, "inputs": {}, "needs": {"base": "other"}})
     job = next(job for job in project.json()["jobs"] if job["id"] == "sft-data")
     assert job["why"] == ["base ran again since"]
 
@@ -289,7 +294,7 @@ def test_a_grid(project: Project) -> None:
 def test_json_has_everything(project: Project) -> None:
     project.finish(project.build(), "base")
     view = project.json()
-    assert view["summary"] == {"jobs": 7, "new": 6, "again": 0, "done": 1}
+    assert view["summary"] == {"jobs": 8, "new": 7, "again": 0, "done": 1}
     assert view["jobs"][0]["id"] == "base"
     assert all(len(job["hash"]) == 64 for job in view["jobs"])
     assert view["built"] == view["hash"]

@@ -95,7 +95,8 @@ def test_the_runtime_reads_it(tmp_path: Path) -> None:
     task = OwnTask.model_validate(
         {
             "type": "own", "name": "t", "location": {"type": "files", "paths": ["a"]},
-            "format": {"type": "text", "column": "text"}, "where": made, "system": None, "rows": None,
+            "format": {"type": "text", "column": "text"}, "where": made, "system": None, "subset": None,
+            "strata": None, "pass_at": [],
             "extract": {"type": "whole", "marker": None}, "avg": 1, "max_new": None,
         }
     )  # fmt: skip

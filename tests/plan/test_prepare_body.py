@@ -188,13 +188,13 @@ dataset again { path = "chats.jsonl" }
 eval more {
   of = sft
   tasks = [gsm8k, ifeval]
-  task longer { data = again; rows = 100seq }
-  task numbers { data = other; rows = 10seq }
+  task longer { data = again; subset = 100seq }
+  task numbers { data = other; subset = 10seq }
 }
 eval most {
   of = base
-  tasks = [gsm8k(rows = 5seq)]
-  task short { data = other; rows = 20seq }
+  tasks = [gsm8k(subset = 5seq)]
+  task short { data = other; subset = 20seq }
 }
 """
 
@@ -204,17 +204,18 @@ def test_rows_are_compared_with_each_eval_once(tmp_path: Path) -> None:
     found = body(tmp_path, decontaminated, ("eval final", EVALS + "eval final"))["decontaminate"]
     assert (found["ngram"], found["action"]) == (8, "error")
     against = found["against"]
-    assert [(one["name"], one["suite"], one["rows"]) for one in against] == [
-        ("gsm8k", "gsm8k_cot_zeroshot", None),
-        ("ifeval", "ifeval", None),
-        ("longer", None, None),  # `words` of another eval reads all of the same file
-        ("numbers", None, 20),
+    # All their problems, whatever the subset; `short` reads what `numbers` reads, and `words` what `longer` reads.
+    assert [(one["name"], one["type"], one["subset"]) for one in against] == [
+        ("gsm8k", "suite", None),
+        ("ifeval", "suite", None),
+        ("longer", "own", None),
+        ("numbers", "own", None),
     ]
     numbers = against[-1]
     assert numbers["system"] == "Briefly."
     assert numbers["location"] == {"type": "files", "paths": ["other.jsonl"]}
     assert numbers["format"]["type"] == "messages"
-    assert against[0]["location"] is against[0]["format"] is None
+    assert against[0]["location"] is None
 
 
 def test_an_eval_changes_only_data_that_is_compared_with_it(tmp_path: Path) -> None:
