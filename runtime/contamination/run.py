@@ -109,7 +109,7 @@ def run(context: Context) -> None:
     for line in _lines(parts, compared):
         print(line, flush=True)
     _judge(parts, compared, overlap.compared)
-    leaked = sum(len(one.leaked(part)) for one in compared for part in parts)
+    leaked = len({n for one in compared for part in parts for n in one.leaked(part)})
     context.write_result({"problems": sum(part.compared for part in parts), "leaked": leaked})
 
 

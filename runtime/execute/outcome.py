@@ -27,6 +27,13 @@ def in_short(folder: Path, entry: Entry) -> str:
         return f"{len(models)} models, {len(rows)} scores" if rows else ""
     if entry.kind == "replicate":
         return f"{len(objects(result.get('replicated')))} known scores came out"
+    if entry.kind == "contamination":
+        leaked, problems = number(result.get("leaked")), number(result.get("problems"))
+        return (
+            f"{count(leaked)} of {count(problems)} problems are in the data"
+            if leaked
+            else "nothing in common"
+        )
     if entry.kind == "gate":
         return f"{len(objects(result.get('checks')))} checks hold"
     return "report.html" if entry.kind == "report" else ""

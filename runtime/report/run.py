@@ -13,6 +13,7 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.report.checks import gates, replicated
 from smolc.runtime.report.collect import collect
+from smolc.runtime.report.contamination import contamination
 from smolc.runtime.report.data import data_sections
 from smolc.runtime.report.evals import eval_tables
 from smolc.runtime.report.samples import samples
@@ -51,6 +52,7 @@ def render(folder: Path) -> str:
         problems=problems(run),
         evals=eval_tables(run),
         gates=gates(run),
+        contamination=contamination(run),
         replicated=replicated(run),
         stages=stage_lines(run),
         trainings=trainings(run),
