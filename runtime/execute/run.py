@@ -15,9 +15,8 @@ from smolc.runtime.execute.display import Display
 from smolc.runtime.execute.lock import Lock
 from smolc.runtime.execute.outcome import in_short
 from smolc.runtime.execute.process import Running
-from smolc.runtime.execute.states import is_held
 from smolc.runtime.jobs.done import done_jobs, read_done
-from smolc.runtime.jobs.looks import looks, times
+from smolc.runtime.jobs.looks import is_held, looks, times
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
 from smolc.runtime.report.text import clean
 

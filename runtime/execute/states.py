@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from smolc.runtime.jobs.done import done_jobs, with_needs
+from smolc.runtime.jobs.looks import is_held
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
 from smolc.runtime.report.text import clean, shorten
 
@@ -57,11 +58,6 @@ def held_back(entries: tuple[Entry, ...], done: frozenset[str]) -> frozenset[str
         if entry.id not in done and is_held(entry, held):
             held.add(entry.id)
     return frozenset(held)
-
-
-def is_held(entry: Entry, held: Container[str]) -> bool:
-    """Whether a job that is not done is held back, when those in `held` are."""
-    return entry.final or (entry.kind != "report" and any(n in held for n in entry.needs))
 
 
 def dry_run(folder: Path, manifest: Manifest, entries: tuple[Entry, ...], final: bool = False) -> str:

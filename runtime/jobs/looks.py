@@ -1,4 +1,4 @@
-"""`out/.final.jsonl`: how often test data was looked at.
+"""Evals on test data: what is held back for the end, and `out/.final.jsonl`: how often they were run.
 
 Each time that an eval with `role = test` is run to its end, a line says when, which eval, and by which plan. A build
 leaves it alone, as all of `out/`: what a test set told stays told, also when the recipe has changed since."""
@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Container
 from datetime import datetime, timezone
 from pathlib import Path
 
 from smolc.runtime.jobs.manifest import Entry, Manifest
 
 NAME = ".final.jsonl"
+
+
+def is_held(entry: Entry, held: Container[str]) -> bool:
+    """Whether a job that is not done is held back without `--final`, when those in `held` are: an eval on test data,
+    and what needs one. A report is written without them."""
+    return entry.final or (entry.kind != "report" and any(n in held for n in entry.needs))
 
 
 def note_look(folder: Path, manifest: Manifest, entry: Entry) -> None:

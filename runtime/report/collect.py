@@ -3,12 +3,13 @@ what a job wrote or did not write."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from smolc.runtime.jobs.done import read_done
 from smolc.runtime.jobs.evaluate import PickJob
+from smolc.runtime.jobs.looks import is_held
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest, read_job, read_manifest
 from smolc.runtime.report.outputs import log_tail, number, read_object
 from smolc.runtime.report.text import label, setting
@@ -16,7 +17,8 @@ from smolc.runtime.report.text import label, setting
 
 @dataclass(frozen=True)
 class JobView:
-    """state: `done`, `failed` or `not run` (also when its output is of an older recipe). job: the typed job,
+    """state: `done`, `failed`, `held back` (on test data, or after what is) or `not run`; the last two also when its
+    output is of an older recipe. job: the typed job,
     or None if its file cannot be read. said: the lines that explain a failure."""
 
     entry: Entry
@@ -61,7 +63,17 @@ class Run:
 def collect(folder: Path) -> Run:
     """Raises BrokenFolder if there is no manifest."""
     manifest = read_manifest(folder)
-    return Run(folder, manifest, tuple(_view(folder, e) for e in manifest.jobs if e.kind != "report"))
+    views: list[JobView] = []
+    held: set[str] = set()
+    for entry in manifest.jobs:
+        if entry.kind == "report":
+            continue
+        view = _view(folder, entry)
+        if view.state == "not run" and is_held(entry, held):
+            view = replace(view, state="held back")
+            held.add(entry.id)
+        views.append(view)
+    return Run(folder, manifest, tuple(views))
 
 
 def _view(folder: Path, entry: Entry) -> JobView:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smolc.runtime.jobs.evaluate import Subject
+from smolc.runtime.jobs.looks import looks, times
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.charts import Series, line_chart
 from smolc.runtime.report.collect import Run
@@ -33,7 +34,8 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class EvalTable:
-    """One eval: tasks x models, the base first. facts: how it was measured. compared: how many comparisons were made,
+    """One eval: tasks x models, the base first. facts: how it was measured. looks: how often test data
+    was looked at, in words. compared: how many comparisons were made,
     for all of which together the chances are adjusted."""
 
     id: str
@@ -44,6 +46,7 @@ class EvalTable:
     charts: tuple[Chart, ...]
     compared: int
     state: str
+    looks: str = ""
 
 
 def eval_tables(run: Run) -> list[EvalTable]:
@@ -71,6 +74,7 @@ def eval_table(run: Run, one: Evaluated) -> EvalTable:
         charts=tuple(_charts(run, one, tasks)),
         compared=sum(len(found) for found in pairs.values()),
         state=one.view.state,
+        looks=times(seen) if (seen := looks(run.folder).get(one.id, 0)) else "",
     )
 
 

@@ -88,7 +88,8 @@ def test_a_task_is_read_from_the_scores(tmp_path: Path) -> None:
     evaluate = {
         **BASE, "id": "scores", "kind": "evaluate", "role": "validation", "subjects": subjects, "tasks": [],
         "decode": {"temperature": 0.0, "top_p": 1.0, "max_new": 8}, "strip_thinking": None, "batch": 8,
-        "precision": "fp32", "trust_remote_code": False,
+        "precision": "fp32", "trust_remote_code": False, "checkpoints": False, "strip": True, "run_code": False,
+        "judge": None, "engine": "auto", "processes": 1,
     }  # fmt: skip
     (tmp_path / "jobs" / "scores").mkdir(parents=True)
     (tmp_path / "jobs" / "scores" / "job.yaml").write_text(yaml.safe_dump(evaluate))

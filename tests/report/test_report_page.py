@@ -189,6 +189,27 @@ def test_what_failed_and_what_did_not_run_is_said(tmp_path: Path) -> None:
     assert "Held-out loss by learning rate" in text
 
 
+def test_what_is_held_back_is_no_problem_and_looks_are_counted(tmp_path: Path) -> None:
+    folder = fake_folder(tmp_path)
+    folder.finish(but=("final", "final.expect", "report"))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    for entry in manifest["jobs"]:
+        entry["final"] = entry["id"] == "final"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    text = Page(render(tmp_path)).text
+    assert (
+        "No scores: this eval is held back, since test data is for the end: smolc run --final runs it."
+        in text
+    )
+    assert "did not run" not in text
+    folder.finish()
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "out" / ".final.jsonl").write_text('{"job": "final"}\n' * 3)
+    text = Page(render(tmp_path)).text
+    assert "on test data: the test set was looked at 3 times" in text
+    assert "held back" not in text
+
+
 def test_a_problem_in_different_templates_stands_side_by_side(tmp_path: Path) -> None:
     folder = fake_folder(tmp_path)
     row = {"task": "reverse", "id": "3", "gold": "b", "score": 0.0}
