@@ -9,6 +9,8 @@ from typing import Any
 
 from smolc.runtime.jobs.errors import JobError
 
+LETTERS = "keywords:letter_frequency"
+
 
 @cache
 def registry() -> dict[str, Any]:
@@ -39,7 +41,22 @@ def registry() -> dict[str, Any]:
         print("nltk's punkt_tab is not here: abbreviations may count as ends of sentences")
         instructions_util._get_sentence_tokenizer = nltk.tokenize.punkt.PunktSentenceTokenizer
         instructions_util.nltk = _WithoutData(nltk)
-    return dict(instructions_registry.INSTRUCTION_DICT)
+    found: dict[str, Any] = instructions_registry.INSTRUCTION_DICT
+    found[LETTERS] = _counting_what_is_asked(found[LETTERS])
+    return found
+
+
+def _counting_what_is_asked(checker: Any) -> Any:
+    """lm-eval's check counts a letter drawn at random where the prompt asks for a mark, such as `#`."""
+
+    class LetterFrequency(checker):  # type: ignore[misc]
+        def build_description(self, *, letter: str | None = None, **how: Any) -> str:
+            text = super().build_description(letter=letter, **how)
+            if letter:
+                self._letter = letter.strip().lower()
+            return str(text)
+
+    return LetterFrequency
 
 
 class _WithoutData:

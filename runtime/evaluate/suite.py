@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from smolc.runtime.evaluate.copies import copied, tried, unread
+from smolc.runtime.evaluate.ifeval import registry
+from smolc.runtime.evaluate.settle import seeded, settle
 from smolc.runtime.evaluate.tasks.base import draw
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
@@ -21,8 +23,10 @@ def load_suite(context: Context, task: SuiteTask) -> dict[str, Any]:
     # lm-eval takes paths for names, and a task file can name Python code to run.
     if not re.fullmatch(r"[\w().+-]+", task.task):
         raise JobError(f"{task.task!r} is not the name of an lm-eval task", help="see lm-eval ls tasks")
+    if task.task == "ifeval":
+        registry()  # before lm-eval imports it, which would fetch what nltk lacks
     try:
-        with copied(context, task):
+        with copied(context, task), seeded(task.task):
             loaded = _load(task.task)
     except JobError:
         raise
@@ -59,23 +63,10 @@ def load_suite(context: Context, task: SuiteTask) -> dict[str, Any]:
     for one in tasks.values():
         if one.get_config("num_fewshot") is None:
             one.set_config(key="num_fewshot", value=0)
-    _without_downloads(task)
     tried(task, tasks)
+    for one in tasks.values():
+        settle(one)
     return dict(loaded)
-
-
-def _without_downloads(task: SuiteTask) -> None:
-    """IFEval counts sentences with data that nltk would fetch; without it, as its rules do that need none."""
-    if task.task != "ifeval":
-        return
-    import nltk
-    from lm_eval.tasks.ifeval import instructions_util
-
-    try:
-        nltk.data.find("tokenizers/punkt_tab")
-    except LookupError:
-        print(f"{task.name}: nltk's punkt_tab is not here: abbreviations may count as ends of sentences")
-        instructions_util._get_sentence_tokenizer = nltk.tokenize.punkt.PunktSentenceTokenizer
 
 
 class _UnknownTask(Exception):

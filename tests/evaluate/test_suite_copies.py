@@ -175,3 +175,45 @@ def test_a_second_run_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     run(context)
     assert (context.out / "samples.jsonl").read_text() == before
     assert json.loads((context.out / "results.json").read_text())["rows"][0]["cached"] == 6
+
+
+def loaded(folder: Path, name: str, rows: list[dict[str, Any]]) -> Any:
+    (folder / "copy.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    context = compiled(folder, [suite(name)], [subject("base")])
+    return next(iter(load_suite(context, SuiteTask.model_validate(suite(name)))["tasks"].values()))
+
+
+def test_each_run_asks_the_same(tmp_path: Path) -> None:
+    # lm-eval shuffles the choices each time that it is asked for the documents.
+    rows = [{**ROWS["gpqa_diamond"], "Question": f"Which {i}?"} for i in range(20)]
+    task, again = (loaded(tmp_path, "gpqa_diamond", rows) for _ in range(2))
+    right = [document["answer"] for document in task.eval_docs]
+    assert len(set(right)) == 4
+    assert right == [d["answer"] for d in task.eval_docs] == [d["answer"] for d in again.eval_docs]
+
+
+def test_a_document_has_the_same_solved_examples_whatever_was_asked_before(tmp_path: Path) -> None:
+    rows = [{**ROWS["gsm_plus"], "question": f"What is {i} + 3?"} for i in range(30)]
+    task, again = (loaded(tmp_path, "gsm_plus", rows) for _ in range(2))
+    prompts = [task.fewshot_context(document, num_fewshot=5) for document in task.eval_docs]
+    assert len({prompt.split("Answer:")[0] for prompt in prompts}) > 10
+    assert prompts[7] == task.fewshot_context(task.eval_docs[7], num_fewshot=5)
+    assert prompts[7] == again.fewshot_context(again.eval_docs[7], num_fewshot=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "follows", "does_not"),
+    [
+        ("change_case:capital_word_frequency", {"capital_relation": "at least", "capital_frequency": 2}, "NO. YES", "NO"),
+        ("length_constraints:number_sentences", {"relation": "at least", "num_sentences": 2}, "No. Yes.", "No."),
+        ("keywords:letter_frequency", {"letter": "#", "let_relation": "at least", "let_frequency": 2}, "#a #b", "#aaa bbb"),
+    ],
+)  # fmt: skip
+def test_ifeval_needs_nothing_from_the_net(
+    tmp_path: Path, name: str, kwargs: dict[str, Any], follows: str, does_not: str
+) -> None:
+    rows = [{"key": 1, "prompt": "Say it.", "instruction_id_list": [name], "kwargs": [kwargs]}]
+    task = loaded(tmp_path, "ifeval", rows)
+    for _ in range(5):  # nothing is drawn
+        kept = [task.process_results(task.eval_docs[0], [text]) for text in (follows, does_not)]
+        assert [one["prompt_level_strict_acc"] for one in kept] == [True, False]
