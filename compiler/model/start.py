@@ -116,7 +116,7 @@ class Model(Noun):
         Field(
             default=(),
             description="Datasets that the model is known to have been trained on: evals are looked for in them.",
-            examples=["[web, chats]"],
+            examples=["[chats]"],
         )
     )
 

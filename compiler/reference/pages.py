@@ -10,6 +10,7 @@ from smolc.compiler.model.habits import HABITS
 from smolc.compiler.reference.catalogue import catalogue
 from smolc.compiler.reference.entries import FAMILIES, family
 from smolc.compiler.reference.page_of_block import page_of_block, table
+from smolc.compiler.reference.suite import suite
 from smolc.compiler.syntax import grammar, units
 
 MADE = "<!-- Made by `python -m smolc.compiler.reference`; change compiler/ instead. -->\n\n"
@@ -24,6 +25,7 @@ def pages() -> dict[str, str]:
         "rules.md": _rules(),
         "codes.md": _codes(),
         "habits.md": _habits(),
+        "suite.md": suite(),
     }
     return {name: MADE + text.strip() + "\n" for name, text in made.items()}
 
@@ -39,6 +41,7 @@ def _index() -> str:
         "What is reported:\n",
         "- [rules](rules.md): the rules of `smolc lint`",
         "- [codes](codes.md): what the compiler itself reports",
+        "\nWhat can be measured: [the suite](suite.md).",
         "\nComing from another tool: [what its keys are called here](habits.md).",
     ]
     return "\n".join([prose("index"), "", *blocks, "", *more])
