@@ -36,9 +36,9 @@ NEAR_LEAK, NEAR_SHORT = (
 NUMBERS_LEAK = (
     0.8  # of a verbatim problem's numbers, and all of a reworded one's: with others it is another problem
 )
-"""From where a problem is leaked, as bench/contamination.py measures it: of 1,319 test problems of GSM8K none is in the
-7,473 training problems, of HumanEval none in 4.5k programs, of MT-Bench none in 6.5k instructions; of problems in which
-one word in ten was replaced, left out or put in, 97% are found; in seven, 85%."""
+"""From where a problem is leaked. bench/contamination.py, on real data: none of GSM8K's 1,319 test problems is in its 7,473
+training problems, none of HumanEval's in 4.5k programs, none of MT-Bench's in 6.5k instructions. All copies are found; with
+one word in ten replaced, left out or put in, 96%, 96% and 86% of them; with one in seven, about 80%."""
 
 
 class Match(NamedTuple):

@@ -28,7 +28,7 @@ def in_short(folder: Path, entry: Entry) -> str:
     if entry.kind == "replicate":
         return f"{len(objects(result.get('replicated')))} known scores came out"
     if entry.kind == "contamination":
-        leaked, problems = number(result.get("leaked")), number(result.get("problems"))
+        leaked, problems = (number(result.get(key)) or 0 for key in ("leaked", "problems"))
         return (
             f"{count(leaked)} of {count(problems)} problems are in the data"
             if leaked
