@@ -82,7 +82,9 @@ def said(
     return lines
 
 
-def rows_of(samples: Sequence[dict[str, Any]], metric: str = "exact_match", **more: Any) -> list[dict[str, Any]]:
+def rows_of(
+    samples: Sequence[dict[str, Any]], metric: str = "exact_match", **more: Any
+) -> list[dict[str, Any]]:
     """The scores that samples give, by model and task."""
     found = []
     for model, task in dict.fromkeys((s["model"], s["task"]) for s in samples):

@@ -1,4 +1,5 @@
-"""`smolc explain`: what a rule checks, or what the compiler reports, why, and what to write instead."""
+"""`smolc explain`: what a rule checks, or what the compiler reports, why, and what to write instead; and evals
+that have a name."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ import click
 def command(name: str | None, everything: bool) -> None:
     """What NAME_OR_CODE is about, why, wrong and right: a lint rule, or a code of the compiler's own.
 
+    Of an eval that has a name (ifeval): what it asks, how it is scored, its licence and what it costs.
+
     Without one: all rules.
     """
     if name is None:
@@ -21,7 +24,7 @@ def command(name: str | None, everything: bool) -> None:
         return
     if everything:
         raise click.UsageError("`--all` lists everything; leave the name out")
-    text = _code(name) or _rule(name)  # the rules take longer to load
+    text = _code(name) or _eval(name) or _rule(name)  # the rules take longer to load
     if text is None:
         click.echo(_unknown(name), err=True)
         sys.exit(2)
@@ -42,6 +45,12 @@ def _code(name: str) -> str | None:
 
     code = find(name)
     return None if code is None else f"# {code.code} {code.name}: {code.title}\n\n{code.docs}\n"
+
+
+def _eval(name: str) -> str | None:
+    from smolc.compiler.reference.suite import find
+
+    return find(name)
 
 
 def _list(everything: bool) -> None:

@@ -30,8 +30,8 @@ def tested(recipe: Recipe, resolved: Resolved) -> tuple[dict[str, Any], ...]:
 
 
 def contamination_body(recipe: Recipe, resolved: Resolved) -> dict[str, Any] | None:
-    """In an order that does not depend on that of the recipe: all data that stages learn from, or that their models are known to have learned from, against all evals; None
-    where one of both is missing."""
+    """All data that stages learn from, or that their models are known to have learned from, against all evals, in an
+    order that does not depend on that of the recipe; None where one of both is missing."""
     data = _data(recipe, resolved)
     evals = [
         {
