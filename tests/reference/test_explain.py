@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from smolc.compiler.cli.main import command
 from smolc.compiler.lint.discover import all_rules
+from smolc.compiler.model.suite import SUITE
 from smolc.compiler.reference.entries import all_codes
 
 
@@ -44,6 +45,30 @@ def test_did_you_mean(asked: str, meant: str) -> None:
     said = explain(asked)
     assert (said.exit_code, said.stdout) == (2, "")
     assert said.stderr == f"there is no rule and no code `{asked}`; did you mean `{meant}`?\n"
+
+
+@pytest.mark.parametrize("name", SUITE)
+def test_an_eval_that_has_a_name(name: str) -> None:
+    said = explain(name)
+    entry = SUITE[name]
+    assert said.exit_code == 0
+    assert said.stdout.startswith(f"# {name}: {entry.about}\n")
+    for part in (
+        entry.family,
+        entry.licence,
+        entry.task,
+        entry.hub,
+        entry.strata or "",
+        entry.needs,
+        "- Costs: ",
+    ):
+        assert part in said.stdout
+
+
+def test_what_an_eval_costs() -> None:
+    assert "- Costs: 541 problems x 4 samples x about 400 tokens = 866K tokens.\n" in explain("ifeval").stdout
+    assert "no token generated" in explain("global_mmlu_fr").stdout
+    assert "for each length and depth" in explain("needle").stdout
 
 
 @pytest.mark.parametrize("asked", ["Z999", "zzzzzzzz", ""])
