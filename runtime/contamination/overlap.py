@@ -26,6 +26,7 @@ COMMON, COMMON_PART = (
     5,
     0.02,
 )  # texts of an eval with the same run, and their part of it, from which it is wording
+TOLD = 0.1  # the smallest share that is looked at
 LONGEST = 1024  # words of a text of an eval that are compared: its first ones
 
 VERBATIM_LEAK = 0.5
@@ -156,10 +157,10 @@ class _Runs:
         self._first = np.append(first, len(hashes))
 
     def shares(self, words: Array, unknown: Array, piece_of: Array) -> tuple[Array, Array, Array]:
-        """Piece and text, and the share of the text that the piece has, where it is not 0; ordered by both."""
+        """Piece and text, and the share of the text that the piece has, from TOLD on; ordered by both."""
         where, gram = self._found(words, unknown)
         # A run that a piece says twice counts once.
-        pairs = np.unique(piece_of[where] * len(self._first) + gram)
+        pairs = _distinct(piece_of[where] * len(self._first) + gram)
         piece, gram = np.divmod(pairs, len(self._first))
         counts = self._first[gram + 1] - self._first[gram]
         skipped = np.repeat(np.cumsum(counts) - counts, counts)
@@ -168,7 +169,9 @@ class _Runs:
         keys, back = np.unique(key, return_inverse=True)
         weight = np.bincount(back, weights=self._weights[posting], minlength=len(keys))
         piece, text = np.divmod(keys, max(1, len(self.whole)))
-        return piece, text, np.round(weight / self.whole[text], 5)
+        share = np.round(weight / self.whole[text], 5)
+        told = share >= TOLD
+        return piece[told], text[told], share[told]
 
     def _found(self, words: Array, unknown: Array) -> tuple[Array, Array]:
         """Where a known run begins, and which it is."""
@@ -190,12 +193,20 @@ class _Runs:
         return np.concatenate(places), np.concatenate(grams)
 
 
+def _distinct(keys: Array) -> Array:
+    """Ascending. Sorting is much faster here than numpy's hashing of distinct values."""
+    ordered = np.sort(keys)
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
+
+
 def _joined(
     near: tuple[Array, Array, Array], verbatim: tuple[Array, Array, Array]
 ) -> tuple[Array, Array, Array, Array]:
     """Piece, text, near share, verbatim share: of all pairs that have one of them."""
     size = 1 + max((int(t.max()) for t in (near[1], verbatim[1]) if len(t)), default=0)
-    keys = np.unique(np.concatenate([near[0] * size + near[1], verbatim[0] * size + verbatim[1]]))
+    keys = _distinct(np.concatenate([near[0] * size + near[1], verbatim[0] * size + verbatim[1]]))
     made = []
     for piece, text, share in (near, verbatim):
         column = np.zeros(len(keys))
