@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from smolc.runtime.evaluate.tasks.base import draw
 
-ITEMS = [(name, i) for name, size in (("algebra", 60), ("geometry", 30), ("number", 9), ("rare", 1)) for i in range(size)]
+ITEMS = [
+    (name, i)
+    for name, size in (("algebra", 60), ("geometry", 30), ("number", 9), ("rare", 1))
+    for i in range(size)
+]
 
 
 def stratum(item: tuple[str, int]) -> str:
