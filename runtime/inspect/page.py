@@ -82,7 +82,7 @@ def _problem(problem: Problem, group: Group) -> ProblemView:
     alike = len(prompts) == 1
     return ProblemView(
         id=one_line(problem.id),
-        place=one_line(problem.place),
+        place=one_line(problem.place) if problem.place != problem.id else "",
         prompt=tuple(prompt_spans(prompts[0], MOST)) if alike else (),
         gold=tuple(prompt_spans(problem.gold, MOST)),
         answers=tuple(_answer(answer, group, alike) for answer in problem.answers),

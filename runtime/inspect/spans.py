@@ -31,11 +31,18 @@ def prompt_spans(text: str, most: int) -> list[Span]:
 
 
 def answer_spans(text: str, thinking: tuple[str, str] | None, prompt: str, most: int) -> list[Span]:
-    """prompt: which may end within a chain of thought."""
+    """prompt: which may end within a chain of thought. White space that nobody could see is counted."""
+    if text and not text.strip():
+        return [Span(f"({len(text):,} character{'s' if len(text) > 1 else ''} of white space)", "gap")]
     spans = []
     for part in _elided(list(_thoughts(text, thinking, prompt)), most):
         spans += [part] if part.looks else list(_special(part.text))
-    return [Span(visible(s.text).replace("↵\n", "\n"), s.looks) for s in spans]
+    return [Span(_unruled(visible(s.text).replace("↵\n", "\n")), s.looks) for s in spans]
+
+
+def _unruled(text: str) -> str:
+    """Many empty lines as one that says how many."""
+    return re.sub(r"\n{5,}", lambda found: f"\n… {len(found.group()) - 1} empty lines …\n", text)
 
 
 def _special(text: str) -> Iterator[Span]:

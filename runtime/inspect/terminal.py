@@ -43,7 +43,7 @@ class Terminal:
             self._problem(number, problem, group)
 
     def _problem(self, number: int, problem: Problem, group: Group) -> None:
-        place = f" · {one_line(problem.place)}" if problem.place else ""
+        place = f" · {one_line(problem.place)}" if problem.place not in ("", problem.id) else ""
         self._line(Text.assemble((f"[{number}] ", "dim"), (one_line(problem.id), "bold"), place))
         prompts = list(dict.fromkeys(answer.turns[0].prompt for answer in problem.answers))
         if len(prompts) == 1:

@@ -7,7 +7,9 @@ from typing import Any
 
 from smolc.runtime.report.collect import Run
 from smolc.runtime.report.outputs import number, objects
-from smolc.runtime.report.text import decimal, label, percent
+from smolc.runtime.report.scored import interval
+from smolc.runtime.report.text import count, decimal, label
+from smolc.runtime.report.text import score as shown
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,20 @@ def replicated(run: Run) -> list[CheckLine]:
     return [
         _replicated(label(view.id), check)
         for view in run.of_kind("replicate")
-        for check in objects(view.result.get("checks"))
+        for check in objects(view.result.get("replicated"))
     ]
 
 
-def _replicated(id: str, check: dict[str, Any]) -> CheckLine:
-    published, measured = number(check.get("published")), number(check.get("measured"))
-    tolerance = number(check.get("tolerance"))
-    known = [x for x in (published, measured, tolerance) if x is not None]
-    say = percent if all(0 <= x <= 1 for x in known) else decimal
-    numbers = f"measured {'nothing' if measured is None else say(measured)}, published {say(published)} ± {say(tolerance)}"
-    return CheckLine(
-        id, label(f"{check.get('model')}.{check.get('task')}"), check.get("holds") is True, numbers
-    )
+def _replicated(id: str, one: dict[str, Any]) -> CheckLine:
+    score, value, tolerance = (number(one.get(key)) for key in ("score", "value", "tolerance"))
+    in_percent = all(x is None or 0 <= x <= 1 for x in (score, value, tolerance))
+    spread = interval(number(one.get("low")), number(one.get("high")), in_percent)
+    n = number(one.get("n"))
+    parts = [
+        "no score" if value is None else f"{shown(value, in_percent)} {spread}".rstrip(),
+        *([] if n is None else [f"(n = {count(n)})"]),
+        f"published {shown(score, in_percent)} ± {shown(tolerance, in_percent)}",
+        *(["too few problems to tell"] if one.get("too_few") is True else []),
+    ]
+    name = label(f"{one.get('model')}.{one.get('task')}")
+    return CheckLine(id, name, one.get("holds") is True, ", ".join(parts).replace(", (", " ("))

@@ -197,6 +197,18 @@ def test_special_tokens_are_seen_and_long_texts_cut_in_the_middle() -> None:
     assert cut.replace("↵", "") == "a" * 50 + "\n… 5,000 characters …\n" + "c" * 50
 
 
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        ("\n" * 16, "(16 characters of white space)"),
+        ("a" + "\n" * 9 + "b", "a\n… 8 empty lines …\nb"),
+        ("", ""),
+    ],
+)
+def test_white_space_is_counted(answer: str, seen: str) -> None:
+    assert "".join(s.text for s in answer_spans(answer, TAGS, "", 1000)) == seen
+
+
 def test_hostile_answers_stay_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = folder(
         tmp_path,

@@ -210,6 +210,44 @@ def test_what_is_held_back_is_no_problem_and_looks_are_counted(tmp_path: Path) -
     assert "held back" not in text
 
 
+def test_published_scores_that_were_measured_here(tmp_path: Path) -> None:
+    folder = fake_folder(tmp_path)
+    known = [{"model": "base", "task": "reverse", "score": 0.3, "tolerance": 0.02}]
+    report = folder.jobs.pop()
+    folder.job(
+        "known", "Known scores", "final", ("final",), kind="replicate", scores="final", published=known
+    )
+    folder.jobs.append({**report, "needs": ["known"]})
+    measured = {
+        **known[0],
+        "value": 0.25,
+        "low": 0.2,
+        "high": 0.31,
+        "n": 541,
+        "holds": False,
+        "too_few": True,
+    }
+    folder.out("known", "result.json", {"replicated": [measured], "holds": False})
+    folder.write()
+    folder.finish()
+    said = "✗ base.reverse 25.0% [20.0, 31.0] (n = 541), published 30.0% ± 2.0%, too few problems to tell"
+    assert said in Page(render(tmp_path)).text
+
+
+def test_checkpoints_are_a_line_by_step_not_columns(tmp_path: Path) -> None:
+    folder = fake_folder(tmp_path)
+    path = tmp_path / "out" / "final" / "results.json"
+    found = json.loads(path.read_text())
+    (row,) = (r for r in found["rows"] if (r["model"], r["task"]) == ("sft", "reverse"))
+    found["rows"] += [{**row, "model": f"sft@{step}", "value": 0.5} for step in (120, 60)]
+    path.write_text(json.dumps(found))
+    folder.finish()
+    text = Page(render(tmp_path)).text
+    assert "task base sft dpo n reverse" in text
+    assert "reverse by checkpoint" in text
+    assert "sft@60" not in text
+
+
 def test_a_problem_in_different_templates_stands_side_by_side(tmp_path: Path) -> None:
     folder = fake_folder(tmp_path)
     row = {"task": "reverse", "id": "3", "gold": "b", "score": 0.0}
