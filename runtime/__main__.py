@@ -57,9 +57,7 @@ def main(argv: list[str]) -> int:
                 if entry.final:
                     note_look(folder, manifest, entry)
     except JobError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.help:
-            print(f"help: {error.help}", file=sys.stderr)
+        error.tell()
         return 1
     except BrokenFolder as error:
         print(f"error: {error}", file=sys.stderr)

@@ -40,9 +40,7 @@ def main(argv: list[str]) -> int:
         context, partner = find(asked.folder, asked.stage, asked.checkpoint)
         return _chat(context, partner, asked)
     except JobError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.help:
-            print(f"help: {error.help}", file=sys.stderr)
+        error.tell()
         return 1
     except (BrokenFolder, Unknown) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from smolc.runtime.report.outputs import mapping, read_object
+from smolc.runtime.report.outputs import mapping
 
 
-def leaked_ids(folder: Path, eval: str, task: str, job: str = "contamination") -> frozenset[str]:
-    """Ids as in `samples.jsonl`; none where nothing was compared. folder: the compiled one."""
-    told = mapping(read_object(folder / "out" / job / "overlap.json").get("leaked"))
-    ids = mapping(told.get(eval)).get(task)
-    return frozenset(map(str, ids)) if isinstance(ids, list) else frozenset()
+def leaked_in(overlap: dict[str, Any], eval: str) -> dict[str, frozenset[str]]:
+    """Ids as in `samples.jsonl`, by task; without the tasks that have none. overlap: what `overlap.json` holds."""
+    tasks = mapping(mapping(overlap.get("leaked")).get(eval))
+    return {
+        str(task): frozenset(map(str, ids)) for task, ids in tasks.items() if isinstance(ids, list) and ids
+    }

@@ -134,24 +134,12 @@ def weights_of(context: Context, checkpoint: Checkpoint, into: Path) -> ModelAt:
 
 def _merge(context: Context, job: TrainJob, adapter: Path, into: Path) -> None:
     """As the trained model itself is made: the adapter is added to the start model's weights in fp32."""
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
+    from smolc.runtime.train.model import load_tokenizer, saved_dtype
+    from smolc.runtime.train.save import merge
 
-    from smolc.runtime.train.model import load_tokenizer, match_tokenizer, saved_dtype
-
-    start = context.model_of(job.init)
     tokenizer = load_tokenizer(str(context.out_of(job.data) / "tokenizer"))
     try:
-        base = AutoModelForCausalLM.from_pretrained(
-            start.source,
-            revision=start.revision or "main",
-            dtype=torch.float32,
-            trust_remote_code=job.trust_remote_code,
-            use_safetensors=True,
-        )
-        match_tokenizer(base, tokenizer)
-        merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
+        merged = merge(job, context.model_of(job.init), adapter, tokenizer)
     except Exception as error:  # half a file, other shapes, a base that is gone: each raises its own
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise JobError(f"{adapter.name} of {job.id} can't be added to {job.init}: {reason}") from error

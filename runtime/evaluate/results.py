@@ -14,9 +14,7 @@ PACKAGES = ("lm-eval", "torch", "transformers", "datasets")
 
 
 def write(context: Context, job: EvaluateJob, found: Any) -> None:
-    """`samples.jsonl`, `results.json` and `result.json` of a finished eval."""
-    lines = [json.dumps(sample, ensure_ascii=False) + "\n" for sample in found.samples]
-    write_atomically(context.out / "samples.jsonl", "".join(lines))
+    """`results.json` and `result.json` of a finished eval."""
     results = {
         "role": job.role,
         "rows": found.rows,

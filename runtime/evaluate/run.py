@@ -19,6 +19,7 @@ from smolc.runtime.evaluate.told import line
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, Judge, JudgedTask, Subject, SuiteTask, Task
+from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.prepare import HubData
 
 Row = dict[str, Any]
@@ -161,7 +162,7 @@ class Evaluation:
 
     @contextmanager
     def _opened(self, at: ModelAt, prompting: Any) -> Iterator[Any]:
-        """A model, loaded, with the decoding that ends its turns and its answers of before; given back afterwards."""
+        """A model, loaded, with the decoding that ends its turns and its answers of before; closed afterwards."""
         from smolc.runtime.evaluate.engines.cache import AnswerCache
         from smolc.runtime.evaluate.engines.fingerprint import fingerprint
         from smolc.runtime.evaluate.engines.start import start
@@ -169,6 +170,7 @@ class Evaluation:
         from smolc.runtime.evaluate.subjects import end_ids_of, load_model, release
 
         self.answers.mkdir(parents=True, exist_ok=True)
+        release()  # of the model before this one: whoever had it open is through with it
         model = load_model(at, self.job, self.device)
         weights = fingerprint(at, model, self.answers)
         engine = start(self.job, at, model, prompting.tokenizer)
@@ -191,8 +193,6 @@ class Evaluation:
             # vLLM starts with the first answer.
             self.engine = {"name": engine.name, "version": engine.version}
             engine.close()
-        del lm, model, engine
-        release()
 
     def _task(self, lm: Any, name: str, task: Task) -> _Measured:
         import torch
@@ -232,7 +232,7 @@ class Evaluation:
         if isinstance(material, OwnRows) and (loss := reference_loss(lm, task, material.questions)):
             rows.append(loss)
         one = _Measured(name, task, _named(rows, name), [_of(s, name, task) for s in samples], said)
-        self.stream.writelines(json.dumps(s, ensure_ascii=False) + "\n" for s in one.samples)
+        self.stream.write(_lines(one.samples))
         self.stream.flush()
         if not isinstance(task, JudgedTask):
             _tell(one.rows)
@@ -264,10 +264,16 @@ class Evaluation:
         for one in self.found:
             if one.task in tasks and one.said is not None:
                 rows = rows_of(one.task, self.work[one.task.name], one.said)
-                rows[0].update(judgment.counts[one.task.name, one.subject], seconds=one.rows[0]["seconds"])
+                rows[0].update({key: one.rows[0][key] for key in ("seconds", "cached")})
+                rows[0].update(judgment.counts[one.task.name, one.subject])
                 one.rows = _named(rows, one.subject)
                 one.samples = [_of(sample_of(s), one.subject, one.task) for s in one.said]
                 _tell(one.rows)
+        write_atomically(self.context.out / "samples.jsonl", _lines(self.samples))
+
+
+def _lines(samples: list[Row]) -> str:
+    return "".join(json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)
 
 
 def _named(rows: list[Row], subject: str) -> list[Row]:

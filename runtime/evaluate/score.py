@@ -37,11 +37,8 @@ def rows_of(task: Task, questions: Questions, said: Sequence[Said]) -> list[Row]
     }
     problems = len({one.question.id for one in said})
     scores = list(by_problem.values())
-    rows = [_row(task.name, questions.metric, scores, problems, task.avg, counts, questions.bounds)]
-    for k in task.pass_at if by_problem else ():
-        found = [[pass_at(len(s), sum(x == 1 for x in s), k)] for s in by_problem.values() if len(s) >= k]
-        rows.append(_row(f"{task.name}_pass{k}", f"pass@{k}", found, problems, task.avg, _counts([])))
-    return rows
+    row = _row(task.name, questions.metric, scores, problems, task.avg, counts, questions.bounds)
+    return [row, *_passes(task, scores, problems, task.avg)]
 
 
 def _row(
@@ -155,7 +152,7 @@ def score_suite(lm: ChatModel, task: SuiteTask, loaded: Row, seed: int) -> tuple
     else:
         error = whole.get(f"{metric}_stderr,{filter_name}") if k == 1 else None
         row = _aggregated(task, shown, whole[key], error, n, k, _counts(answers))
-    return [row, *_passes(task, scores, n, k)], samples
+    return [row, *_passes(task, list(scores.values()), n, k)], samples
 
 
 def _aggregated(
@@ -178,10 +175,11 @@ def _aggregated(
     }
 
 
-def _passes(task: SuiteTask, scores: dict[str, list[float]], n: int, k: int) -> list[Row]:
+def _passes(task: Task, scores: Sequence[Sequence[float]], n: int, k: int) -> list[Row]:
+    """A row for each pass@k of scores by problem."""
     rows = []
     for at in task.pass_at:
-        found = [[pass_at(len(s), sum(x == 1 for x in s), at)] for s in scores.values() if len(s) >= at]
+        found = [[pass_at(len(s), sum(x == 1 for x in s), at)] for s in scores if len(s) >= at]
         if found:
             rows.append(_row(f"{task.name}_pass{at}", f"pass@{at}", found, n, k, _counts([])))
     return rows

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from smolc.runtime.inspect.answers import Answer, Group, Problem
 from smolc.runtime.inspect.spans import Span, answer_spans, prompt_spans
 from smolc.runtime.inspect.words import details, facts, heading, mark, name, shown_said, tally_said
 from smolc.runtime.jobs.files import write_atomically
+from smolc.runtime.report.engine import page_engine
 from smolc.runtime.report.text import one_line
 
 MOST = 20_000  # characters of one text
@@ -62,7 +59,7 @@ def write_page(path: Path, recipe: str, found: Sequence[Group]) -> None:
 
 
 def render(recipe: str, found: Sequence[Group]) -> str:
-    engine, style = _engine()
+    engine, style = page_engine("smolc.runtime.inspect", "inspect.css")
     views = [_group(number, group) for number, group in enumerate(found)]
     return engine.get_template("inspect.html.j2").render(style=style, title=one_line(recipe), groups=views)
 
@@ -105,14 +102,3 @@ def _answer(answer: Answer, group: Group, alike: bool) -> AnswerView:
         turns=tuple(turns),
         details=tuple(details(answer, MOST)),
     )
-
-
-@cache
-def _engine() -> tuple[Environment, Markup]:
-    """The template engine, and our own style sheets: the report's and what is added to it."""
-    loader, report = PackageLoader("smolc.runtime.inspect", ""), PackageLoader("smolc.runtime.report", "")
-    engine = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    sheets = [report.get_source(engine, "report.css")[0], loader.get_source(engine, "inspect.css")[0]]
-    return engine, Markup("\n".join(sheets))

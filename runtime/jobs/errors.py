@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class JobError(Exception):
     """A mistake of the user's, found while a job ran. Shown as `error: message` and `help: ...`, never as a traceback."""
@@ -13,3 +15,9 @@ class JobError(Exception):
 
     def __reduce__(self) -> tuple[type[JobError], tuple[str, str | None]]:
         return JobError, (self.message, self.help)  # it comes out of worker processes, too
+
+    def tell(self) -> None:
+        """For a person, on standard error."""
+        print(f"error: {self.message}", file=sys.stderr)
+        if self.help:
+            print(f"help: {self.help}", file=sys.stderr)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.manifest import Manifest
@@ -24,6 +20,7 @@ from smolc.runtime.preview.text import (
     stage_facts,
     turn_counted,
 )
+from smolc.runtime.report.engine import page_engine
 from smolc.runtime.report.text import one_line, visible
 
 COLOURS = 7  # of the style sheet: c0 to c6
@@ -103,7 +100,7 @@ def write_page(path: Path, manifest: Manifest, stages: list[StageSample]) -> Non
 
 
 def render(manifest: Manifest, stages: list[StageSample]) -> str:
-    engine, style = _engine()
+    engine, style = page_engine("smolc.runtime.preview", "preview.css")
     return engine.get_template("preview.html.j2").render(
         style=style,
         title=one_line(manifest.recipe),
@@ -202,14 +199,3 @@ def _bin(number: int, bin: Bin, colours: dict[int, str]) -> BinView:
     count = f"{len(documents)} document{'' if len(documents) == 1 else 's'}"
     full = f"{bin.tokens:,} of {bin.length:,} tokens ({bin.tokens / bin.length:.0%})"
     return BinView(f"row {number}: {count}, {full}", tuple(documents))
-
-
-@cache
-def _engine() -> tuple[Environment, Markup]:
-    """The template engine, and our own style sheets: the report's and what is added to it."""
-    loader, report = PackageLoader("smolc.runtime.preview", ""), PackageLoader("smolc.runtime.report", "")
-    engine = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    sheets = [report.get_source(engine, "report.css")[0], loader.get_source(engine, "preview.css")[0]]
-    return engine, Markup("\n".join(sheets))

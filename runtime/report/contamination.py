@@ -6,8 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from smolc.runtime.contamination.leaked import leaked_in
 from smolc.runtime.report.collect import Run
-from smolc.runtime.report.outputs import mapping, number, objects, read_lines, read_object
+from smolc.runtime.report.outputs import number, objects, read_lines, read_object
 from smolc.runtime.report.text import clean, count, label, percent, shorten
 
 EXAMPLES, LONGEST = 5, 300  # of a task, and characters of a text
@@ -79,7 +80,7 @@ def contamination(run: Run) -> Contamination | None:
         any(leak.found for leak in leaks),
         leaks,
         tuple(f"{label(name)}: {label(str(why))}" for name, why in missing if why),
-        tuple(_scores(run, mapping(overlap.get("leaked")))),
+        tuple(_scores(run, overlap)),
     )
 
 
@@ -114,16 +115,12 @@ def _shown(value: object) -> str:
     return shorten(clean(str(value or "")[: 4 * LONGEST], lines=True), LONGEST)
 
 
-def _scores(run: Run, leaked: dict[str, Any]) -> list[CleanScore]:
+def _scores(run: Run, overlap: dict[str, Any]) -> list[CleanScore]:
     """Of the tasks that have leaked problems."""
     found = []
     for view in run.of_kind("evaluate"):
         # An eval's own jobs, and not those that pick a grid's winner, which are a stage's.
-        tasks = {
-            str(task): frozenset(map(str, ids))
-            for task, ids in mapping(leaked.get(str(view.entry.stage))).items()
-            if isinstance(ids, list) and ids
-        }
+        tasks = leaked_in(overlap, str(view.entry.stage))
         if view.state != "done" or not tasks:
             continue
         by: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -135,17 +132,18 @@ def _scores(run: Run, leaked: dict[str, Any]) -> list[CleanScore]:
             means = {id: sum(scores) / len(scores) for id, scores in problems.items()}
             rest = [mean for id, mean in means.items() if id not in tasks[task]]
             whole = sum(means.values()) / len(means)
+            as_share = 0 <= whole <= 1
             found.append(
                 CleanScore(
                     label(model),
                     label(f"{view.entry.stage}.{task}"),
-                    percent(whole) if 0 <= whole <= 1 else f"{whole:.3g}",
-                    "–"
-                    if not rest
-                    else percent(sum(rest) / len(rest))
-                    if 0 <= whole <= 1
-                    else f"{sum(rest) / len(rest):.3g}",
+                    _score(whole, as_share),
+                    _score(sum(rest) / len(rest), as_share) if rest else "–",
                     f"{count(len(rest))} of {count(len(means))}",
                 )
             )
     return found
+
+
+def _score(value: float, as_share: bool) -> str:
+    return percent(value) if as_share else f"{value:.3g}"

@@ -25,12 +25,12 @@ def save_trained(job: TrainJob, trainer: Any, tokenizer: Any, start: ModelAt, ou
             _write(model, weights, tokenizer, saved_dtype(job), out / "model")
         else:
             model.save_pretrained(out / "adapter", state_dict=weights, save_embedding_layers=False)
-            merged = _merge(job, start, out / "adapter", tokenizer)
+            merged = merge(job, start, out / "adapter", tokenizer)
             _write(merged, merged.state_dict(), tokenizer, saved_dtype(job), out / "model")
     accelerator.wait_for_everyone()
 
 
-def _merge(job: TrainJob, start: ModelAt, adapter: Path, tokenizer: Any) -> Any:
+def merge(job: TrainJob, start: ModelAt, adapter: Path, tokenizer: Any) -> Any:
     """The start model with the adapter added to its weights, in fp32 on the CPU.
 
     Loaded anew: quantised or sharded weights cannot be merged well.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from contaminated import context, data, measured, overlap, own, problems, told, write
 
-from smolc.runtime.contamination.leaked import leaked_ids
+from smolc.runtime.contamination.leaked import leaked_in
 from smolc.runtime.contamination.run import run
 from smolc.runtime.jobs.errors import JobError
 
@@ -52,7 +52,7 @@ def test_fifty_planted_problems_are_found_and_no_others(tmp_path: Path, copy: An
     assert (source["rows"], task["leaked"], task["of"], task["share"]) == (5000, 50, 200, 0.25)
     ids = {f"test.jsonl:{i + 1}" for i in planted}
     assert {problem["id"] for problem in task["problems"]} == ids
-    assert leaked_ids(tmp_path, "final", "maths") == ids
+    assert leaked_in(found, "final") == {"maths": ids}
     places = {f"test.jsonl:{p + 1}": f"train.jsonl:{row + 1}" for row, p in zip(at, planted, strict=True)}
     assert len(task["shown"]) == 20
     assert all(places[shown["problem"]] == shown["row"] for shown in task["shown"])

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import job_bodies
 import pytest
 import torch
 from evaluated import SPECIAL, save_model, subject
+from job_bodies import TRAIN
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -22,25 +24,7 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 LORA = {
     "type": "lora", "rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": "all_linear", "scaling": "rank", "dora": False,
 }  # fmt: skip
-TRAIN: dict[str, Any] = {
-    "kind": "train", "id": "sft", "title": "", "stage": "sft", "needs": ["base"], "seed": 1, "device": "cpu",
-    "method": "sft", "init": "base", "data": "data", "loss": {"type": "cross_entropy", "neftune": None},
-    "adapter": {"type": "full"}, "length": 64, "packing": "none",
-    "batch": {"global_sequences": 1, "micro": 1, "accumulation": 1, "data_parallel": 1},
-    "duration": {"epochs": None, "steps": 30, "tokens": None},
-    "optimizer": {
-        "type": "adamw", "lr": 1e-3, "betas": [0.9, 0.9], "eps": 1e-8, "weight_decay": 0.0, "clip": 1.0,
-    },
-    "schedule": {"type": "constant", "warmup": 0, "floor": 0.0, "decay": None}, "precision": "fp32",
-    "parallel": {"type": "ddp"}, "attention": "auto", "kernels": "auto", "checkpointing": False, "log_every": 1,
-    "evaluate_every": None, "save_every": {"steps": 10, "fraction": None}, "keep": 3, "trust_remote_code": False,
-}  # fmt: skip
-EVALUATE: dict[str, Any] = {
-    "id": "final", "title": "", "stage": None, "needs": [], "seed": 1, "device": "cpu", "kind": "evaluate",
-    "role": "test", "tasks": [], "strip_thinking": None, "strip": True, "batch": 3, "checkpoints": True,
-    "run_code": False, "judge": None, "engine": "transformers", "processes": 1, "precision": "fp32",
-    "decode": {"temperature": 0.0, "top_p": 1.0, "max_new": 12}, "trust_remote_code": False,
-}  # fmt: skip
+EVALUATE = {**job_bodies.EVALUATE, "checkpoints": True}
 
 
 def trained(folder: Path, steps: tuple[int, ...] = (10, 20, 30), of: str = "sft", **changes: Any) -> Context:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import floor
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from smolc.runtime.data.formats import Message
+from smolc.runtime.data.rows import Problems, Row, RowError
+from smolc.runtime.data.sources import read
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.evaluate import EvaluateJob, Task
+from smolc.runtime.jobs.prepare import FileData, HubData
 
 if TYPE_CHECKING:  # torch is behind it, which reading questions does without
     from smolc.runtime.evaluate.generate import Answer
@@ -107,6 +110,38 @@ def load(context: Context, job: EvaluateJob, task: Task) -> Questions:
     module = import_module(f"smolc.runtime.evaluate.tasks.{task.type}")  # type: ignore[attr-defined]
     questions: Questions = module.load(context, job, task)
     return questions
+
+
+def questions_of(
+    context: Context,
+    location: FileData | HubData,
+    bad: Problems,
+    make: Callable[[Row], Question | None],
+    called: str = "id",
+) -> list[Question]:
+    """The rows that `make` has a question for; those that it refuses, or whose id (`called` so in the data) stood
+    before, are added to `bad`. Raises JobError where there is nothing to read."""
+    questions: dict[str, Question] = {}
+    for row in read(location, context, bad):
+        try:
+            question = make(row)
+            if question is None:
+                continue
+            if question.id in questions:
+                raise RowError(f"the {called} {question.id} is that of an earlier row, too")
+            questions[question.id] = question
+        except RowError as error:
+            bad.add(row.place, str(error))
+    return list(questions.values())
+
+
+def stratum_of(data: Mapping[str, Any], column: str | None, otherwise: str = "") -> str:
+    """What a row's subset is stratified by: the column that the task names, or something of its own. Raises RowError."""
+    if column is None:
+        return otherwise
+    if column not in data:
+        raise RowError(f"expected a column `{column}`, which the subset is stratified by")
+    return str(data[column])
 
 
 def draw(items: Sequence[T], size: int | None, stratum: Callable[[T], str], seed: int) -> list[T]:

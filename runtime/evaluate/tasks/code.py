@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
 
-from smolc.runtime.data.rows import Problems, RowError
-from smolc.runtime.data.sources import read
+from smolc.runtime.data.rows import Problems, Row
 from smolc.runtime.evaluate.code_answers import program_in
 from smolc.runtime.evaluate.code_rows import DIALECTS, CodeProblem
 from smolc.runtime.evaluate.sandbox import Limits, Outcome, check, run_all, run_program, run_tests
-from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict, draw
+from smolc.runtime.evaluate.tasks.base import (
+    Asked,
+    Question,
+    Questions,
+    Verdict,
+    draw,
+    questions_of,
+    stratum_of,
+)
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import CodeTask, EvaluateJob
@@ -102,30 +109,21 @@ def load(context: Context, job: EvaluateJob, task: CodeTask) -> CodeQuestions:
         )
     if job.subjects:
         check([context.folder])
-    questions: list[Question] = []
-    bad, seen = Problems(task.name), set[str]()
-    for row in read(task.location, context, bad):
-        try:
-            made = DIALECTS[task.dialect](row.data)
-            id = made.id or row.place
-            if id in seen:
-                raise RowError(f"the id {id} is that of an earlier row, too")
-            seen.add(id)
-            question = Question(id, row.place, [{"role": "user", "content": made.prompt}], made.gold)
-            question.stratum = _stratum(row.data, task.strata)
-            question.data = made.problem
-            questions.append(question)
-        except RowError as error:
-            bad.add(row.place, str(error))
+    bad = Problems(task.name)
+    questions = questions_of(context, task.location, bad, lambda row: _question(row, task))
     bad.check(f"expected rows of {task.dialect}: {COLUMNS[task.dialect]}")
     if not questions:
         raise JobError(f"{task.name}: no rows to evaluate", help="check the task's files")
     return CodeQuestions(draw(questions, task.subset, lambda q: q.stratum, job.seed))
 
 
-def _stratum(row: dict[str, object], column: str | None) -> str:
-    if column is None:
-        return ""
-    if column not in row:
-        raise RowError(f"expected a column `{column}`, which the subset is stratified by")
-    return str(row[column])
+def _question(row: Row, task: CodeTask) -> Question:
+    made = DIALECTS[task.dialect](row.data)
+    return Question(
+        made.id or row.place,
+        row.place,
+        [{"role": "user", "content": made.prompt}],
+        made.gold,
+        stratum=stratum_of(row.data, task.strata),
+        data=made.problem,
+    )

@@ -9,11 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smolc.runtime.data.rows import Problems, Row, RowError, found
-from smolc.runtime.data.sources import read
 from smolc.runtime.evaluate.answers import extract
 from smolc.runtime.evaluate.fresh_problems import problems
 from smolc.runtime.evaluate.perturb import perturbed
-from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict, draw
+from smolc.runtime.evaluate.tasks.base import (
+    Asked,
+    Question,
+    Questions,
+    Verdict,
+    draw,
+    questions_of,
+    stratum_of,
+)
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, Extract, FreshTask
@@ -92,13 +99,8 @@ def _perturbed(context: Context, task: FreshTask) -> list[Question]:
         raise JobError(
             f"{task.name}: nothing to perturb", help="name the dataset whose rows are to be changed"
         )
-    questions: list[Question] = []
     bad = Problems(task.name)
-    for row in read(task.location, context, bad):
-        try:
-            questions.append(_of_row(row, task))
-        except RowError as error:
-            bad.add(row.place, str(error))
+    questions = questions_of(context, task.location, bad, lambda row: _of_row(row, task))
     bad.check('expected rows of GSM8K: "question", and "answer" that ends with "#### 42"')
     return questions
 
@@ -118,9 +120,7 @@ def _of_row(row: Row, task: FreshTask) -> Question:
         kind, text = perturbed(question, random.Random(f"perturbed {task.refresh} {question}"))
     except ValueError as error:
         raise RowError(f"{error} that keeps the answer of {found(question)}") from error
-    if task.strata is not None and task.strata not in row.data:
-        raise RowError(f"expected a column `{task.strata}`, which the subset is stratified by")
-    stratum = kind if task.strata is None else str(row.data[task.strata])
+    stratum = stratum_of(row.data, task.strata, kind)
     return _question(f"{task.refresh}-{row.place}", row.place, gold, stratum, Fresh(text, question))
 
 

@@ -13,9 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from smolc.runtime.data.rows import Problems, Row, RowError, found
-from smolc.runtime.data.sources import read
 from smolc.runtime.evaluate.instruction_checks import CHECKS
-from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict, draw
+from smolc.runtime.evaluate.tasks.base import (
+    Asked,
+    Question,
+    Questions,
+    Verdict,
+    draw,
+    questions_of,
+    stratum_of,
+)
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, InstructionsTask
@@ -64,23 +71,20 @@ def variants(text: str) -> list[str]:
 def load(context: Context, job: EvaluateJob, task: InstructionsTask) -> Instructions:
     """The questions that can be checked, or a subset of them, stratified by their first instruction. Raises JobError
     naming the bad rows, or if none is left."""
-    questions: list[Question] = []
-    bad, seen = Problems(task.name), set[str]()
     unknown: Counter[str] = Counter()
     left_out = 0
-    for row in read(task.location, context, bad):
-        try:
-            question, missing = _question(row, task.strata)
-            if missing:
-                unknown.update(missing)
-                left_out += 1
-                continue
-            if question.id in seen:
-                raise RowError(f"the key {question.id} is that of an earlier row, too")
-            seen.add(question.id)
-            questions.append(question)
-        except RowError as error:
-            bad.add(row.place, str(error))
+
+    def make(row: Row) -> Question | None:
+        nonlocal left_out
+        question, missing = _question(row, task.strata)
+        if missing:
+            unknown.update(missing)
+            left_out += 1
+            return None
+        return question
+
+    bad = Problems(task.name)
+    questions = questions_of(context, task.location, bad, make, called="key")
     bad.check("expected rows of IFBench: key, prompt, instruction_id_list, kwargs")
     said = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
     if not questions:
@@ -106,8 +110,7 @@ def _question(row: Row, strata: str | None) -> tuple[Question, set[str]]:
         raise RowError(
             f"expected an object in `kwargs` for each of {len(names)} instructions, found {len(kwargs)}"
         )
-    if strata is not None and strata not in data:
-        raise RowError(f"expected a column `{strata}`, which the subset is stratified by")
+    stratum = stratum_of(data, strata, names[0])
     checks: list[tuple[str, Checker]] = []
     unknown = set()
     for name, given in zip(names, kwargs, strict=True):
@@ -122,7 +125,7 @@ def _question(row: Row, strata: str | None) -> tuple[Question, set[str]]:
         row.place,
         [{"role": "user", "content": prompt}],
         gold=", ".join(names),
-        stratum=names[0] if strata is None else str(data[strata]),
+        stratum=stratum,
         data=checks,
     )
     return question, unknown

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from smolc.runtime.data.rows import Problems, Row, RowError, found
-from smolc.runtime.data.sources import read
-from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict, draw
+from smolc.runtime.evaluate.tasks.base import (
+    Asked,
+    Question,
+    Questions,
+    Verdict,
+    draw,
+    questions_of,
+)
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, JudgedTask
@@ -52,18 +58,9 @@ def load(context: Context, job: EvaluateJob, task: JudgedTask) -> JudgedQuestion
         raise JobError(
             f"{task.name}: `{task.against}` is all there is to compare", help="name a second model in `of`"
         )
-    questions: list[Question] = []
-    bad, seen = Problems(task.name), set[str]()
     needed = task.style == "pairwise" and task.against is None
-    for row in read(task.location, context, bad):
-        try:
-            question = _question(row, task.strata, needed)
-            if question.id in seen:
-                raise RowError(f"the id {question.id} is that of an earlier row, too")
-            seen.add(question.id)
-            questions.append(question)
-        except RowError as error:
-            bad.add(row.place, str(error))
+    bad = Problems(task.name)
+    questions = questions_of(context, task.location, bad, lambda row: _question(row, task.strata, needed))
     bad.check("correct these rows: expected those of MT-Bench (turns) or AlpacaEval (instruction, output)")
     if not questions:
         raise JobError(f"{task.name}: no rows to evaluate", help="check the task's files")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from smolc.runtime.data.filters import keeps, needs_measures
 from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, converter
-from smolc.runtime.data.rows import Problems, RowError
-from smolc.runtime.data.sources import read
+from smolc.runtime.data.rows import Problems, Row, RowError
 from smolc.runtime.evaluate.answers import extract, without_thinking
-from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict, draw
+from smolc.runtime.evaluate.tasks.base import (
+    Asked,
+    Question,
+    Questions,
+    Verdict,
+    draw,
+    questions_of,
+    stratum_of,
+)
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, Extract, OwnTask
@@ -53,31 +59,23 @@ def load(context: Context, job: EvaluateJob, task: OwnTask) -> OwnRows:
             f"{task.name}: `where` asks for the length of a row, which only training data has",
             help="filter an eval's rows by their columns",
         )
-    questions: list[Question] = []
-    bad = Problems(task.name)
     convert = converter(task.format, task.system)
-    for row in read(task.location, context, bad):
-        try:
-            if keeps(row.data, task.where):
-                found = _question(row.place, convert(row.data), task.extract, job.strip_thinking)
-                if found is not None:
-                    found.stratum = _stratum(row.data, task.strata)
-                    questions.append(found)
-        except RowError as error:
-            bad.add(row.place, str(error))
+
+    def make(row: Row) -> Question | None:
+        if not keeps(row.data, task.where):
+            return None
+        found = _question(row.place, convert(row.data), task.extract, job.strip_thinking)
+        if found is not None:
+            found.stratum = stratum_of(row.data, task.strata)
+        return found
+
+    bad = Problems(task.name)
+    questions = questions_of(context, task.location, bad, make)
     bad.check("correct these rows, or the dataset's format")
     if not questions:
         why = ": `where` dropped them all" if task.where is not None else ""
         raise JobError(f"{task.name}: no rows to evaluate{why}", help="check the dataset's files and where")
     return OwnRows(draw(questions, task.subset, lambda q: q.stratum, job.seed), task.extract)
-
-
-def _stratum(row: dict[str, Any], column: str | None) -> str:
-    if column is None:
-        return ""
-    if column not in row:
-        raise RowError(f"expected a column `{column}`, which the subset is stratified by")
-    return str(row[column])
 
 
 def _question(

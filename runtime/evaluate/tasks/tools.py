@@ -21,7 +21,15 @@ from smolc.runtime.data.rows import Problems, Row, RowError, found
 from smolc.runtime.data.sources import read
 from smolc.runtime.evaluate.called import TYPES, Allowed, as_json_schema, ill_typed, undeclared, wrong
 from smolc.runtime.evaluate.calls import Call, NotACall, calls_in
-from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict, draw
+from smolc.runtime.evaluate.tasks.base import (
+    Asked,
+    Question,
+    Questions,
+    Verdict,
+    draw,
+    questions_of,
+    stratum_of,
+)
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, ToolsTask
@@ -73,33 +81,21 @@ def _note(calls: list[Call], expected: Expected) -> str | None:
 def load(context: Context, job: EvaluateJob, task: ToolsTask) -> ToolQuestions:
     """The questions, or a subset of them, stratified by category. Raises JobError naming the bad rows, or if there are
     none."""
-    questions: list[Question] = []
-    bad, seen = Problems(task.name), set[str]()
+    bad = Problems(task.name)
     answers: dict[str, dict[str, Any]] = {}
-    for row in read(task.location, context, bad):
-        try:
-            question = _question(row, context, answers, bad)
-            question.stratum = _stratum(row.data, task.strata, question.stratum)
-            if question.id in seen:
-                raise RowError(f"the id {question.id} is that of an earlier row, too")
-            seen.add(question.id)
-            questions.append(question)
-        except RowError as error:
-            bad.add(row.place, str(error))
+
+    def make(row: Row) -> Question:
+        question = _question(row, context, answers, bad)
+        question.stratum = stratum_of(row.data, task.strata, question.stratum)
+        return question
+
+    questions = questions_of(context, task.location, bad, make)
     bad.check(
         "expected rows of BFCL: id, question, function, and ground_truth (or a file in possible_answer/)"
     )
     if not questions:
         raise JobError(f"{task.name}: no rows to evaluate", help="check the task's files")
     return ToolQuestions(draw(questions, task.subset, lambda q: q.stratum, job.seed))
-
-
-def _stratum(row: dict[str, Any], column: str | None, category: str) -> str:
-    if column is None:
-        return category
-    if column not in row:
-        raise RowError(f"expected a column `{column}`, which the subset is stratified by")
-    return str(row[column])
 
 
 def _question(row: Row, context: Context, answers: dict[str, dict[str, Any]], bad: Problems) -> Question:

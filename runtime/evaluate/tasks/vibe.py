@@ -14,8 +14,15 @@ from typing import Any, ClassVar
 from smolc.runtime.data.formats.fields import parsed
 from smolc.runtime.data.formats.messages import PLAIN, SYSTEM
 from smolc.runtime.data.rows import Problems, Row, RowError, found
-from smolc.runtime.data.sources import read
-from smolc.runtime.evaluate.tasks.base import Asked, Question, Questions, Verdict, draw
+from smolc.runtime.evaluate.tasks.base import (
+    Asked,
+    Question,
+    Questions,
+    Verdict,
+    draw,
+    questions_of,
+    stratum_of,
+)
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, VibeTask
@@ -50,17 +57,8 @@ class VibeQuestions(Questions):
 def load(context: Context, job: EvaluateJob, task: VibeTask) -> VibeQuestions:
     """The prompts, or a subset of them, stratified by category unless the task says otherwise. Raises JobError naming
     the bad rows, or if there are none."""
-    questions: list[Question] = []
-    bad, seen = Problems(task.name), set[str]()
-    for row in read(task.location, context, bad):
-        try:
-            question = _question(row, task.strata)
-            if question.id in seen:
-                raise RowError(f"the id {question.id} is that of an earlier row, too")
-            seen.add(question.id)
-            questions.append(question)
-        except RowError as error:
-            bad.add(row.place, str(error))
+    bad = Problems(task.name)
+    questions = questions_of(context, task.location, bad, lambda row: _question(row, task.strata))
     bad.check('correct these rows: each has a "prompt", "turns" or "messages"')
     if not questions:
         raise JobError(f"{task.name}: no prompts", help="check the task's file")
@@ -90,7 +88,7 @@ def _question(row: Row, strata: str | None) -> Question:
         gold=_text(data, "note") or "",
         follow_ups=tuple(follow_ups),
         tools=_tools(data),
-        stratum=_stratum(data, strata, category),
+        stratum=stratum_of(data, strata, category or ""),
         data=category,
     )
 
@@ -125,11 +123,3 @@ def _text(data: dict[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise RowError(f"expected text in `{name}`, found {found(value)}")
     return value
-
-
-def _stratum(data: dict[str, Any], column: str | None, category: str | None) -> str:
-    if column is None:
-        return category or ""
-    if column not in data:
-        raise RowError(f"expected a column `{column}`, which the subset is stratified by")
-    return str(data[column])
