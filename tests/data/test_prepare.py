@@ -245,8 +245,9 @@ def test_what_is_left_out_is_listed(project: Project) -> None:
     project.write("b.jsonl", [*chats(20, "b"), *chats(5, "a"), chat("what is six times seven", "forty-two")])
     project.write("test.jsonl", [chat("what is six times seven", "42")])
     asked = {
-        "name": "sums", "suite": None, "location": {"type": "files", "paths": ["test.jsonl"]},
-        "format": source("x")["format"], "where": None, "system": None, "rows": None,
+        "type": "own", "name": "sums", "location": {"type": "files", "paths": ["test.jsonl"]},
+        "format": source("x")["format"], "where": None, "system": None, "subset": None, "strata": None, "avg": 1,
+        "pass_at": [], "max_new": None, "extract": {"type": "whole", "marker": None},
     }  # fmt: skip
     dataset = project.run(
         source("a.jsonl", name="a", bad_rows=0.1),
