@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from smolc.runtime.evaluate.metrics import Z, paired, pass_at
+from smolc.runtime.evaluate.metrics import Z, pass_at
 from smolc.runtime.results.evaluated import ByProblem, Evaluated, Score
 
 SURE = 0.05
@@ -31,7 +31,14 @@ def difference(one: Evaluated, mine: Score, other: Evaluated, theirs: Score) -> 
     if mine.value is None or theirs.value is None:
         return None
     a, b = _by_problem(one, mine), _by_problem(other, theirs)
-    if a and b and (found := paired(a, b)):
+    if a and b:
+        # Needs numpy, which a machine that only starts jobs may not have.
+        from smolc.runtime.evaluate.paired import paired
+
+        found = paired(a, b)
+    else:
+        found = None
+    if found is not None:
         return Difference(found.difference, found.low, found.high, found.p, found.n)
     value = mine.value - theirs.value
     if mine.stderr is None or theirs.stderr is None:

@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolc.runtime.evaluate.metrics import (
-    RESAMPLES,
-    clustered,
-    holm,
-    interval,
-    paired,
-    pass_at,
-    student,
-    wilson,
-)
+from smolc.runtime.evaluate.metrics import clustered, holm, interval, pass_at, student, wilson
+from smolc.runtime.evaluate.paired import RESAMPLES, paired
 
 shares = st.lists(
     st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=4), min_size=2, max_size=30

@@ -44,6 +44,19 @@ for module in pkgutil.walk_packages(smolc.runtime.__path__, "smolc.runtime."):
     print(module.name)
 """
 
+# Imports what starts jobs, where importing the packages named is an error.
+WITHOUT_PACKAGES = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Missing())
+import smolc.runtime.execute.__main__
+"""
+
 
 def imports(path: Path) -> Iterator[str]:
     """Full names of what a module imports, those inside functions too."""
@@ -85,6 +98,12 @@ def test_compiling_imports_nothing_that_trains(command: str, recipe: Path, tmp_p
     assert code in ("0", "None"), done.stdout + done.stderr
     assert "smolc.compiler.plan.build" in imported
     assert [name for name in imported if any(inside(name, f) for f in (*HEAVY, "smolc.runtime"))] == []
+
+
+def test_what_starts_jobs_needs_none_of_their_packages() -> None:
+    """A compiled folder is looked at and started where only `pip install smolc` was done."""
+    done = python(WITHOUT_PACKAGES, *HEAVY, "numpy", "pyarrow", "tokenizers", "huggingface_hub")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
