@@ -22,6 +22,7 @@ RUNNERS = {
     "contamination": "smolc.runtime.contamination.run",
     "train": "smolc.runtime.train.run",
     "pick": "smolc.runtime.evaluate.pick",
+    "cull": "smolc.runtime.evaluate.cull",
     "evaluate": "smolc.runtime.evaluate.run",
     "replicate": "smolc.runtime.evaluate.replicate",
     "gate": "smolc.runtime.evaluate.gate",
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
         import_module(RUNNERS[entry.kind]).run(context)
         if is_main:
             with told(folder / "out"):
-                write_done(folder, entry, context.inputs, time.monotonic() - start)
+                write_done(folder, entry, context.inputs, time.monotonic() - start, context.tells)
                 if entry.final:
                     note_look(folder, manifest, entry)
     except JobError as error:

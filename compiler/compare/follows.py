@@ -82,7 +82,7 @@ def _new_id(job: Job, names: dict[Block, str]) -> str:
 
 def _facts(before: Side, old: str, after: Side, new: str) -> Iterator[Fact]:
     sides = ((before, old), (after, new))
-    runs = [[j for j in s.plan.jobs if j.kind == "train" and j.stage == label] for s, label in sides]
+    runs = [[j for j in s.plan.jobs if j.ends_run and j.stage == label] for s, label in sides]
     if len(runs[0]) != len(runs[1]):
         yield Fact("runs", (len(runs[0]),), (len(runs[1]),))
     packed = all(_packed(job) for jobs in runs for job in jobs)
@@ -111,7 +111,7 @@ def _packed(job: Job) -> bool:
 _READ: dict[str, Callable[[Job], Any]] = {
     "global batch": lambda job: job.body["batch"]["global_sequences"],
     "tokens per step": lambda job: tokens_per_step(job.body),
-    "devices": lambda job: job.body["batch"]["data_parallel"],
+    "devices": lambda job: job.body["batch"]["data_parallel"] * job.sharers,
     "micro batch": lambda job: job.body["batch"]["micro"],
     "accumulation": lambda job: job.body["batch"]["accumulation"],
     "learning rate": lambda job: job.body["optimizer"]["lr"],

@@ -65,7 +65,7 @@ def _trainings(context: Context) -> Iterator[Training]:
     recipe = context.recipe
     runs = {name: iter(found) for name, found in recipe.runs.items()}
     for job in context.plan.jobs:
-        run = next(runs[job.stage], None) if job.kind == "train" and job.stage is not None else None
+        run = next(runs[job.stage], None) if job.ends_run and job.stage is not None else None
         if run is not None:
             model = recipe.models[model_of(run.stage, recipe)]
             yield Training(job.stage or "", run.stage, job.body, model, job.cluster)

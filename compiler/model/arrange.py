@@ -13,7 +13,7 @@ from smolc.compiler.resolve import Section
 from smolc.compiler.syntax import tree
 
 MIXTURE_KEYS = ("basis", "budget", "holdout", "dedup", "decontaminate")
-SWEEP_KEYS = ("pick", "mode", "at_most")
+SWEEP_KEYS = ("pick", "mode", "at_most", "halve_at")
 
 NESTED = {
     "dataset": ("where",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.data import Mixture
@@ -10,7 +11,7 @@ from smolc.compiler.model.data_checks import check_dataset, check_format, check_
 from smolc.compiler.model.eval_checks import check_eval, measuring, scores_of
 from smolc.compiler.model.methods import Cpt, Dpo, Fit, Qlora, Sft, Wrapped, Zero
 from smolc.compiler.model.recipe import Recipe
-from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.stage import Stage, Sweep
 from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
 
 
@@ -165,6 +166,9 @@ def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
         yield from _dpo(method)
     if stage.sweep is not None:
         yield from _pick(name, stage, recipe)
+        yield from _halving(
+            name, stage.sweep, len(recipe.runs.get(name, ())), recipe.mixtures.get(stage.data.name)
+        )
 
 
 def _length(stage: Stage) -> str:
@@ -200,6 +204,29 @@ def _dpo(method: Dpo) -> Iterator[Diagnostic]:
         yield _error(
             "C025", "exo-without-smoothing", message, method.span_of("loss"), "add `label_smoothing = 1%`"
         )
+
+
+def _halving(name: str, sweep: Sweep, runs: int, data: Mixture | None) -> Iterator[Diagnostic]:
+    rungs, span = sweep.halve_at, sweep.span_of("halve_at")
+    if not rungs:
+        return
+    # A halving of two leaves one, and there is nothing more to halve.
+    most = max(0, (runs - 1).bit_length())
+    if any(after <= before for before, after in pairwise(rungs)):
+        yield _error(
+            "V011", "bad-sweep", "the parts of `halve_at` must rise", span, "write the earliest first"
+        )
+    elif runs > 0 and len(rungs) > most:
+        message = f"{runs} run{'s' if runs > 1 else ''} cannot be halved {_times(len(rungs))}"
+        help = f"write at most {most} part{'s' if most > 1 else ''}" if most else "take `halve_at` out"
+        yield _error("V011", "bad-sweep", message, span, help)
+    if (data is None or not data.holdout) and sweep.pick.metric.name != "eval_loss":
+        message = f"stage `{name}` halves its grid by eval_loss, and its data keeps nothing out of training"
+        yield _error("C016", "no-holdout", message, span, "add `holdout = 2%` to its mixture")
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _pick(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:

@@ -21,17 +21,21 @@ from smolc.compiler.model.methods import (
 from smolc.compiler.model.types import (
     Batch,
     Count,
+    Doc,
     Interval,
+    Kind,
     Length,
     MetricName,
     Natural,
     Quantity,
+    Rung,
     Steps,
     ToCluster,
     ToData,
     ToModel,
     ToTemplate,
     choice,
+    listed,
 )
 from smolc.compiler.model.variants import OneOf
 from smolc.compiler.syntax import tree
@@ -74,6 +78,13 @@ class Sweep(Noun):
     )
     at_most: Count = Field(
         default=32, description="A larger number of runs is an error, so that none is by accident."
+    )
+    halve_at: Annotated[tuple[Rung, ...], Kind(listed, Doc("parts of the run", "[25%, 50%]"))] = Field(
+        default=(),
+        description="Successive halving: at each of these parts of the steps the worse half stops, by held-out loss. "
+        "The better half, rounded up, goes on as if nothing had been; of equals, what is written first. A large learning "
+        "rate looks worse before it has decayed than it ends, so early rungs favour small ones.",
+        examples=["50%", "[25%, 50%]"],
     )
 
 
@@ -128,9 +139,12 @@ class Stage(Noun):
     parallel: Parallel = Field(
         default=AutoParallel.unwritten(), description="How the devices share the work."
     )
-    kernels: Annotated[Literal["auto", "liger", "none"], choice("auto", "liger", "none")] = Field(
+    kernels: Annotated[
+        Literal["auto", "liger", "compiled", "none"], choice("auto", "liger", "compiled", "none")
+    ] = Field(
         default="auto",
-        description="Fused kernels; `auto` takes Liger's where they are installed and there is a GPU.",
+        description="How layers are computed on a GPU: `compiled` is the fastest and needs a minute to start, `liger` are "
+        "Liger's fused kernels. `auto` compiles long runs, else takes Liger's where they are installed.",
     )
     checkpointing: Annotated[Literal["auto", "true", "false"], choice("auto", "true", "false")] = Field(
         default="auto",
@@ -150,6 +164,13 @@ class Stage(Noun):
         description="Cluster of this stage, where it is not the recipe's; `--on` overrides both.",
     )
     keep: Natural = Field(default=2, description="How many checkpoints are kept.", examples=["1"])
+    diverged: Annotated[Literal["auto", "nan"], choice("auto", "nan")] = Field(
+        default="auto",
+        description="What ends a run before its end: a loss or gradient that is no number, and with `auto` also a "
+        "loss that after the warm-up stays above 1.5 x its lowest + 1.5 for a tenth of the run (10 to 500 steps). In a "
+        "grid such a run has lost; alone it fails. There is no bound to set: it is relative to the run itself.",
+        examples=["nan"],
+    )
     sweep: Sweep | None = None
 
     @property

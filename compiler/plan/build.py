@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from smolc.compiler.diagnostics import Diagnostic
@@ -11,10 +10,10 @@ from smolc.compiler.model.eval_checks import measuring
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.links import stage_order
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
-from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.recipe import Recipe, Run
 from smolc.compiler.model.stage import Minimum, Stage
 from smolc.compiler.model.types import Link
-from smolc.compiler.plan import templates
+from smolc.compiler.plan import grid, templates
 from smolc.compiler.plan.cluster import choose, of_stage
 from smolc.compiler.plan.contamination import contamination_body, tested
 from smolc.compiler.plan.data import model_body, prepare_body, sources_of
@@ -89,6 +88,7 @@ class _Planner:
         needs: tuple[str, ...],
         body: dict[str, Any],
         cluster: Cluster | None = None,
+        passes: str | None = None,
     ) -> str:
         """Add a job; gates are left out of what others need, so that a report is written when one fails."""
         if id in self.jobs:
@@ -97,11 +97,11 @@ class _Planner:
         cluster = cluster or self.cluster
         body = {"seed": self.recipe.seed, "device": cluster.device, **body}
         files = {name: digest(self.texts[name]) for name in _files(body)}
-        hash = digest([kind, body, files, [self.jobs[n].hash for n in needs]])
+        hash = digest([kind, body, files, [self.jobs[n].passes or self.jobs[n].hash for n in needs]])
         # What is trained does not depend on what it is compared with: another eval trains nothing anew.
         first = CONTAMINATION in self.jobs and kind in ("train", "evaluate")
         after = (CONTAMINATION,) if first else ()
-        self.jobs[id] = Job(id, kind, title, stage, needs, body, hash, cluster, after)
+        self.jobs[id] = Job(id, kind, title, stage, needs, body, hash, cluster, after, passes)
         return id
 
     def _model(self, name: str) -> str:
@@ -139,16 +139,50 @@ class _Planner:
         body = self._prepared(stage, root, template)
         shared = self._add(f"{name}-data", "prepare", title, name, (root,), body)
         runs = self.recipe.runs[name]
-        made: list[str] = []
-        for run in runs:
-            id = name if stage.sweep is None else _run_id(name, run.written, made)
-            made.append(id)
+        ids = [name] if stage.sweep is None else grid.run_ids(name, runs)
+        holdout = body["holdout"] is not None
+        trained = []
+        for id, run in zip(ids, runs, strict=False):
             # A grid over lengths or masks needs data of its own for each run.
             own = self._prepared(run.stage, root, template)
-            data = shared if own == body else self._add(f"{id}-data", "prepare", title, name, (root,), own)
-            self._train(id, name, run.stage, run.written, data, body["holdout"] is not None)
+            data = shared
+            if own != body:
+                data = self._add(
+                    grid.data_id(name, id, len(run.values), own), "prepare", title, name, (root,), own
+                )
+            trained.append((run, data))
+            if stage.sweep is None or not stage.sweep.halve_at:
+                self._train(id, name, run, data, holdout)
+        if stage.sweep is not None and stage.sweep.halve_at:
+            self._halved(name, stage.sweep.halve_at, ids, trained, holdout)
         if stage.sweep is not None:
-            self._pick(name, stage, made)
+            self._pick(name, stage, ids)
+
+    def _halved(
+        self,
+        name: str,
+        rungs: tuple[float, ...],
+        ids: list[str],
+        trained: list[tuple[Run, str]],
+        holdout: bool,
+    ) -> None:
+        """Rung by rung: all runs up to it, then the cull that says which of them go on."""
+        kept = grid.kept_at(len(ids), rungs)
+        before: list[str] = []
+        verdict: str | None = None
+        for number, at in enumerate((*rungs, None)):
+            here = ids if at is None else [grid.rung_id(id, at) for id in ids]
+            for place, (id, (run, data)) in enumerate(zip(here, trained, strict=False)):
+                part = grid.part_body(before[place] if before else None, verdict, at)
+                self._train(id, name, run, data, holdout, part)
+            if at is None:
+                break
+            later = rungs[number + 1] if number + 1 < len(rungs) else None
+            then = ids if later is None else [grid.rung_id(id, later) for id in ids]
+            body = grid.cull_body(at, kept[at], here, then, [run for run, _ in trained])
+            title = f"{name}: the {kept[at]} with the smallest eval_loss at {at:.4g} of the steps go on"
+            verdict, before = grid.cull_id(name, at), here
+            self._add(verdict, "cull", title, name, tuple(here), body, passes=grid.CULL)
 
     def _prepared(self, stage: Stage, model: str, template: dict[str, Any] | None) -> dict[str, Any]:
         problem = templates.untagged(stage, template)
@@ -157,8 +191,10 @@ class _Planner:
         return prepare_body(stage, model, template, self.recipe, self._sources(stage), self.tested)
 
     def _train(
-        self, id: str, name: str, stage: Stage, values: dict[str, str], data: str, holdout: bool
+        self, id: str, name: str, run: Run, data: str, holdout: bool, part: dict[str, Any] | None = None
     ) -> None:
+        """part: of a run that is trained in several jobs."""
+        stage = run.stage
         init = self._job_of(stage.init)
         method = stage.method
         reference = None
@@ -181,9 +217,13 @@ class _Planner:
             seen = {(d.message, d.span) for d in self.found[:before]}
             self.found[before:] = [d for d in self.found[before:] if (d.message, d.span) not in seen]
             return
-        said = ", ".join(f"{key} = {value}" for key, value in values.items())
+        said = ", ".join(f"{key} = {value}" for key, value in run.written.items())
+        if part and part["until"] is not None:
+            said += f", to {part['until']:.4g} of the steps"
         title = f"{name}: {method.word} from {stage.init}" + (f", {said}" if said else "")
-        self._add(id, "train", title, name, (data, init, *([reference] if reference else [])), body, cluster)
+        earlier = [part[key] for key in ("before", "verdict") if part[key]] if part else []
+        needs = (data, init, *([reference] if reference else []), *earlier)
+        self._add(id, "train", title, name, needs, body | {"part": part}, cluster)
 
     def _pick(self, name: str, stage: Stage, runs: list[str]) -> None:
         assert stage.sweep is not None
@@ -206,7 +246,9 @@ class _Planner:
         goal = "min" if isinstance(pick, Minimum) else "max"
         body = {"metric": metric, "goal": goal, "candidates": candidates, "scores": list(scores)}
         title = f"{name}: the run with the {'smallest' if goal == 'min' else 'largest'} {metric}"
-        self._add(f"{name}-best", "pick", title, name, (*runs, *scores), body)
+        # What follows is made from the winner: a grid with another point, and the same winner, changes nothing of it.
+        common = digest([self.jobs[n].hash for n in (self._job_of(stage.init), f"{name}-data")])
+        self._add(f"{name}-best", "pick", title, name, (*runs, *scores), body, passes=common)
 
     def _subject(self, shown: str, job: str, stage: str | None) -> dict[str, Any]:
         """A model under evaluation. One that no stage prepared data for is prompted like the first stage made from it."""
@@ -295,11 +337,3 @@ def _files(body: dict[str, Any]) -> list[str]:
     prompted = [*body.get("subjects", ()), *([body["judge"]] if body.get("judge") else [])]
     specs = [body.get("template"), *(one["template"] for one in prompted)]
     return [spec["file"] for spec in specs if spec and spec["file"]]
-
-
-def _run_id(stage: str, values: dict[str, str], taken: list[str]) -> str:
-    """`sft-lr-1e-3`: readable, unique, and safe as a folder name and in a shell."""
-    parts = [f"{path.rsplit('.', 1)[-1]}-{value}" for path, value in values.items()]
-    text = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts)).strip("-.")[:60]
-    id = f"{stage}-{text}"
-    return id if id not in taken else f"{id}-{len(taken) + 1}"

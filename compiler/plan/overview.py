@@ -79,7 +79,7 @@ def _stages(plan: Plan, recipe: Recipe, folder: Path, found: Folder) -> Iterator
     jobs = {job.id: job for job in plan.jobs}
     trained: dict[str, list[Job]] = {}
     for job in plan.jobs:
-        if job.kind == "train" and job.stage is not None:
+        if job.ends_run and job.stage is not None:
             trained.setdefault(job.stage, []).append(job)
     for name, runs in trained.items():
         stage = recipe.stages[name]

@@ -30,7 +30,9 @@ class Cluster:
 @dataclass(frozen=True)
 class Job:
     """One job. `body` is its job.yaml without id, title and needs; `hash` covers it and, through `needs`, all before
-    it. A stage may run on a cluster of its own. after: jobs that it is started after, and that are no part of its hash."""
+    it. A stage may run on a cluster of its own. after: jobs that it is started after, and that are no part of its hash.
+    passes: what stands for this job in the hashes of those after it, if it only decides: they take its decision, which is
+    known once it is made."""
 
     id: str
     kind: str
@@ -41,6 +43,7 @@ class Job:
     hash: str
     cluster: Cluster
     after: tuple[str, ...] = ()
+    passes: str | None = None
 
     @property
     def final(self) -> bool:
@@ -48,10 +51,24 @@ class Job:
         return self.kind == "evaluate" and self.body["role"] == "test"
 
     @property
+    def ends_run(self) -> bool:
+        """Whether a training run ends with it: not so a part of a run up to a rung of a halved grid."""
+        return self.kind == "train" and (self.body["part"] is None or self.body["part"]["until"] is None)
+
+    @property
     def spread(self) -> str:
         """How a training job is spread over devices, as people say it: DDP, FSDP2, ZeRO-3."""
         parallel = self.body["parallel"]
-        return f"ZeRO-{parallel['stage']}" if parallel["type"] == "zero" else str(parallel["type"]).upper()
+        name = f"ZeRO-{parallel['stage']}" if parallel["type"] == "zero" else str(parallel["type"]).upper()
+        if parallel.get("replicate", 1) > 1:
+            name += f" in {parallel['replicate']} copies"
+        return name if self.sharers == 1 else f"{name}, {self.sharers} devices a row"
+
+    @property
+    def sharers(self) -> int:
+        """Devices of a training job that share their rows, by context or sequence parallel."""
+        parallel = self.body["parallel"]
+        return int(parallel.get("context", parallel.get("sequence", 1)))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.done import EVERYONE, fingerprint, read_done
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import Candidate, EvaluateJob, PickJob
 from smolc.runtime.jobs.manifest import read_job
@@ -20,7 +21,7 @@ def run(context: Context) -> None:
     table = [_row(context, job, candidate) for candidate in job.candidates]
     for row in table:
         found = row["why"] or f"{job.metric} {decimal(row['score'])}"
-        print(f"{_named(row['values'], row['job'])}: {found}")
+        print(f"{named(row['values'], row['job'])}: {found}")
     best = winner(table, job.goal)
     if best is None:
         raise JobError(
@@ -31,9 +32,10 @@ def run(context: Context) -> None:
             else "see the logs of these jobs",
         )
     notes = edge_notes([row["values"] for row in table], best["values"])
-    print(f"winner: {_named(best['values'], best['job'])}")
+    print(f"winner: {named(best['values'], best['job'])}")
     for note in notes:
         print(f"note: {note}")
+    context.tells = {EVERYONE: identity(context, best["job"])}
     context.write_result(
         {
             "winner": best["job"],
@@ -45,6 +47,12 @@ def run(context: Context) -> None:
             "notes": notes,
         }
     )
+
+
+def identity(context: Context, job: str) -> str:
+    """Which model a run ended with, as its done.json tells."""
+    done = read_done(context.folder, job)
+    return f"{job} {fingerprint(done, context.job.id) if done is not None else ''}"
 
 
 def winner(table: list[dict[str, Any]], goal: str) -> dict[str, Any] | None:
@@ -98,5 +106,5 @@ def _task_score(context: Context, job: PickJob, candidate: str) -> object:
     return None
 
 
-def _named(values: dict[str, Any], job: str) -> str:
+def named(values: dict[str, Any], job: str) -> str:
     return clean(", ".join(f"{key} = {setting(value)}" for key, value in values.items()) or job)

@@ -31,13 +31,14 @@ class Context:
     """folder: the compiled folder. out: this job's own folder, the only place it writes to.
 
     inputs: what `done.json` says of the files that were read, by name: `{"bytes", "changed", "sha256"}` (changed: ns),
-    and `{"matches": [names]}` of a pattern.
+    and `{"matches": [names]}` of a pattern. tells: for `done.json` too, if this job only decides.
     """
 
     folder: Path
     manifest: Manifest
     job: Job
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tells: dict[str, str] | None = None
 
     @property
     def out(self) -> Path:

@@ -3,7 +3,10 @@
 `out/<id>/done.json` is written last. It holds the job's hash, the sha256 of each input file it read (and the names
 that each pattern of files stood for), and the fingerprints of the jobs it read from; a job is done when all three are
 still what they were. So a changed recipe, a changed, new or vanished data file and a repeated earlier stage each make
-what follows run again."""
+what follows run again.
+
+A job that only decides (the pick of a grid) says in `tells` what others take from it: when it decides anew and comes to
+the same, they stay done."""
 
 from __future__ import annotations
 
@@ -37,8 +40,16 @@ def read_done(folder: Path, job_id: str) -> dict[str, Any] | None:
     return done if isinstance(done, dict) else None
 
 
-def fingerprint(done: dict[str, Any]) -> str:
-    """Identifies what a finished job was made from; when a file was changed last is no part of it."""
+EVERYONE = "*"
+"""The key of `tells` for jobs that have none of their own."""
+
+
+def fingerprint(done: dict[str, Any], reader: str) -> str:
+    """Identifies what the job `reader` takes from a finished job: what that was made from, or what it decided. When a file
+    was changed last is no part of it."""
+    tells = done.get("tells")
+    if isinstance(tells, dict) and (reader in tells or EVERYONE in tells):
+        return hashlib.sha256(json.dumps(tells.get(reader, tells.get(EVERYONE))).encode()).hexdigest()
     made_from = {key: done.get(key) for key in ("hash", "inputs", "needs")}
     if isinstance(made_from["inputs"], dict):
         made_from["inputs"] = {name: _content(seen) for name, seen in made_from["inputs"].items()}
@@ -71,7 +82,7 @@ def done_jobs(
         needs, inputs = done.get("needs"), done.get("inputs")
         if not isinstance(needs, dict) or not isinstance(inputs, dict):
             continue
-        if any(needs.get(n) != _made_of(folder, n, finished, held) for n in entry.needs):
+        if any(needs.get(n) != _made_of(folder, n, entry.id, finished, held) for n in entry.needs):
             continue
         if all(_unchanged(folder / manifest.root, name, seen, hashes) for name, seen in inputs.items()):
             finished[entry.id] = done
@@ -79,14 +90,14 @@ def done_jobs(
 
 
 def _made_of(
-    folder: Path, need: str, finished: dict[str, dict[str, Any]], held: frozenset[str]
+    folder: Path, need: str, reader: str, finished: dict[str, dict[str, Any]], held: frozenset[str]
 ) -> str | None:
     """What `write_done` would note of a need; None if it has to be made first."""
     done = finished.get(need)
     if done is None and need in held:
         done = read_done(folder, need)
-        return fingerprint(done) if done is not None else ""
-    return fingerprint(done) if done is not None else None
+        return fingerprint(done, reader) if done is not None else ""
+    return fingerprint(done, reader) if done is not None else None
 
 
 def with_needs(manifest: Manifest, ids: frozenset[str]) -> frozenset[str]:
@@ -122,12 +133,21 @@ def _unchanged(root: Path, name: str, seen: Any, hashes: dict[Path, str]) -> boo
     return hashes[path] == seen.get("sha256")
 
 
-def write_done(folder: Path, entry: Entry, inputs: dict[str, dict[str, Any]], seconds: float) -> None:
+def write_done(
+    folder: Path,
+    entry: Entry,
+    inputs: dict[str, dict[str, Any]],
+    seconds: float,
+    tells: dict[str, str] | None = None,
+) -> None:
+    """tells: what other jobs take from this one, by their ids; None for all that it made."""
     needs = {}
     for need in entry.needs:
         before = read_done(folder, need)
-        needs[need] = fingerprint(before) if before is not None else ""
+        needs[need] = fingerprint(before, entry.id) if before is not None else ""
     done = {"hash": entry.hash, "inputs": inputs, "needs": needs, "seconds": round(seconds, 3)}
+    if tells is not None:
+        done["tells"] = tells
     write_atomically(
         folder / "out" / entry.id / "done.json", json.dumps(done, indent=2, sort_keys=True) + "\n"
     )

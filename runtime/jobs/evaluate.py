@@ -1,5 +1,5 @@
-"""`kind: evaluate`: the same tasks on several models, side by side. `kind: pick`: the grid's winner. `kind: replicate`
-and `kind: gate`: what scores must be.
+"""`kind: evaluate`: the same tasks on several models, side by side. `kind: pick`: the grid's winner. `kind: cull`:
+which runs of a halved grid go on. `kind: replicate` and `kind: gate`: what scores must be.
 
 evaluate writes `results.json` (rows of model, task, metric, value, stderr, low, high, n, k and counts) and `samples.jsonl`.
 pick writes `result.json` with `winner` (job id), `model` (the winner's) and `table`.
@@ -208,6 +208,23 @@ class PickJob(Job):
     goal: Literal["min", "max"]
     candidates: tuple[Candidate, ...]
     scores: tuple[str, ...]
+
+
+class Climber(Strict):
+    """A grid run at a rung: the job that ends there, and the one that may go on from it."""
+
+    job: str
+    then: str
+    values: dict[str, str | int | float | bool]
+
+
+class CullJob(Job):
+    """The `keep` runs with the smallest held-out loss at the part `at` of their steps go on."""
+
+    kind: Literal["cull"]
+    at: float
+    keep: int
+    candidates: tuple[Climber, ...]
 
 
 class ReportJob(Job):

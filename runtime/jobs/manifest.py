@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from smolc.runtime.jobs.base import Strict
 from smolc.runtime.jobs.contamination import ContaminationJob
-from smolc.runtime.jobs.evaluate import EvaluateJob, GateJob, PickJob, ReplicateJob, ReportJob
+from smolc.runtime.jobs.evaluate import CullJob, EvaluateJob, GateJob, PickJob, ReplicateJob, ReportJob
 from smolc.runtime.jobs.model import ModelJob
 from smolc.runtime.jobs.prepare import PrepareJob
 from smolc.runtime.jobs.train import TrainJob
@@ -22,6 +22,7 @@ AnyJob = Annotated[
     | ContaminationJob
     | TrainJob
     | PickJob
+    | CullJob
     | EvaluateJob
     | ReplicateJob
     | GateJob

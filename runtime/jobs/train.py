@@ -64,7 +64,7 @@ class KtoLoss(Strict):
 
 class Batch(Strict):
     """global_sequences = micro x accumulation x data_parallel, whatever the cluster. For preference methods a
-    sequence is a pair."""
+    sequence is a pair. data_parallel: devices, or groups of devices that share their rows."""
 
     global_sequences: int
     micro: int
@@ -103,14 +103,23 @@ class Ddp(Strict):
 
 
 class Fsdp2(Strict):
+    """context: devices that share a row (context parallel). replicate: copies of the sharded weights (hybrid
+    sharding). offload `all`: weights, gradients and optimiser live in the host's memory."""
+
     type: Literal["fsdp2"]
     reshard: bool
+    context: int = 1
+    replicate: int = 1
+    offload: Literal["none", "all"] = "none"
 
 
 class Zero(Strict):
+    """sequence: devices that share a row (Ulysses sequence parallel)."""
+
     type: Literal["zero"]
     stage: Literal[1, 2, 3]
     offload: Literal["none", "optimizer", "all"]
+    sequence: int = 1
 
 
 class Every(Strict):
@@ -120,10 +129,21 @@ class Every(Strict):
     fraction: float | None
 
 
+class Part(Strict):
+    """What of a run a job of a halved grid trains. before: the job that it goes on from, where that left off. verdict: the
+    cull job that says whether. until: the part of all steps at which it ends; None for the last."""
+
+    before: str | None
+    verdict: str | None
+    until: float | None
+
+
 class TrainJob(Job):
     """init, data: ids of the jobs that made the start model and the data.
 
     precision: `bf16` keeps fp32 master weights and computes in bf16; `bf16_pure` keeps bf16 weights; `fp32` all in fp32.
+    diverged: what ends a run early: `auto`, a loss or a gradient that is no number, or a loss that stays far above its
+    lowest; `nan`, the former alone.
     """
 
     kind: Literal["train"]
@@ -140,11 +160,26 @@ class TrainJob(Job):
     schedule: Schedule
     precision: Literal["bf16", "bf16_pure", "fp16", "fp32"]
     parallel: Annotated[Ddp | Fsdp2 | Zero, Field(discriminator="type")]
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "varlen"]
-    kernels: Literal["auto", "liger", "none"]
+    attention: Literal[
+        "auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flash_attention_4", "varlen"
+    ]
+    kernels: Literal["auto", "liger", "compiled", "none"]
     checkpointing: bool
     log_every: int
     evaluate_every: Every | None
     save_every: Every | None
     keep: int
     trust_remote_code: bool
+    diverged: Literal["auto", "nan"] = "auto"
+    part: Part | None = None
+
+    @property
+    def sharers(self) -> int:
+        """Devices that work on the same rows, each on a part of them."""
+        kind = self.parallel
+        return kind.context if isinstance(kind, Fsdp2) else kind.sequence if isinstance(kind, Zero) else 1
+
+    @property
+    def processes(self) -> int:
+        """One for each device, on all nodes."""
+        return self.batch.data_parallel * self.sharers

@@ -2,7 +2,7 @@
 
 ## What it does
 
-Looks for sweeps that pick by `eval_loss` while what the loss is of differs between their runs: the method, the
+Looks for sweeps that pick by `eval_loss`, or halve by it (`halve_at`), while what the loss is of differs between their runs: the method, the
 tokens it is on (`loss_on`), a preference loss, its beta or weights, the template, or the data that the
 validation rows are kept out of.
 
@@ -55,16 +55,19 @@ OF_THE_LOSS = ("method", "template", "data")
 def check(context: Context) -> Iterator[Finding]:
     for name, declared in context.recipe.stages.items():
         sweep = declared.sweep
-        if sweep is None or sweep.pick.metric.name != "eval_loss":
+        if sweep is None or (sweep.pick.metric.name != "eval_loss" and not sweep.halve_at):
             continue
+        picks = sweep.pick.metric.name == "eval_loss"
         axis = next((a for a in sweep.axes if a.path.parts[0].text in OF_THE_LOSS), None)
         if axis is None or len({_loss(run) for run in context.runs(name)}) < 2:
             continue
         yield Finding(
-            f"stage `{name}` picks by eval_loss, and `{axis.path}` changes what that is the loss of",
-            sweep.pick.metric.span,
+            f"stage `{name}` {'picks' if picks else 'halves'} by eval_loss, and `{axis.path}` changes what that is the "
+            "loss of",
+            sweep.pick.metric.span if picks else sweep.span_of("halve_at"),
             labels=(Label(axis.span, "varied here"),) if axis.span else (),
-            help="pick by a task of an eval, such as `pick = max(TASK)`",
+            help="pick by a task of an eval, such as `pick = max(TASK)`"
+            + (", and take `halve_at` out" if sweep.halve_at else ""),
         )
 
 
