@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,18 @@ class Common:
 
     order: np.ndarray[Any, np.dtype[np.int64]]
     first_bad_step: torch.Tensor | None = None
+    before_first_step: Callable[[Any, list[Any], Any], None] | None = None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> FixedOrder:
         return FixedOrder(self.order)
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """The batches of one optimiser step: those of the first are looked at, with everything as it was prepared."""
+        batches, items = super().get_batch_samples(*args, **kwargs)  # type: ignore[misc]
+        if self.before_first_step is not None:
+            check, self.before_first_step = self.before_first_step, None
+            check(self, batches, items)
+        return batches, items
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """TRL would write a README.md into the checkpoints."""

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from smolc.runtime.jobs.train import TrainJob
-from smolc.runtime.train.built import built
+from smolc.runtime.train.faithful.check import Check
 from smolc.runtime.train.model import saved_dtype
 from smolc.runtime.train.watch import Watch
 
@@ -31,6 +31,7 @@ def result_of(
     liger: bool,
     sizes: tuple[int, int],
     loads: tuple[tuple[float, float], tuple[float, float]],
+    check: Check,
 ) -> dict[str, Any]:
     """Tokens are non-padding ones of the whole run; seconds and tokens per second, of its last start.
 
@@ -54,7 +55,8 @@ def result_of(
         "peak_memory_gib": round(peak_memory_gib(accelerator), 3),
         "resumed_from_step": watch.begin_step or None,
         "world_size": accelerator.num_processes,
-        "distributed": built(accelerator),
+        "distributed": check.spread(),
+        "faithful": check.result(),
         "balance": {
             "drawn": round(loads[0][0] / loads[0][1], 4),
             "trained": round(loads[1][0] / loads[1][1], 4),

@@ -13,8 +13,8 @@ from typing import Any
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import DpoLoss, Full, KtoLoss, TrainJob
-from smolc.runtime.train.built import check_batch, check_built
 from smolc.runtime.train.environment import prepare_environment
+from smolc.runtime.train.faithful.launch import check_batch
 
 METHODS = {"cpt": "sft", "sft": "sft", "dpo": "dpo", "orpo": "orpo", "kto": "kto"}
 
@@ -113,6 +113,8 @@ def train(context: Context, job: TrainJob) -> None:
         steps,
         watch,
     )
+    from smolc.runtime.train.faithful.check import Check
+    from smolc.runtime.train.faithful.seen import Asked
 
     cuda = on_cuda(job)
     data = context.out_of(job.data)
@@ -175,7 +177,8 @@ def train(context: Context, job: TrainJob) -> None:
 
     trainer.remove_callback(PrinterCallback)
     watcher.trainer = trainer
-    check_built(job, trainer.accelerator)
+    check = Check(Asked(job, length, loaded, planned, name))
+    trainer.before_first_step = check
     sizes = model.count_parameters(trainer.model)
     if trainer.accelerator.is_main_process:
         print(f"{length.steps} steps of {length.sequences} sequences, {length.epochs:.2f} epochs", flush=True)
@@ -196,6 +199,7 @@ def train(context: Context, job: TrainJob) -> None:
                 liger=liger,
                 sizes=sizes,
                 loads=(loads(planned), loads(order)),
+                check=check,
             )
         )
     finish()

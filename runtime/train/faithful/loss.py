@@ -1,0 +1,60 @@
+"""The loss, as the trainer holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from smolc.runtime.jobs.train import DpoLoss, KtoLoss, PlainLoss
+from smolc.runtime.train.faithful.seen import Seen
+from smolc.runtime.train.faithful.table import Row, compared, short
+
+# TRL computes the same loss in one piece or in several.
+PLAIN = {"nll": "cross entropy", "chunked_nll": "cross entropy"}
+
+
+def rows(seen: Seen) -> Iterator[Row]:
+    loss, trainer = seen.job.loss, seen.trainer
+    if isinstance(loss, PlainLoss):
+        yield compared("loss", "cross entropy", PLAIN.get(trainer.args.loss_type, trainer.args.loss_type))
+        noise = trainer.args.neftune_noise_alpha
+        if (loss.neftune, noise) != (None, None):
+            yield compared("neftune", loss.neftune, noise)
+        return
+    if isinstance(loss, DpoLoss):
+        weights = loss.weights or (1.0,) * len(loss.loss)
+        yield compared("loss", mixed(loss.loss, weights), mixed(trainer.loss_types, trainer.loss_weights))
+        yield compared("label smoothing", short(loss.label_smoothing), short(trainer.label_smoothing))
+    elif isinstance(loss, KtoLoss):
+        yield compared("loss", "kto", trainer.loss_type)
+        yield compared(
+            "weights",
+            mixed(("desirable", "undesirable"), (loss.desirable_weight, loss.undesirable_weight)),
+            mixed(("desirable", "undesirable"), (trainer.desirable_weight, trainer.undesirable_weight)),
+        )
+    else:
+        yield compared(
+            "loss", "orpo", "orpo" if "ORPOTrainer" in classes(trainer) else type(trainer).__name__
+        )
+    yield compared("beta", short(loss.beta), short(trainer.beta))
+    if isinstance(loss, (DpoLoss, KtoLoss)):
+        own = loss.reference != seen.job.init or seen.job.adapter.type == "full"
+        yield compared("reference", "a frozen model" if own else "without the adapter", reference(trainer))
+
+
+def mixed(names: Any, weights: Any) -> str:
+    return " + ".join(
+        name if weight == 1 else f"{short(weight)} {name}"
+        for name, weight in zip(names, weights, strict=True)
+    )
+
+
+def classes(thing: Any) -> set[str]:
+    return {base.__name__ for base in type(thing).__mro__}
+
+
+def reference(trainer: Any) -> str:
+    model = trainer.ref_model
+    if model is None:
+        return "without the adapter"
+    return "a trained model" if any(p.requires_grad for p in model.parameters()) else "a frozen model"

@@ -1,0 +1,72 @@
+"""Over how many processes, and how: DDP, FSDP2, ZeRO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.distributed.tensor import DTensor
+
+from smolc.runtime.jobs.train import Fsdp2, Zero
+from smolc.runtime.train.faithful.seen import Seen
+from smolc.runtime.train.faithful.table import Row, compared
+
+
+def rows(seen: Seen) -> Iterator[Row]:
+    job, trainer = seen.job, seen.trainer
+    kind = job.parallel
+    yield compared("processes", job.processes, trainer.accelerator.num_processes)
+    if job.device != "auto":
+        yield compared("device", job.device, trainer.accelerator.device.type)
+    if isinstance(kind, Zero):
+        asked = f"ZeRO-{kind.stage}"
+    elif isinstance(kind, Fsdp2):
+        asked = "FSDP2"
+    else:
+        asked = "DDP" if job.processes > 1 else "one process"
+    yield compared("distribution", asked, distribution(seen))
+    if isinstance(kind, Zero):
+        yield compared("offload", kind.offload, offload(seen.engine))
+    if isinstance(kind, Fsdp2):
+        yield compared("sharded over", job.processes // kind.replicate, shards(seen))
+        plugin = getattr(trainer.accelerator.state, "fsdp_plugin", None)
+        resharded = str(getattr(plugin, "reshard_after_forward", "-")).lower()
+        yield compared("reshard after forward", str(kind.reshard).lower(), resharded)
+        offloaded = getattr(plugin, "cpu_offload", None)
+        yield compared("offload", kind.offload, "all" if offloaded else "none")
+
+
+def distribution(seen: Seen) -> str:
+    """Read off the model itself."""
+    wrapped = seen.trainer.model_wrapped
+    masters = getattr(seen.trainer, "masters", None)
+    if seen.engine is not None:
+        return f"ZeRO-{seen.engine.zero_optimization_stage()}"
+    if isinstance(wrapped, torch.nn.parallel.DistributedDataParallel) or (
+        masters is not None and masters.spread
+    ):
+        return "DDP"
+    if any(isinstance(p, DTensor) for p in wrapped.parameters()):
+        return "FSDP2"
+    if type(wrapped).__name__ == "FullyShardedDataParallel":
+        return "FSDP1"
+    return "one process" if seen.trainer.accelerator.num_processes == 1 else "nothing: each for itself"
+
+
+def shards(seen: Seen) -> str:
+    """Among how many processes the trained weights are divided."""
+    trained = (p for p in seen.trainer.model_wrapped.parameters() if p.requires_grad)
+    # The last dimension of the mesh; the one before it, if any, holds copies.
+    sizes = {p.device_mesh.size(p.device_mesh.ndim - 1) if isinstance(p, DTensor) else 1 for p in trained}
+    return ", ".join(map(str, sorted(sizes)))
+
+
+def offload(engine: Any) -> str:
+    if engine is None:
+        return "-"
+    optimizer, weights = (
+        str(getattr(getattr(part, "device", "none"), "value", "none")) != "none"
+        for part in (engine.zero_offload_optimizer(), engine.zero_offload_param())
+    )
+    return "all" if weights else "optimizer" if optimizer else "none"
