@@ -8,6 +8,7 @@ from __future__ import annotations
 from smolc.compiler.lint.training import Training
 from smolc.compiler.model.methods import Dpo, Full, Kto, Qlora
 from smolc.compiler.plan.size import parameters
+from smolc.compiler.plan.spread import sharers
 
 GIB = 2**30
 
@@ -41,7 +42,9 @@ def needed(
         return count * _zero(run, parallel["stage"], offload or parallel["offload"], world)
     per = _frozen(run, kind) if not isinstance(run.stage.adapter, Full) else sum(_trained(run))
     if kind == "fsdp2":
-        return count * per / world
+        if (offload or parallel.get("offload")) == "all":
+            return 0.0
+        return count * per / max(1, world // parallel.get("replicate", 1))
     return count * (per + _reference(run))
 
 
@@ -52,9 +55,9 @@ def activations(run: Training) -> float | None:
 
 
 def tokens_at_once(run: Training) -> int:
-    """Tokens that a device may have in one forward pass; a pair is read as two sequences."""
+    """Tokens that a device may have in one forward pass; a pair is read as two sequences, rows may be shared."""
     paired = 2 if run.body["method"] in ("dpo", "orpo") else 1
-    return int(run.body["batch"]["micro"]) * run.stage.packing.bound * paired
+    return int(run.body["batch"]["micro"]) * run.stage.packing.bound * paired // sharers(run.stage)
 
 
 def _trained(run: Training) -> tuple[float, float, float]:

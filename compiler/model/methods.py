@@ -284,6 +284,22 @@ class Fsdp2(Variant):
     reshard: Flag = Field(
         default=True, description="Free gathered weights after the forward pass (ZeRO-3 like)."
     )
+    context: Count = Field(
+        default=1,
+        description="Context parallel: so many devices share each row, for rows that are too long for one (ring "
+        "attention). The batch is divided among what is left.",
+        examples=["2"],
+    )
+    replicate: Count = Field(
+        default=1,
+        description="Hybrid sharding: so many copies of the weights, each sharded over a part of the devices; with as "
+        "many as there are nodes, weights are gathered inside a node only.",
+        examples=["2"],
+    )
+    offload: Annotated[Literal["none", "all"], choice("none", "all")] = Field(
+        default="none",
+        description="`all` keeps weights, gradients and optimiser in the host's memory, where the optimiser runs.",
+    )
 
 
 class Zero(Variant):
@@ -294,6 +310,12 @@ class Zero(Variant):
     stage: ZeroStage = Field(description="1: optimiser states; 2: gradients, too; 3: weights, too.")
     offload: Annotated[Literal["none", "optimizer", "all"], choice("none", "optimizer", "all")] = Field(
         default="none", description="What is kept in the host's memory."
+    )
+    sequence: Count = Field(
+        default=1,
+        description="Sequence parallel (Ulysses): so many devices share each row, and in attention each takes a part "
+        "of the heads. The batch is divided among what is left.",
+        examples=["2"],
     )
 
 

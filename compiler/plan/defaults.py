@@ -65,12 +65,27 @@ def parallel(stage: Stage, model: Model, cluster: Cluster) -> dict[str, Any]:
         fits = isinstance(stage.adapter, Qlora) or (need is not None and need <= 0.6 * cluster.memory)
         if cluster.world_size == 1 or cluster.device == "cpu" or fits:
             return {"type": "ddp"}
-        return {"type": "fsdp2", "reshard": True}
+        return _fsdp2(Fsdp2.unwritten())
     if isinstance(chosen, Ddp):
         return {"type": "ddp"}
     if isinstance(chosen, Fsdp2):
-        return {"type": "fsdp2", "reshard": chosen.reshard}
-    return {"type": "zero", "stage": chosen.stage, "offload": chosen.offload}
+        return _fsdp2(chosen)
+    return {
+        "type": "zero",
+        "stage": chosen.stage,
+        "offload": chosen.offload,
+        "sequence": chosen.sequence,
+    }
+
+
+def _fsdp2(chosen: Fsdp2) -> dict[str, Any]:
+    return {
+        "type": "fsdp2",
+        "reshard": chosen.reshard,
+        "context": chosen.context,
+        "replicate": chosen.replicate,
+        "offload": chosen.offload,
+    }
 
 
 def checkpointing(stage: Stage, model: Model, cluster: Cluster) -> bool:

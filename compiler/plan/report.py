@@ -176,7 +176,10 @@ def _same_or_each(name: str, runs: Sequence[Training], say: Any) -> Iterator[tup
 def _batch(amount: Amounts, job: Job) -> str:
     paired = job.body["method"] in ("dpo", "orpo")
     unit = "pair" if paired else "row" if amount.packed else "sequence"
-    split = f"{amount.micro} micro x {amount.accumulation} accumulated x {_plural(amount.data_parallel, 'device')}"
+    devices = _plural(amount.data_parallel, "device")
+    if job.sharers > 1:
+        devices = f"{_plural(amount.data_parallel, 'group')} of {job.sharers} devices"
+    split = f"{amount.micro} micro x {amount.accumulation} accumulated x {devices}"
     up_to = "" if amount.packed and not amount.fitted else "up to "
     return (
         f"{_plural(amount.sequences, unit)} a step = {split}; {up_to}{amount.tokens_per_step:,} tokens a step"
@@ -214,7 +217,7 @@ def _how(job: Job, varied: bool, cluster: Cluster) -> str:
     if adapter["type"] != "full":
         what = f"{adapter['type']} of rank {adapter['rank']}"
     spread = job.spread
-    if parallel["type"] == "zero" and parallel["offload"] != "none":
+    if parallel.get("offload", "none") != "none":
         spread += f" (offloads {parallel['offload']})"
     if body["batch"]["data_parallel"] == 1 and parallel["type"] == "ddp":
         spread = "one process"

@@ -19,7 +19,7 @@ from smolc.compiler.model.methods import (
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.model.types import Quantity
-from smolc.compiler.plan import batch, defaults
+from smolc.compiler.plan import batch, defaults, spread
 from smolc.compiler.plan.types import Cluster
 
 SAVE_EVERY = Quantity(0.2, "%")
@@ -37,7 +37,11 @@ def train_body(
     holdout: bool,
     found: list[Diagnostic],
 ) -> dict[str, Any] | None:
-    """None if the batch cannot be divided, which is reported. init, data, reference: ids of jobs."""
+    """None if it cannot be spread or its batch divided, which is reported. init, data, reference: ids of jobs."""
+    wrong = list(spread.check_spread(stage, model, cluster))
+    if wrong:
+        found.extend(wrong)
+        return None
     divided = _batch(stage, cluster, found)
     if divided is None:
         return None
@@ -67,6 +71,7 @@ def train_body(
         "evaluate_every": _every(stage.evaluate_every or EVALUATE_EVERY) if holdout else None,
         "save_every": _every(stage.save_every or SAVE_EVERY),
         "keep": stage.keep,
+        "diverged": stage.diverged,
         "trust_remote_code": model.trust_remote_code,
     }
 
@@ -77,7 +82,8 @@ def _batch(stage: Stage, cluster: Cluster, found: list[Diagnostic]) -> batch.Spl
         asked, length = defaults.batch(stage), stage.packing.bound
         count = batch.sequences(asked, length, stage.packed)
         most = defaults.largest_micro_batch(stage, cluster)
-        return batch.split(count, cluster.world_size, micro, most, length if asked.unit == "tok" else None)
+        groups, tokens = cluster.world_size // spread.sharers(stage), length if asked.unit == "tok" else None
+        return batch.split(count, groups, micro, most, tokens)
     except batch.Indivisible as error:
         span = stage.span_of("batch" if micro is None else "micro_batch")
         found.append(

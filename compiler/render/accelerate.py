@@ -1,4 +1,8 @@
-"""accelerate.yaml and deepspeed.json of a training job."""
+"""accelerate.yaml and deepspeed.json of a training job.
+
+Context and sequence parallel and hybrid sharding stand in job.yaml alone: the job sets them up itself
+(`runtime/train/spread.py`), since sequence parallel has to know the attention that is chosen as it starts.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ from typing import Any
 from smolc.compiler.plan.types import Cluster, Job
 from smolc.compiler.render.yaml import dump
 
-PRECISION = {"bf16": "bf16", "bf16_pure": "no", "fp16": "fp16", "fp32": "no"}
-"""accelerate's mixed precision; pure bf16 needs none, since the weights themselves are bf16."""
+PRECISION = {"bf16": "no", "bf16_pure": "no", "fp16": "fp16", "fp32": "no"}
+"""accelerate's mixed precision, which is autocast. With bf16 the layers' weights are in bf16 when they run, of which the
+runtime keeps fp32 masters: there is nothing to cast."""
 
 
 def accelerate_yaml(job: Job) -> str:
@@ -34,7 +39,7 @@ def accelerate_yaml(job: Job) -> str:
             "fsdp_reshard_after_forward": parallel["reshard"],
             "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
             "fsdp_cpu_ram_efficient_loading": True,
-            "fsdp_offload_params": False,
+            "fsdp_offload_params": parallel["offload"] == "all",
             "fsdp_state_dict_type": "FULL_STATE_DICT",
         }
     if parallel["type"] == "zero":

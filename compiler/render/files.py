@@ -52,9 +52,11 @@ def _job(job: Job) -> dict[str, str]:
 
 def _notes(job: Job) -> list[str]:
     batch, parallel = job.body["batch"], job.body["parallel"]
-    devices = batch["data_parallel"]
-    split = f"{batch['micro']} a device x {batch['accumulation']} accumulated x {devices} device{'s' if devices > 1 else ''}"
+    devices, unit = batch["data_parallel"], "device" if job.sharers == 1 else "group"
+    split = f"{batch['micro']} a {unit} x {batch['accumulation']} accumulated x {devices} {unit}{'s' if devices > 1 else ''}"
     how = f"zero-{parallel['stage']}" if parallel["type"] == "zero" else parallel["type"]
+    if job.sharers > 1:
+        how += f", {job.sharers} devices a row"
     tokens = f"{job.body['length']:,} tokens"
     said = f"{batch['global_sequences']} sequences of up to {tokens} a step = {split}"
     return [f"{said}; {how}, {job.body['precision']}"]

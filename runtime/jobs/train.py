@@ -174,6 +174,11 @@ class TrainJob(Job):
     part: Part | None = None
 
     @property
+    def ends_run(self) -> bool:
+        """Whether a training run ends with it: not so the part up to a rung of a halved grid."""
+        return self.part is None or self.part.until is None
+
+    @property
     def sharers(self) -> int:
         """Devices that work on the same rows, each on a part of them."""
         kind = self.parallel
