@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from smolc.runtime.train.flat import Fixed
+from smolc.runtime.train.hold import HoldsMasters
+from smolc.runtime.train.speed import Speed
+
 
 @dataclass(frozen=True)
 class Parts:
-    """What a trainer is made of. order: row numbers in training order. reference: a frozen model."""
+    """What a trainer is made of. order: row numbers in training order. reference: a frozen model. fixed: the shape of
+    flat batches, if they have one."""
 
     model: Any
     tokenizer: Any
@@ -23,6 +28,8 @@ class Parts:
     reference: Any | None
     flat: bool
     callbacks: list[Any]
+    speed: Speed
+    fixed: Fixed | None
 
 
 class FixedOrder(torch.utils.data.Sampler[int]):  # type: ignore[misc]
@@ -38,7 +45,7 @@ class FixedOrder(torch.utils.data.Sampler[int]):  # type: ignore[misc]
         return iter(self.order.tolist())
 
 
-class Common:
+class Common(HoldsMasters):
     """Mixin in front of a TRL trainer. Set `order` after construction."""
 
     order: np.ndarray[Any, np.dtype[np.int64]]
@@ -60,11 +67,14 @@ class Common:
         """TRL would write a README.md into the checkpoints."""
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """Remembers the first step whose loss was not finite; on the device, so that nothing waits for it."""
         loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        self.note_loss(loss)
+        return loss
+
+    def note_loss(self, loss: torch.Tensor) -> None:
+        """Remembers the first step whose loss was not finite; on the device, so that nothing waits for it."""
         step = self.state.global_step + 1  # type: ignore[attr-defined]
         if self.first_bad_step is None:
             self.first_bad_step = torch.full((), -1, device=loss.device)
         new = (self.first_bad_step < 0) & ~torch.isfinite(loss.detach())
         self.first_bad_step = torch.where(new, step, self.first_bad_step)
-        return loss

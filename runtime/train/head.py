@@ -28,6 +28,8 @@ def why_not(model: Any, job: TrainJob) -> str | None:
     config = model.config.get_text_config()
     if isinstance(job.parallel, Zero):
         return "ZeRO gathers weights by its own hooks"
+    if job.sharers > 1:
+        return "context parallel divides the labels of rows, which are flat there"
     if getattr(model, "base_model", model) is model or model.get_output_embeddings() is None:
         return "the model has no head of its own"
     if any(getattr(config, name, None) not in (None, 1, 1.0) for name in SCALED):
@@ -55,9 +57,12 @@ def shifted(labels: torch.Tensor, *, pick: bool) -> dict[str, torch.Tensor]:
 
 
 def add_loss(model: Any) -> None:
-    """`model(..., targets, at, scale)` then gives the loss and the number of right guesses. See `shifted`.
+    """`model(..., targets, at, items, devices)` then gives the loss and the number of right guesses.
 
-    Everything else is as before. model: the causal language model, before adapters and sharding are put around it.
+    targets, at: see `shifted`. items: int64, the trained tokens of the whole optimiser step, over which the loss is a mean;
+    no floating-point number, since FSDP2 would round it. devices: they average their gradients, so each one's loss counts
+    that many times. Everything else is as before. model: the causal language model, before adapters and sharding are put
+    around it.
     """
     before = model.forward
 
@@ -65,14 +70,16 @@ def add_loss(model: Any) -> None:
         *args: Any,
         targets: torch.Tensor | None = None,
         at: torch.Tensor | None = None,
-        scale: torch.Tensor | None = None,
+        items: torch.Tensor | None = None,
+        devices: int = 1,
         **kwargs: Any,
     ) -> Any:
-        if targets is None or scale is None:
+        if targets is None or items is None:
             return before(*args, **kwargs)
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
         hidden = hidden.reshape(-1, hidden.shape[-1])
         weight = model.get_output_embeddings().weight
+        scale = devices / items.clamp(min=1)
         return linear_cross_entropy(hidden if at is None else hidden[at], weight, targets, scale)
 
     model.forward = forward

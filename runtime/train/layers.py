@@ -20,7 +20,14 @@ def decoder_layers(model: Any) -> list[Any]:
     return list(max(blocks, key=len, default=[]))
 
 
-def compile_layers(model: Any) -> None:
+def arrange(model: Any, *, compiled: bool, recomputed: float) -> None:
+    """recomputed: share of the layers, 0 to 1."""
+    if compiled:
+        _compile(model)
+    recompute(model, recomputed)
+
+
+def _compile(model: Any) -> None:
     """One program for all layers that are alike. The first passes take a minute, so short runs do without."""
     torch._dynamo.config.cache_size_limit = max(64, torch._dynamo.config.cache_size_limit)
     for layer in decoder_layers(model):

@@ -109,8 +109,9 @@ class Masters:
 
     @torch.no_grad()
     def publish(self) -> None:
-        """What the optimiser changed goes into the model."""
+        """What the optimiser changed goes into the model, and the gradients start anew."""
         torch._foreach_copy_(list(self.held), list(self.weights))
+        self.clear()
 
     @torch.no_grad()
     def clear(self) -> None:
@@ -126,7 +127,7 @@ class Masters:
         for group in optimizer.param_groups:
             group["params"] = [master[id(p)] for p in group["params"]]
         optimizer.register_step_pre_hook(lambda *_: self.finish())
-        optimizer.register_step_post_hook(lambda *_: (self.publish(), self.clear()) and None)
+        optimizer.register_step_post_hook(lambda *_: self.publish())
         optimizer.register_state_dict_post_hook(self._save)
         optimizer.register_load_state_dict_pre_hook(self._load)
 

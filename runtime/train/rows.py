@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import datasets
 import numpy as np
@@ -12,6 +12,9 @@ import torch
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import Method
+from smolc.runtime.train.flat import Fixed, lay_out
+from smolc.runtime.train.head import shifted
+from smolc.runtime.train.linear_loss import IGNORED
 
 COLUMNS: dict[Method, tuple[str, ...]] = {
     "cpt": ("input_ids", "labels"),
@@ -21,8 +24,8 @@ COLUMNS: dict[Method, tuple[str, ...]] = {
     "kto": ("prompt_ids", "completion_ids", "label"),
 }
 
-IGNORED = -100
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Tensors = list[torch.Tensor]
 
 
 def load_rows(folder: Path, method: Method) -> datasets.Dataset | None:
@@ -125,11 +128,17 @@ class Collator:
     right: with an attention mask if a row is one sequence, with position ids alone if it holds several (a
     mask would switch off transformers' detection of packed rows, and they would see each other).
 
-    The first token of a sequence is never trained: nothing predicts it.
+    The first token of a sequence is never trained: nothing predicts it. fixed: the shape of flat batches. targets: what
+    our own loss takes, see head.py; `picked` are those that are trained. parts: where devices share rows, what their
+    length has to be a multiple of; such batches have no mask, and `shift_labels` beside the labels, since a part of a row
+    does not have the token after its last one.
     """
 
     pad: int
     flat: bool
+    fixed: Fixed | None = None
+    targets: Literal["none", "picked", "all"] = "none"
+    parts: int = 1
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         packed = "seq_lengths" in rows[0]
@@ -140,26 +149,33 @@ class Collator:
         for label, position in zip(labels, positions, strict=True):
             label[position == 0] = IGNORED
         if self.flat:
-            ends = torch.tensor([n for row in lengths for n in row]).cumsum(0)
-            bounds = torch.cat([torch.zeros(1, dtype=ends.dtype), ends]).to(torch.int32)
-            longest = max(n for row in lengths for n in row)
-            return {
-                "input_ids": torch.cat(ids)[None],
-                "labels": torch.cat(labels)[None],
-                "position_ids": torch.cat(positions)[None],
-                "cu_seq_lens_q": bounds,
-                "cu_seq_lens_k": bounds,
-                "max_length_q": longest,
-                "max_length_k": longest,
-            }
-        batch = {"input_ids": _pad(ids, self.pad), "labels": _pad(labels, IGNORED)}
+            flat = [n for row in lengths for n in row]
+            return self._with_targets(lay_out(ids, labels, flat, self.pad, self.fixed))
+        if self.parts > 1:
+            return self._divisible(ids, labels, positions)
+        batch: dict[str, Any] = {"input_ids": _pad(ids, self.pad), "labels": _pad(labels, IGNORED)}
         if packed:
             # Padding has position 0 throughout: each pad is a sequence of its own.
             batch["position_ids"] = _pad(positions, 0)
         else:
             batch["attention_mask"] = _pad([torch.ones_like(row) for row in ids], 0)
+        return self._with_targets(batch)
+
+    def _divisible(self, ids: Tensors, labels: Tensors, positions: Tensors) -> dict[str, Any]:
+        padded = _pad(labels, IGNORED, self.parts)
+        return {
+            "input_ids": _pad(ids, self.pad, self.parts),
+            "labels": padded,
+            "shift_labels": torch.nn.functional.pad(padded, (0, 1), value=IGNORED)[:, 1:],
+            "position_ids": _pad(positions, 0, self.parts),
+        }
+
+    def _with_targets(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if self.targets != "none":
+            batch |= shifted(batch["labels"], pick=self.targets == "picked")
         return batch
 
 
-def _pad(rows: list[torch.Tensor], value: int) -> torch.Tensor:
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+def _pad(rows: Tensors, value: int, multiple: int = 1) -> torch.Tensor:
+    padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+    return torch.nn.functional.pad(padded, (0, -padded.shape[1] % multiple), value=value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import Optimizer, TrainJob
+from smolc.runtime.train.hold import autocast
 from smolc.runtime.train.steps import Length, every_steps, scheduler_settings
 
 
@@ -34,7 +35,7 @@ def trainer_settings(
 ) -> dict[str, Any]:
     """Keyword arguments shared by SFTConfig, DPOConfig, ORPOConfig and KTOConfig.
 
-    bf16 of the trainer is autocast: with `bf16_pure` the weights already are bf16 and nothing is to be cast.
+    bf16 of the trainer is autocast, see hold.py.
     """
     if job.precision == "fp16" and not on_cuda:
         raise JobError("precision fp16 needs a GPU", help="on a CPU use precision = fp32 or bf16")
@@ -57,10 +58,9 @@ def trainer_settings(
         **scheduler_settings(job.schedule, job.optimizer.lr, length.steps),
         "label_smoothing_factor": 0.0,
         # numbers
-        "bf16": job.precision == "bf16",
-        "fp16": job.precision == "fp16",
-        "gradient_checkpointing": job.checkpointing,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False} if job.checkpointing else None,
+        "bf16": autocast(job) == "bf16",
+        "fp16": autocast(job) == "fp16",
+        "gradient_checkpointing": False,  # see layers.py
         "use_liger_kernel": liger,
         "liger_kernel_config": {"fused_linear_cross_entropy": False} if liger else None,
         "torch_compile": False,
@@ -70,6 +70,11 @@ def trainer_settings(
         "dataloader_num_workers": 2 if on_cuda else 0,
         "dataloader_persistent_workers": on_cuda,
         "dataloader_pin_memory": on_cuda,
+        "accelerator_config": {
+            "non_blocking": on_cuda,
+            # Otherwise FSDP2 would keep whole gradients between the micro steps.
+            "gradient_accumulation_kwargs": {"sync_each_batch": job.parallel.type == "fsdp2"},
+        },
         # what is written down
         "logging_strategy": "steps",
         "logging_steps": job.log_every,
@@ -84,12 +89,13 @@ def trainer_settings(
         "prediction_loss_only": True,
         "save_strategy": "steps" if job.save_every else "no",
         "save_steps": every_steps(job.save_every, length.steps) if job.save_every else length.steps,
-        "save_total_limit": max(1, job.keep),
+        # removed by ourselves, once the next one is whole: see resume.py
+        "save_total_limit": None,
         "load_best_model_at_end": False,
         # distributed
         "ddp_find_unused_parameters": False,
         "ddp_broadcast_buffers": False,
-        "ddp_backend": "gloo" if not on_cuda and job.batch.data_parallel > 1 else None,
+        "ddp_backend": "gloo" if not on_cuda and job.processes > 1 else None,
         "ddp_timeout": 1800,
         "trust_remote_code": job.trust_remote_code,
     }

@@ -9,8 +9,12 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from smolc.runtime.jobs.train import PlainLoss, TrainJob
+from smolc.runtime.train import head
 from smolc.runtime.train.common import Common, Parts
+from smolc.runtime.train.graph import CapturedStep
 from smolc.runtime.train.rows import IGNORED, Collator, fill_up
+from smolc.runtime.train.spread import parts_of, sequence_of
+from smolc.runtime.train.ulysses import SequenceParallel
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> SFTConfig:
@@ -33,41 +37,128 @@ def arguments(job: TrainJob, settings: dict[str, Any]) -> SFTConfig:
 
 
 class Trainer(Common, SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer, with an evaluation loss per trained token instead of per batch."""
+    """TRL's trainer with our own loss where the model allows it, which never waits for the GPU, and with an evaluation
+    loss per trained token instead of per batch."""
 
-    _loss_and_tokens: torch.Tensor
+    own_loss: bool
+    records: bool
+    recorded: CapturedStep | None = None
+    # Sums over what was trained, or evaluated, since they were last told: loss, trained tokens, right guesses.
+    _sums: torch.Tensor | None = None
+
+    def _loss(self, model: Any, inputs: dict[str, Any], items: torch.Tensor, devices: int) -> Any:
+        """The sum of the batch's cross entropies over `items`, times `devices`; and the number of right guesses."""
+        given = {name: value for name, value in inputs.items() if name != "labels"}
+        return model(**given, items=items, devices=devices)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if not self.own_loss:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        items = torch.as_tensor(num_items_in_batch, device=self.args.device)
+        loss, right = self._loss(model, inputs, items, self.accelerator.num_processes)
+        self._add(torch.zeros_like(right), _trained(inputs, right), right)
+        return loss
+
+    def _add(self, loss: torch.Tensor, trained: torch.Tensor, right: torch.Tensor) -> None:
+        new = torch.stack([loss, trained, right])
+        if self._sums is None:
+            self._sums = torch.zeros_like(new)
+        self._sums += new
+
+    def _take_sums(self) -> list[float]:
+        """Over all devices."""
+        sums, self._sums = self._sums, None
+        sums = torch.zeros(3, device=self.args.device) if sums is None else sums
+        return [float(x) for x in self.accelerator.reduce(sums, "sum")]
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
+        if not self.records:
+            return super().training_step(model, inputs, num_items_in_batch)
+        batch = {**self._prepare_inputs(inputs), "items": torch.as_tensor(num_items_in_batch).cuda()}
+        if self.recorded is None:
+            self.recorded = self._record(model, batch)
+        loss, trained, right = self.recorded(batch).unbind()
+        self._add(torch.zeros_like(right), trained, right)
+        self.note_loss(loss)
+        return loss
+
+    def _record(self, model: Any, batch: dict[str, Any]) -> CapturedStep:
+        masters = self.masters
+        assert masters is not None
+        masters.overlapped = False  # a recording sends nothing
+        model.train()
+
+        def work(given: dict[str, Any]) -> torch.Tensor:
+            rest = {name: value for name, value in given.items() if name != "items"}
+            loss, right = self._loss(model, rest, given["items"], self.accelerator.num_processes)
+            loss.backward()
+            return torch.stack([loss.detach(), _trained(rest, right), right])
+
+        return CapturedStep(work, batch, masters.clear)
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        if self.own_loss and "loss" in logs:
+            _, trained, right = self._take_sums()
+            logs = {**logs, "mean_token_accuracy": right / max(trained, 1.0)}
+        super().log(logs, *args, **kwargs)
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None
     ) -> Any:
-        result = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        trained = (inputs["labels"] != IGNORED).sum().to(self.args.device)
-        self._loss_and_tokens += torch.stack([result[0].float() * trained, trained.float()])
-        return result
+        if not self.own_loss:
+            result = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+            trained = (inputs["labels"] != IGNORED).sum().to(self.args.device)
+            self._add(result[0].float() * trained, trained.float(), torch.zeros_like(result[0]).float())
+            return result
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad():
+            one = torch.ones((), dtype=torch.int64, device=self.args.device)
+            loss, right = self._loss(model, inputs, one, 1)
+        trained = _trained(inputs, right)
+        self._add(loss, trained, right)
+        return loss / trained.clamp(min=1), None, None
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        # The MPS back end has no float64; float32 is exact for token counts up to 16 million per device.
-        self._loss_and_tokens = torch.zeros(2, device=self.args.device)
+        before, self._sums = self._sums, None
         output = super().evaluation_loop(*args, **kwargs)
-        loss, tokens = self.accelerator.reduce(self._loss_and_tokens, "sum").tolist()
+        loss, tokens, right = self._take_sums()
         output.metrics["eval_loss"] = loss / max(tokens, 1.0)
+        if self.own_loss:
+            output.metrics["eval_mean_token_accuracy"] = right / max(tokens, 1.0)
+        self._sums = before
         return output
+
+
+def _trained(inputs: dict[str, Any], like: torch.Tensor) -> torch.Tensor:
+    return (inputs["targets"] != IGNORED).sum().to(like.dtype)
+
+
+class SequenceParallelTrainer(SequenceParallel, Trainer):
+    """The devices of a group compute parts of the same rows."""
 
 
 def trainer(job: TrainJob, args: SFTConfig, parts: Parts) -> Trainer:
     pad = parts.tokenizer.pad_token_id
     validation = parts.validation
     if validation is not None:
-        validation = fill_up(validation, job.batch.micro * job.batch.data_parallel, pad)
-    made = Trainer(
+        validation = fill_up(validation, job.batch.micro * job.processes, pad)
+    own_loss = head.why_not(parts.model, job) is None
+    records = own_loss and parts.speed.graph
+    targets = "none" if not own_loss else "all" if records else "picked"
+    kind = SequenceParallelTrainer if sequence_of(job) > 1 else Trainer
+    made = kind(
         model=parts.model,
         args=args,
-        data_collator=Collator(pad, parts.flat),
+        data_collator=Collator(pad, parts.flat, parts.fixed, targets, parts_of(job)),
         train_dataset=parts.train,
         eval_dataset=validation,
         processing_class=parts.tokenizer,
         peft_config=parts.adapter,
         callbacks=parts.callbacks,
     )
-    made.order = parts.order
+    made.order, made.own_loss, made.records = parts.order, own_loss, records
+    if own_loss:
+        head.add_loss(parts.model)
     return made
