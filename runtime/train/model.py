@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.errors import JobError
@@ -44,6 +44,16 @@ def load_tokenizer(folder: str) -> Any:
         if getattr(tokenizer, f"{name}_token_id") is None:
             raise JobError(f"the tokenizer in {folder} has no {name} token", help="run the data job again")
     return tokenizer
+
+
+def load_config(at: ModelAt, job: TrainJob) -> Any:
+    """The config of the text model, without its weights. Raises JobError."""
+    try:
+        return AutoConfig.from_pretrained(
+            at.source, revision=at.revision or "main", trust_remote_code=job.trust_remote_code
+        ).get_text_config()
+    except (OSError, ValueError) as error:
+        raise JobError(f"cannot read the config of {at.source}: {_first_line(error)}") from error
 
 
 def load_model(at: ModelAt, job: TrainJob, attention: str, *, quantized: bool = False) -> Any:

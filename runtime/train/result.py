@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from smolc.runtime.jobs.train import TrainJob
+from smolc.runtime.train.attention import Route
 from smolc.runtime.train.faithful.check import Check
 from smolc.runtime.train.model import saved_dtype
 from smolc.runtime.train.watch import Watch
@@ -27,7 +28,7 @@ def result_of(
     watch: Watch,
     accelerator: Any,
     *,
-    attention: str,
+    attention: Route,
     liger: bool,
     sizes: tuple[int, int],
     loads: tuple[tuple[float, float], tuple[float, float]],
@@ -62,7 +63,8 @@ def result_of(
             "trained": round(loads[1][0] / loads[1][1], 4),
             "busiest": round(loads[1][0] / loads[0][0], 4),
         },
-        "attention": attention,
+        "attention": attention.kind,
+        "attention_why": attention.why,
         "liger": liger,
         "dtype": str(saved_dtype(job)).removeprefix("torch."),
         "adapter": job.adapter.model_dump(mode="json"),

@@ -1,155 +1,197 @@
-import inspect
+"""Which attention a run takes, and why."""
+
 from typing import Any
 
 import pytest
-import torch
+from architectures import config_of
 from compiled import TRAIN
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train import attention
+from smolc.runtime.train.attention.gpu import Gpu
 
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+V100, A100, RTX, H100, B200 = (7, 0), (8, 0), (8, 9), (9, 0), (10, 0)
+TWO, THREE, FOUR = (f"flash_attention_{n}" for n in (2, 3, 4))
+ORPO = {"method": "orpo", "loss": {"type": "orpo", "beta": 0.1}}
 
 
 def job(**said: Any) -> TrainJob:
-    return TrainJob.model_validate(TRAIN | said)
+    return TrainJob.model_validate(TRAIN | {"precision": "bf16"} | said)
 
 
-def test_auto_on_a_cpu_is_sdpa() -> None:
-    for precision in ("fp32", "bf16"):
-        assert attention.choose(job(precision=precision), on_cuda=False, packed=True) == "sdpa"
+def route(
+    name: str = "llama",
+    capability: tuple[int, int] | None = H100,
+    *installed: str,
+    packed: bool = True,
+    shape: dict[str, Any] | None = None,
+    **said: Any,
+) -> attention.Route:
+    gpu = Gpu(capability, frozenset({"varlen", *installed})) if capability else None
+    config = config_of(name, **(shape or {}))
+    return attention.choose(job(**said), config, on_cuda=gpu is not None, packed=packed, gpu=gpu)
 
 
-def test_auto_on_a_gpu_takes_varlen_for_packed_rows_in_half_precision() -> None:
-    assert attention.choose(job(precision="bf16"), on_cuda=True, packed=True) == "varlen"
-    assert attention.choose(job(precision="fp32"), on_cuda=True, packed=True) == "sdpa"
-
-
-@pytest.mark.parametrize(
-    ("said", "on_cuda", "why"),
-    [
-        ({"attention": "varlen"}, False, "no GPU"),
-        ({"attention": "varlen", "precision": "fp32"}, True, "half precision"),
-        ({"attention": "flash_attention_2"}, False, "no GPU"),
-    ],
-)
-def test_what_cannot_be_had_is_an_error(said: dict[str, Any], on_cuda: bool, why: str) -> None:
-    with pytest.raises(JobError, match=why):
-        attention.choose(job(**said), on_cuda=on_cuda, packed=True)
-
-
-def test_varlen_takes_no_padded_pairs() -> None:
-    loss = {"type": "orpo", "beta": 0.1}
-    padded = job(method="orpo", loss=loss, attention="varlen", precision="bf16")
-    with pytest.raises(JobError, match="padded"):
-        attention.choose(padded, on_cuda=True, packed=False)
-
-
-def torch_2_10(query: Any, is_causal: bool = False) -> None: ...
-
-
-def torch_2_11(query: Any, *, scale: Any = None, window_size: Any = (-1, -1)) -> None: ...
-
-
-def torch_2_13(
-    query: Any, *, scale: Any = None, window_size: Any = (-1, -1), enable_gqa: bool = False
-) -> None: ...
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_auto_on_a_cpu_is_sdpa(precision: str) -> None:
+    taken = route(capability=None, precision=precision)
+    assert (taken.kind, taken.flat) == ("sdpa", False)
+    assert "no GPU" in taken.why
 
 
 @pytest.mark.parametrize(
-    ("function", "options"),
+    "name", ["llama", "smollm3", "qwen3", "olmo2", "phi3-window", "gemma3", "deepseek-v3"]
+)
+def test_auto_on_a_gpu_is_varlen(name: str) -> None:
+    taken = route(name)
+    assert (taken.kind, taken.flat) == ("varlen", True)
+    assert "FlashAttention as torch ships it" in taken.why
+
+
+def test_rows_that_are_not_packed_are_laid_end_to_end_too() -> None:
+    assert route(packed=False) == route(packed=True)
+
+
+@pytest.mark.parametrize(
+    ("capability", "installed", "taken"),
     [
-        (torch_2_10, {"is_causal": True}),
-        (torch_2_11, {"scale": 0.125, "window_size": (-1, 0)}),
-        (torch_2_13, {"scale": 0.125, "window_size": (-1, 0), "enable_gqa": True}),
+        (A100, (TWO, THREE, FOUR), TWO),
+        (H100, (TWO, THREE, FOUR), THREE),
+        (H100, (TWO, FOUR), TWO),
+        (H100, (FOUR,), "varlen"),
+        (B200, (TWO, THREE, FOUR), FOUR),
+        (B200, (THREE,), "varlen"),
+        (V100, (TWO, THREE, FOUR), "sdpa"),
     ],
 )
-def test_the_call_fits_each_torch(function: Any, options: dict[str, Any]) -> None:
-    assert attention.call_options(function, 8, 2, 64, 0.125, None) == options
+def test_what_is_installed_and_written_for_the_gpu_comes_first(
+    capability: tuple[int, int], installed: tuple[str, ...], taken: str
+) -> None:
+    assert route("qwen3", capability, *installed).kind == taken
 
 
-def test_what_an_old_torch_lacks_is_refused() -> None:
-    with pytest.raises(ValueError, match="sliding window"):
-        attention.call_options(torch_2_10, 8, 8, 64, 0.125, 128)
-    with pytest.raises(ValueError, match="scale"):
-        attention.call_options(torch_2_10, 8, 8, 64, 0.5, None)
+@pytest.mark.parametrize(
+    ("name", "installed", "taken", "why"),
+    [
+        ("gemma2", (TWO,), TWO, "installed"),
+        ("gemma2", (THREE,), THREE, "installed"),
+        ("gemma2", (), "eager", "not sdpa: it does not compute the soft-capping of attention scores"),
+        ("gpt-oss", (TWO, THREE, FOUR), "eager", "sinks"),
+        (
+            "llama4-chunks",
+            (TWO, THREE),
+            "sdpa",
+            "not varlen: Llama4ForCausalLM does not take attention without a mask",
+        ),
+        ("bloom", (TWO,), "eager", "mask"),
+        ("stablelm", (), "sdpa", "not varlen"),
+    ],
+)
+def test_models_are_routed_to_what_computes_their_attention(
+    name: str, installed: tuple[str, ...], taken: str, why: str
+) -> None:
+    found = route(name, H100, *installed)
+    assert found.kind == taken
+    assert why in found.why
 
 
-def test_a_sliding_window_counts_the_token_itself() -> None:
-    assert attention.call_options(torch_2_13, 8, 8, 64, None, 128)["window_size"] == (127, 0)
+@pytest.mark.parametrize(
+    ("name", "shape", "capability", "installed", "taken", "why"),
+    [
+        ("qwen3", {"head_dim": 512}, H100, (TWO, THREE), "sdpa", "heads of up to 256"),
+        ("qwen3", {"head_dim": 256}, H100, (), "varlen", ""),
+        ("qwen3", {"head_dim": 256}, B200, (FOUR,), "varlen", ""),
+        ("qwen3", {"head_dim": 20}, H100, (TWO,), "varlen", ""),
+        ("qwen3", {"head_dim": 208}, RTX, (), "sdpa", "heads of 208"),
+        ("qwen3", {"head_dim": 208}, A100, (), "varlen", ""),
+        ("deepseek-v3", {}, H100, (THREE,), THREE, ""),
+        ("deepseek-v3", {}, B200, (FOUR,), "varlen", ""),
+        ("deepseek-v3", {"qk_nope_head_dim": 256}, H100, (THREE,), "sdpa", "heads of 264"),
+        ("deepseek-v3", {"v_head_dim": 64}, H100, (THREE,), "sdpa", "has 64 beside 24"),
+        ("llama", {"attention_dropout": 0.1}, H100, (THREE,), "sdpa", "dropout"),
+        ("llama", {"attention_dropout": 0.1}, H100, (TWO,), TWO, ""),
+    ],
+)
+def test_heads_and_dropout_limit_the_kernels(
+    name: str,
+    shape: dict[str, Any],
+    capability: tuple[int, int],
+    installed: tuple[str, ...],
+    taken: str,
+    why: str,
+) -> None:
+    found = route(name, capability, *installed, shape=shape)
+    assert found.kind == taken
+    assert why in found.why
 
 
-def test_the_installed_torch_takes_these_options() -> None:
-    varlen = pytest.importorskip("torch.nn.attention.varlen").varlen_attn
-    options = attention.call_options(varlen, 8, 2, 64, 64**-0.5, None)
-    inspect.signature(varlen).bind(1, 2, 3, 4, 5, 6, 7, **options)
+def test_the_widest_layer_counts() -> None:
+    gemma4 = pytest.importorskip("transformers.models.gemma4").Gemma4TextConfig()
+    taken = attention.choose(job(), gemma4, on_cuda=True, packed=True, gpu=Gpu(H100, frozenset({"varlen"})))
+    assert taken.kind == "sdpa"
+    assert "heads of 512" in taken.why
 
 
-@GPU
-@pytest.mark.parametrize("kv_heads", [8, 2])
-def test_varlen_equals_sdpa_on_each_sequence(kv_heads: int) -> None:
-    torch.manual_seed(0)
-    lengths = [5, 33, 1, 25]
-    shape = {"query": 8, "key": kv_heads, "value": kv_heads}
-    made = {
-        name: torch.randn(1, heads, sum(lengths), 64, device="cuda", dtype=torch.bfloat16, requires_grad=True)
-        for name, heads in shape.items()
-    }
-    bounds = torch.tensor([0, 5, 38, 39, 64], dtype=torch.int32, device="cuda")
-    out, _ = attention.varlen_forward(
-        torch.nn.Identity(), *made.values(), None, scaling=64**-0.5, cu_seq_lens_q=bounds, max_length_q=33
-    )
-    out.float().square().sum().backward()
-    gradients = [x.grad.clone() for x in made.values()]
-    for x in made.values():
-        x.grad = None
-    parts = [x.split(lengths, dim=2) for x in made.values()]
-    alone = [
-        torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True).transpose(
-            1, 2
-        )
-        for q, k, v in zip(*parts, strict=True)
-    ]
-    expected = torch.cat(alone, dim=1)
-    expected.float().square().sum().backward()
-    assert torch.allclose(out, expected, atol=2e-2)
-    for got, x in zip(gradients, made.values(), strict=True):
-        assert torch.allclose(got, x.grad, atol=1e-1, rtol=5e-2)
+def test_padded_pairs_take_what_takes_padding() -> None:
+    assert route("llama", H100, packed=False, **ORPO).kind == "sdpa"
+    with_padding = route("llama", H100, THREE, packed=False, **ORPO)
+    assert (with_padding.kind, with_padding.flat) == (THREE, False)
 
 
-@GPU
-def test_packed_rows_do_not_see_each_other_under_varlen() -> None:
-    from compiled import SPECIAL, chat_rows, pack
-    from transformers import AutoModelForCausalLM, LlamaConfig
+def test_fp32_is_sdpa() -> None:
+    taken = route(precision="fp32")
+    assert taken.kind == "sdpa"
+    assert "half precision only" in taken.why
 
-    from smolc.runtime.train.rows import Collator
-    from smolc.runtime.train.scratch import bytes_tokenizer
 
-    tokenizer = bytes_tokenizer(SPECIAL, 128)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=256,
-        intermediate_size=256,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-    )
-    logits = []
-    rows = chat_rows(tokenizer, 9)
-    for kind in ("varlen", "sdpa"):
-        torch.manual_seed(0)
-        lm = AutoModelForCausalLM.from_config(
-            config, attn_implementation=attention.implementation(kind), dtype=torch.bfloat16
-        ).cuda()
-        with torch.no_grad():
-            if kind == "varlen":
-                batch = Collator(tokenizer.pad_token_id, flat=True)(pack(rows, 110))
-                batch.pop("labels")
-                on_gpu = {k: v.cuda() if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
-                logits.append(lm(**on_gpu, use_cache=False).logits[0])
-            else:
-                alone = [lm(torch.tensor([r["input_ids"]]).cuda(), use_cache=False).logits[0] for r in rows]
-                logits.append(torch.cat(alone))
-    assert torch.allclose(logits[0], logits[1], atol=5e-2)
+@pytest.mark.parametrize(
+    ("name", "capability", "said", "why", "instead"),
+    [
+        ("llama", None, {"attention": "varlen"}, "no GPU", "sdpa"),
+        ("llama", None, {"attention": FOUR}, "no GPU", "sdpa"),
+        ("llama", H100, {"attention": "varlen", "precision": "fp32"}, "half precision", "sdpa"),
+        ("llama", H100, {"attention": "varlen", **ORPO}, "padded", "sdpa"),
+        ("llama", H100, {"attention": TWO}, "flash-attn .2.6 or later. is not installed", "varlen"),
+        ("llama", V100, {"attention": "varlen"}, "Ampere or later .* this GPU has 7.0", "sdpa"),
+        ("llama", A100, {"attention": THREE}, "written for Hopper", "varlen"),
+        ("llama", A100, {"attention": FOUR}, "written for Hopper and Blackwell", "varlen"),
+        ("gemma2", H100, {"attention": "varlen"}, "soft-capping", "eager"),
+        ("gemma2", None, {"attention": "sdpa"}, "soft-capping", "eager"),
+        ("gpt-oss", H100, {"attention": "varlen"}, "sinks", "eager"),
+        ("lfm2", H100, {"attention": "varlen"}, "carries a state", "sdpa"),
+    ],
+)
+def test_what_cannot_be_had_is_an_error(
+    name: str, capability: tuple[int, int] | None, said: dict[str, Any], why: str, instead: str
+) -> None:
+    with pytest.raises(JobError, match=why) as caught:
+        route(name, capability, packed=False, **said)
+    assert caught.value.help == f"write attention = auto, which takes {instead} here"
+
+
+@pytest.mark.parametrize("kind", [TWO, THREE, FOUR])
+def test_sinks_are_never_left_out(kind: str) -> None:
+    with pytest.raises(JobError, match="does not compute the attention of GptOssForCausalLM"):
+        route("gpt-oss", H100, TWO, THREE, FOUR, attention=kind)
+
+
+def test_soft_capping_is_never_left_out() -> None:
+    with pytest.raises(JobError, match="backward pass does not compute the soft-capping"):
+        route("gemma2", B200, FOUR, attention=FOUR)
+
+
+def test_what_is_asked_for_is_taken() -> None:
+    for kind in ("sdpa", "eager", "varlen"):
+        assert route(attention=kind).kind == kind
+
+
+def test_a_model_with_its_own_code_is_given_no_kernel_that_it_may_not_know() -> None:
+    from transformers import PretrainedConfig
+
+    gpu = Gpu(H100, frozenset({"varlen", TWO}))
+    own = PretrainedConfig()
+    assert attention.choose(job(), own, on_cuda=True, packed=True, gpu=gpu).kind == "sdpa"
+    assert attention.choose(job(attention=TWO), own, on_cuda=True, packed=True, gpu=gpu).kind == TWO
+    with pytest.raises(JobError, match="brings its own code"):
+        attention.choose(job(attention="varlen"), own, on_cuda=True, packed=True, gpu=gpu)
