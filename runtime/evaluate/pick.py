@@ -25,9 +25,13 @@ def run(context: Context) -> None:
     best = winner(table, job.goal)
     if best is None:
         raise JobError(
-            f"no run of the grid has a score by {job.metric}: "
+            (
+                "every run of the grid diverged: "
+                if all(row["diverged"] for row in table)
+                else f"no run of the grid has a score by {job.metric}: "
+            )
             + "; ".join(f"{row['job']}: {row['why']}" for row in table),
-            help="try smaller learning rates"
+            help="try smaller learning rates, or a longer warm-up"
             if any(r["diverged"] for r in table)
             else "see the logs of these jobs",
         )
@@ -82,14 +86,19 @@ def _row(context: Context, job: PickJob, candidate: Candidate) -> dict[str, Any]
     row.update({key: number(result.get(key)) for key in FROM_TRAINING})
     row["diverged"] = result.get("diverged") is True
     raw = result.get("eval_loss") if job.metric == "eval_loss" else _task_score(context, job, candidate.job)
-    row["score"] = None if row["diverged"] else number(raw)
-    row["why"] = None if row["score"] is not None else _why(row["diverged"], result, job.metric, raw)
+    row["stopped"] = result.get("stopped") is True
+    row["score"] = None if row["diverged"] or row["stopped"] else number(raw)
+    row["why"] = None if row["score"] is not None else _why(result, job.metric, raw)
     return row
 
 
-def _why(diverged: bool, result: dict[str, Any], metric: str, raw: object) -> str:
-    if diverged:
-        return "diverged"
+def _why(result: dict[str, Any], metric: str, raw: object) -> str:
+    if result.get("diverged") is True:
+        at = number(result.get("steps"))
+        return "diverged" if at is None else f"diverged at step {at:.0f}"
+    if result.get("stopped") is True:
+        loss = number(result.get("eval_loss"))
+        return f"{result.get('why')}" + ("" if loss is None else f", held-out loss {decimal(loss)}")
     if not result:
         return "left no result"
     return f"has no {metric}" if raw is None else f"{metric} is {raw}, not a finite number"

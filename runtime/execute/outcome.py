@@ -21,6 +21,9 @@ def in_short(folder: Path, entry: Entry) -> str:
         values = mapping(result.get("values"))
         what = ", ".join(f"{key} = {setting(value)}" for key, value in values.items())
         return clean(f"winner {what or result.get('winner', '?')}")
+    if entry.kind == "cull":
+        on = [row for row in objects(result.get("table")) if row.get("verdict") == "goes on"]
+        return f"{len(on)} of {len(objects(result.get('table')))} go on"
     if entry.kind == "evaluate":
         rows = objects(read_object(out / "results.json").get("rows"))
         models = {str(r.get("model")) for r in rows}
@@ -45,6 +48,8 @@ def _train(result: dict[str, object]) -> str:
     parts = []
     if result.get("diverged"):
         parts.append("diverged")
+    elif result.get("stopped"):
+        parts.append(clean(str(result.get("why", "stopped"))))
     if last is not None:
         parts.append(
             f"loss {decimal(first)} → {decimal(last)}" if first is not None else f"loss {decimal(last)}"

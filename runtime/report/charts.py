@@ -6,7 +6,7 @@ print."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -25,14 +25,15 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Series:
-    """A line, or (dots) separate points. `strong` is drawn heavier. Points with values that are not finite
-    are left out."""
+    """A line, or (dots) separate points. `strong` is drawn heavier; `lost` ends in a cross. Points with values that
+    are not finite are left out."""
 
     name: str
     points: Sequence[Point]
     colour: int
     dots: bool = False
     strong: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def line_chart(
         parts.append(path(places, f"line {style}", s.name))
         if len(places) == 1:
             parts.append(circle(*places[0], 3, f"dot {style}", s.name))
+        if s.lost:
+            parts += _cross(*places[-1], s.name)
         ends.append((*places[-1], s.name, style))
     if len(ends) > 1:
         parts += _end_labels(ends)
@@ -99,11 +102,15 @@ def grid_plot(
     *,
     log_x: bool = True,
     about: str = "",
+    apart: Collection[int] = (),
 ) -> Markup:
     """Score against what was varied: (value, score, label) of each run, in the colours that `Series` with
-    these indices have. A run without a score is a cross at the top."""
-    scored = [(x, y) for x, y, _ in points if y is not None and shows(y)]
-    frame = Frame(scale_over((x for x, _, _ in points), log_x), scale_over(y for _, y in scored), 18.0)
+    these indices have. A run without a score is a cross at the top. apart: indices of runs whose score is of another
+    time than the others' (they were stopped): crosses where they were."""
+    shown = [y for _, y, _ in points if y is not None and shows(y)]
+    ended = [p for i, p in enumerate(points) if i not in apart]
+    scored = [(x, y) for x, y, _ in ended if y is not None and shows(y)]
+    frame = Frame(scale_over((x for x, _, _ in points), log_x), scale_over(shown), 18.0)
     # The runs are the ticks: nothing between them was tried.
     values = sorted({x for x, _, _ in points if shows(x, log_x)})
     parts = _axes(frame, x_label, y_label, values if len(values) <= 7 else None)
@@ -115,12 +122,14 @@ def grid_plot(
             continue
         px, colour = frame.px(x), f"c{index % COLOURS}"
         if y is None:
-            low, high = TOP + 4, TOP + 12
-            parts.append(path([(px - 4, low), (px + 4, high)], "cross", label))
-            parts.append(path([(px - 4, high), (px + 4, low)], "cross", label))
+            parts += _cross(px, TOP + 8, label)
             parts.append(text(px, TOP + 27, label, "note", "end" if px > WIDTH - 70 else "middle"))
             continue
         py = frame.py(y)
+        if index in apart:
+            parts += _cross(px, py, f"{label}: {y:.4g}")
+            parts.append(_value_label(px, py, f"{y:.4g} · stopped"))
+            continue
         if index == winner:
             parts.append(circle(px, py, 8.5, f"ring {colour}"))
         parts.append(circle(px, py, 4.5, f"dot {colour}", f"{label}: {y:.4g}"))
@@ -191,6 +200,11 @@ def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
         low, high = min(run, key=lambda i: points[i][1]), max(run, key=lambda i: points[i][1])
         kept += [points[i] for i in sorted({low, high})]
     return [*kept, points[-1]]
+
+
+def _cross(x: float, y: float, said: str) -> list[Markup]:
+    low, high = y - 4, y + 4
+    return [path([(x - 4, a), (x + 4, b)], "cross", said) for a, b in ((low, high), (high, low))]
 
 
 def _value_label(px: float, py: float, said: str) -> Markup:

@@ -7,9 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.charts import grid_plot
-from smolc.runtime.report.collect import JobView, short_names
-from smolc.runtime.report.outputs import mapping, number, objects
+from smolc.runtime.report.collect import JobView, Run, short_names
+from smolc.runtime.report.outputs import mapping, number, objects, read_lines
 from smolc.runtime.report.text import count, decimal, duration, label, setting
 
 
@@ -40,6 +41,47 @@ class Grid:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Runs:
+    """A stage's training runs. One of a halved grid was trained in several jobs: `views` has the last of each.
+
+    lost: `diverged` or `stopped`, by id. curves: what was logged. seconds: what all its jobs took.
+    """
+
+    views: tuple[JobView, ...]
+    lost: dict[str, str]
+    curves: dict[str, list[dict[str, Any]]]
+    seconds: dict[str, float | None]
+
+
+def runs_of(run: Run, views: list[JobView]) -> Runs:
+    """views: all training jobs of a stage."""
+    ends = tuple(v for v in views if not isinstance(v.job, TrainJob) or v.job.ends_run)
+    lost, curves, seconds = {}, {}, {}
+    for end in ends:
+        chain = _chain(run, end)
+        states = [word for word in ("diverged", "stopped") if any(v.result.get(word) is True for v in chain)]
+        if states:
+            lost[end.id] = states[0]
+        logged = (list(read_lines(v.out / "metrics.jsonl")) for v in chain if v.state != "not run")
+        curves[end.id] = next((rows for rows in logged if rows), [])
+        took = [v.seconds for v in chain if v.seconds is not None]
+        seconds[end.id] = sum(took) if took else None
+    return Runs(ends, lost, curves, seconds)
+
+
+def _chain(run: Run, end: JobView) -> list[JobView]:
+    """The jobs that a run was trained in, the last first."""
+    chain, view = [end], end
+    while isinstance(view.job, TrainJob) and view.job.part is not None and view.job.part.before is not None:
+        before = run.find(view.job.part.before)
+        if before is None or before in chain:
+            break
+        chain.append(before)
+        view = before
+    return chain
+
+
 def grid_plot_of(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | None:
     """Score against the one number that was varied; None where that is no picture."""
     table = objects(pick.result.get("table"))
@@ -47,22 +89,39 @@ def grid_plot_of(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | No
     if len(keys) != 1 or len(table) < 2:
         return None
     points: list[tuple[float, float | None, str]] = []
+    said: list[str] = []
+    apart: set[int] = set()
     winner = None
+    by_loss = pick.result.get("metric") == "eval_loss"
     for row in table:
         x = number(mapping(row.get("values")).get(keys[0]))
         if x is None:
             return None
         if row.get("job") == pick.result.get("winner"):
             winner = len(points)
-        score = number(row.get("score"))
-        points.append(
-            (x, score, short_names({keys[0]: x}) if score is not None else str(row.get("why") or "no score"))
-        )
+        score, name = number(row.get("score")), short_names({keys[0]: x})
+        why = str(row.get("why") or "no score")
+        if row.get("stopped") is True and by_loss and number(row.get("eval_loss")) is not None:
+            apart.add(len(points))
+            said.append(f"{name} {why}")
+            points.append((x, number(row.get("eval_loss")), f"{name} {why}"))
+            continue
+        said.append(f"{name} {decimal(score) if score is not None else why}")
+        said[-1] += " (winner)" if row.get("job") == pick.result.get("winner") else ""
+        points.append((x, score, name if score is not None else _mark(why)))
     xs = [x for x, _, _ in points]
     log = min(xs) > 0 and max(xs) / min(xs) >= 4
     name, metric = label(keys[0]).rpartition(".")[2], _metric(pick)
     title = f"{metric.capitalize()} by {'learning rate' if name == 'lr' else name}"
-    return Chart(title, grid_plot(points, winner, name + (" (log scale)" if log else ""), metric, log_x=log))
+    axis = name + (" (log scale)" if log else "")
+    about = f"{title}: {'; '.join(said)}"
+    note = "Crosses: stopped early, at the loss that they had then." if apart else ""
+    return Chart(title, grid_plot(points, winner, axis, metric, log_x=log, about=about, apart=apart), note)
+
+
+def _mark(why: str) -> str:
+    """What stands beside a cross: one word for what has one."""
+    return next((word for word in ("diverged", "stopped") if why.startswith(word)), why)
 
 
 def _metric(pick: JobView) -> str:
@@ -70,11 +129,12 @@ def _metric(pick: JobView) -> str:
     return "held-out loss" if metric == "eval_loss" else metric
 
 
-def grid_of(pick: JobView, views: list[JobView], values: dict[str, dict[str, Any]]) -> Grid | None:
+def grid_of(pick: JobView, runs: Runs, values: dict[str, dict[str, Any]]) -> Grid | None:
     keys = list(dict.fromkeys(key for v in values.values() for key in v))
     table = {str(row.get("job")): row for row in objects(pick.result.get("table"))}
     rows = []
-    for view in views:
+    for view in runs.views:
+        seconds = runs.seconds[view.id]
         row, own = table.get(view.id, {}), values.get(view.id, {})
         note = view.state if view.state != "done" else str(row.get("why") or "")
         pace = number(view.result.get("tokens_per_second"))
@@ -85,7 +145,7 @@ def grid_of(pick: JobView, views: list[JobView], values: dict[str, dict[str, Any
                 train_loss=decimal(number(view.result.get("train_loss"))),
                 eval_loss=decimal(number(view.result.get("eval_loss"))),
                 pace="–" if pace is None else count(pace),
-                seconds="–" if view.seconds is None else duration(view.seconds),
+                seconds="–" if seconds is None else duration(seconds),
                 winner=view.id == pick.result.get("winner"),
                 note=label(note),
             )

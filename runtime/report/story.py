@@ -90,7 +90,7 @@ def _stage(run: Run, name: str, views: list[JobView], seconds: float, longest: f
 
 
 def _what(views: list[JobView]) -> str:
-    runs = [v for v in views if v.kind == "train"]
+    runs = [v for v in views if isinstance(v.job, TrainJob) and v.job.ends_run]
     job = runs[0].job if runs else views[-1].job
     if isinstance(job, TrainJob):
         return METHODS[job.method] + (f", {len(runs)} runs" if len(runs) > 1 else "")

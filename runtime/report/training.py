@@ -9,8 +9,8 @@ from smolc.runtime.jobs.evaluate import PickJob
 from smolc.runtime.jobs.train import Ddp, DpoLoss, Fsdp2, KtoLoss, Lora, OrpoLoss, TrainJob, Zero
 from smolc.runtime.report.charts import Point, Series, line_chart
 from smolc.runtime.report.collect import JobView, Run, short_names
-from smolc.runtime.report.grid import Chart, Grid, grid_of, grid_plot_of
-from smolc.runtime.report.outputs import number, read_lines
+from smolc.runtime.report.grid import Chart, Grid, Runs, grid_of, grid_plot_of, runs_of
+from smolc.runtime.report.outputs import number
 from smolc.runtime.report.text import count, decimal, duration, label, percent, setting
 
 # Curves that only preference methods log: (key, what it is, axis).
@@ -38,7 +38,9 @@ def trainings(run: Run) -> list[Training]:
     return [_training(run, stage, views) for stage, views in stages.items()]
 
 
-def _training(run: Run, stage: str, views: list[JobView]) -> Training:
+def _training(run: Run, stage: str, jobs: list[JobView]) -> Training:
+    runs = runs_of(run, jobs)
+    views = list(runs.views)
     ids = {v.id for v in views}
     pick = next(
         (
@@ -52,19 +54,21 @@ def _training(run: Run, stage: str, views: list[JobView]) -> Training:
     names = {
         v.id: short_names(values[v.id]) if values.get(v.id) else label(v.entry.stage or v.id) for v in views
     }
+    names |= {id: f"{names[id]}, {word}" for id, word in runs.lost.items()}
     winner = str(pick.result.get("winner")) if pick and pick.result else None
     best = next((v for v in views if v.id == winner), views[0] if len(views) == 1 else None)
-    metrics = {v.id: list(read_lines(v.out / "metrics.jsonl")) for v in views}
-    grid = grid_of(pick, views, values) if pick else None
+    if winner in names:
+        names[winner] += ", winner"
+    grid = grid_of(pick, runs, values) if pick else None
     shown = best or views[0]
     return Training(
         stage=label(stage),
         title=label(shown.entry.title if len(views) == 1 else stage),
         facts=tuple(_facts(best.result)) if best else (),
         settings=tuple(_settings(shown, set(values.get(shown.id, {})) if grid else set(), best is not None)),
-        charts=tuple(_charts(views, names, metrics, winner, pick, values)),
+        charts=tuple(_charts(runs, names, winner, pick, values)),
         grid=grid,
-        missing=tuple(f"{v.id}: {v.state}" for v in views if v.state != "done"),
+        missing=tuple(f"{v.id}: {v.state}" for v in jobs if v.state != "done"),
     )
 
 
@@ -160,50 +164,54 @@ def _parallel(job: TrainJob, result: dict[str, Any]) -> str:
 
 
 def _charts(
-    views: list[JobView],
+    runs: Runs,
     names: dict[str, str],
-    metrics: dict[str, list[dict[str, Any]]],
     winner: str | None,
     pick: JobView | None,
     values: dict[str, dict[str, Any]],
 ) -> list[Chart]:
     charts = []
-    loss = _series(views, names, metrics, "loss", "eval_loss", winner)
+    loss = _series(runs, names, "loss", "eval_loss", winner)
     if loss:
         ys = [y for s in loss for _, y in s.points]
         steep = min(ys) > 0 and max(ys) / min(ys) > 30
-        note = "Dots: held-out loss." if any(s.dots for s in loss) else ""
+        notes = ["Dots: held-out loss."] if any(s.dots for s in loss) else []
+        notes += ["Crosses: where a run was stopped."] if runs.lost else []
         charts.append(
             Chart(
                 "Loss" + (" (log scale)" if steep else ""),
-                line_chart(loss, "step", "loss", log_y=steep),
-                note,
+                line_chart(loss, "step", "loss", log_y=steep, about=_in_words(loss)),
+                " ".join(notes),
             )
         )
     if pick and (picture := grid_plot_of(pick, values)):
         charts.append(picture)
     for key, title, axis in PREFERENCE:
-        series = _series(views, names, metrics, key, f"eval_{key}", winner)
+        series = _series(runs, names, key, f"eval_{key}", winner)
         if series:
             note = "Dots: held-out pairs." if any(s.dots for s in series) else ""
             charts.append(Chart(title.capitalize(), line_chart(series, "step", axis), note))
     return charts
 
 
-def _series(
-    views: list[JobView],
-    names: dict[str, str],
-    metrics: dict[str, list[dict[str, Any]]],
-    key: str,
-    held_out: str,
-    winner: str | None,
-) -> list[Series]:
+def _in_words(series: list[Series]) -> str:
+    """The loss curves, for who does not see them."""
+    said = (
+        f"{s.name}: {'held-out ' if s.dots else ''}{decimal(s.points[0][1])} at step {s.points[0][0]:.0f}, "
+        f"{decimal(s.points[-1][1])} at step {s.points[-1][0]:.0f}"
+        for s in series
+    )
+    return f"Loss over steps. {'; '.join(said)}"
+
+
+def _series(runs: Runs, names: dict[str, str], key: str, held_out: str, winner: str | None) -> list[Series]:
     series = []
-    for colour, view in enumerate(views):
+    for colour, view in enumerate(runs.views):
         for name, dots in ((key, False), (held_out, True)):
-            points = _points(metrics[view.id], name)
+            points = _points(runs.curves[view.id], name)
             if points:
-                series.append(Series(names[view.id], points, colour, dots=dots, strong=view.id == winner))
+                strong, lost = view.id == winner, view.id in runs.lost
+                series.append(Series(names[view.id], points, colour, dots=dots, strong=strong, lost=lost))
     return series
 
 

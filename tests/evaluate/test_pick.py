@@ -65,10 +65,26 @@ def test_who_has_no_score_loses_and_is_listed(tmp_path: Path) -> None:
 
 
 def test_no_score_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(
-        JobError, match=r"no run of the grid has a score by eval_loss: sft.lr=0.001: diverged"
-    ):
-        run(grid(tmp_path, {1e-3: {"diverged": True}}))
+    with pytest.raises(JobError, match=r"no run of the grid has a score by eval_loss: sft.lr=0.001: left no"):
+        run(grid(tmp_path, {1e-3: None, 1e-2: {"diverged": True}}))
+
+
+def test_a_grid_that_diverged_as_a_whole_is_an_error(tmp_path: Path) -> None:
+    lost = {"diverged": True, "steps": 30}
+    with pytest.raises(JobError) as caught:
+        run(grid(tmp_path, {1e-3: lost, 1e-2: {**lost, "steps": 20}}))
+    assert caught.value.message == (
+        "every run of the grid diverged: sft.lr=0.001: diverged at step 30; sft.lr=0.01: diverged at step 20"
+    )
+    assert "smaller learning rates" in (caught.value.help or "")
+
+
+def test_a_stopped_run_cannot_win(tmp_path: Path) -> None:
+    """Its loss is of another time than the others', and may be smaller."""
+    stopped = {"stopped": True, "why": "stopped at step 6 of 24", "eval_loss": 0.5}
+    result = picked(grid(tmp_path, {1e-4: 2.0, 1e-3: stopped}))
+    assert result["winner"] == "sft.lr=0.0001"
+    assert result["table"][1]["why"] == "stopped at step 6 of 24, held-out loss 0.5000"
 
 
 def test_ties_go_to_the_first() -> None:
