@@ -105,11 +105,16 @@ class Model(Noun):
         default="bf16", description="Number format that the weights are kept in on disk."
     )
     attention: Annotated[
-        Literal["auto", "sdpa", "eager", "flash_attention_2", "varlen"],
-        choice("auto", "sdpa", "eager", "flash_attention_2", "varlen"),
+        Literal[
+            "auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flash_attention_4", "varlen"
+        ],
+        choice(
+            "auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flash_attention_4", "varlen"
+        ),
     ] = Field(
         default="auto",
-        description="Attention kernel; `auto` takes the fastest that isolates packed documents.",
+        description="Attention kernel; `auto` takes the fastest that computes the model's attention and keeps packed "
+        "documents apart.",
     )
     trust_remote_code: Flag = Field(default=False, description="Run Python code that comes with the model.")
     trained_on: Annotated[tuple[ToDataset, ...], Kind(listed, Doc("names of datasets", "[web, chats]"))] = (

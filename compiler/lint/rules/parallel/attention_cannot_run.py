@@ -2,13 +2,14 @@
 
 ## What it does
 
-Looks at models with `attention = varlen` or `flash_attention_2` whose stages train preferences (varlen only),
-compute in fp32, or are planned on CPUs.
+Looks at models with `attention = varlen` or `flash_attention_2`, `_3` or `_4` whose stages train preferences
+(varlen only), compute in fp32, or are planned on CPUs, or on GPUs that the kernel is not written for.
 
 ## Why is this bad?
 
-Both kernels compute in half precision and on GPUs only, and varlen takes rows laid end to end, which batches
-of preferences are not: they are padded. The job refuses to start, after the data has been prepared. Kernels
+These kernels compute in half precision and on GPUs only, and varlen takes rows laid end to end, which batches
+of preferences are not: they are padded. FlashAttention 3 is written for Hopper (H100, H200), 4 for Hopper and
+Blackwell. The job refuses to start, after the data has been prepared. Kernels
 that quietly do something else are worse: packed rows that see each other because a mask switched the right
 kernel off (transformers#46634). `auto`, the default, takes the fastest that fits each stage.
 
@@ -34,10 +35,14 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.training import Training, once, replace, trainings
+from smolc.compiler.lint.training import BEFORE_AMPERE, Training, gpu_of, named, once, replace, trainings
+from smolc.compiler.plan.cluster import GPUS
 
 RULE = Rule("H911", "attention-cannot-run", Severity.ERROR)
-FLASH = ("varlen", "flash_attention_2")
+FLASH = ("varlen", "flash_attention_2", "flash_attention_3", "flash_attention_4")
+HOPPER = frozenset({"gh200", "h100", "h200"})
+WRITTEN_FOR = {"flash_attention_3": HOPPER, "flash_attention_4": HOPPER | {"b200"}}
+"""Of the GPUs that we know; those before Ampere have a rule of their own."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -49,7 +54,7 @@ def _check(context: Context) -> Iterator[Finding]:
         attention = run.model.attention
         if attention not in FLASH:
             continue
-        key, why = _why(run)
+        key, why = _why(run, gpu_of(run.cluster, context.recipe))
         if why is None:
             continue
         there = run.stage.span_of(key) if run.stage.given(key) else run.stage.span
@@ -62,12 +67,15 @@ def _check(context: Context) -> Iterator[Finding]:
         )
 
 
-def _why(run: Training) -> tuple[str, str | None]:
+def _why(run: Training, gpu: str | None) -> tuple[str, str | None]:
     """The key of the stage that it cannot do, and why."""
+    attention = run.model.attention
     if run.cluster.device == "cpu":
         return "on", f"`{run.cluster.name}` has no GPU"
     if run.body["precision"] == "fp32":
         return "precision", "it computes in half precision only"
-    if run.model.attention == "varlen" and run.body["method"] not in ("cpt", "sft"):
+    if attention == "varlen" and run.body["method"] not in ("cpt", "sft"):
         return "method", f"batches of {run.body['method']} are padded, and it takes no padding"
+    if gpu in GPUS and gpu not in BEFORE_AMPERE and gpu not in WRITTEN_FOR.get(attention, GPUS):
+        return "on", f"it is not written for {named(gpu)}"
     return "", None

@@ -2,8 +2,8 @@
 
 ## What it does
 
-Where the GPU is a T4, V100 or another from before Ampere, looks for models with `attention = varlen` or
-`flash_attention_2`, and for packed `cpt` and `sft` stages that leave it to `auto`, which takes varlen.
+Where the GPU is a T4, V100 or another from before Ampere, looks for models with `attention = varlen` or one of
+`flash_attention_2`, `_3` and `_4`. `auto` takes sdpa there.
 
 ## Why is this bad?
 
@@ -36,10 +36,9 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import BEFORE_AMPERE, gpu_of, named, once, place_of_gpu, replace, trainings
-from smolc.compiler.model.methods import Cpt, Sft
 
 RULE = Rule("H912", "flash-attention-before-ampere", Severity.ERROR)
-FLASH = ("varlen", "flash_attention_2")
+FLASH = ("varlen", "flash_attention_2", "flash_attention_3", "flash_attention_4")
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -51,14 +50,12 @@ def _check(context: Context) -> Iterator[Finding]:
         gpu = gpu_of(run.cluster, context.recipe)
         if gpu not in BEFORE_AMPERE or run.body["precision"] == "fp32":
             continue
-        flat = run.stage.packed and isinstance(run.stage.method, (Cpt, Sft))
         attention = run.model.attention
-        if attention not in FLASH and not (attention == "auto" and flat):
+        if attention not in FLASH:
             continue
-        said = "`attention = auto` takes varlen" if attention == "auto" else f"`attention = {attention}`"
         there = place_of_gpu(run.cluster, context.recipe)
         yield Finding(
-            f"{said} for stage `{run.name}`, and {named(gpu)} is too old for FlashAttention",
+            f"`attention = {attention}` for stage `{run.name}`, and {named(gpu)} is too old for FlashAttention",
             run.model.span_of("attention"),
             labels=(Label(there, "the GPU"),) if there else (),
             help="write `attention = sdpa` in the model",

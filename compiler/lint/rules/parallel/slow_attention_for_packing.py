@@ -2,15 +2,16 @@
 
 ## What it does
 
-Looks for packed `cpt` and `sft` stages on GPUs whose model says `attention = sdpa` or `eager`, where varlen
+Looks for packed `cpt` and `sft` stages on GPUs whose model says `attention = sdpa` or `eager`, where FlashAttention
 could run: in half precision, on Ampere or later.
 
 ## Why is this bad?
 
 To keep the documents of a row apart, sdpa and eager compute attention over the whole row and mask most of it;
-varlen computes within each document. A 3B model on one H100, packed rows of 4,096 tokens: 8,839 tokens per
-second with sdpa, 16,651 with varlen. It is also what a stray mask can break: with one, transformers does not
-see that rows are packed, and documents see each other (transformers#46634).
+FlashAttention, which `auto` takes where it computes the model's attention, stays within each document. A 3B model
+on one H100, packed rows of 4,096 tokens: 8,839 tokens per second with sdpa, 16,651 with varlen. It is also what a
+stray mask can break: with one, transformers does not see that rows are packed, and documents see each other
+(transformers#46634).
 
 ## Wrong
 
@@ -72,6 +73,6 @@ def _check(context: Context) -> Iterator[Finding]:
             run.model.span_of("attention"),
             labels=(Label(there, "packed here"),) if there else (),
             notes=("measured with 3B on one H100: 8,839 tokens per second with sdpa, 16,651 with varlen",),
-            help="write `attention = auto`, which takes varlen here",
+            help="write `attention = auto`, which takes FlashAttention here, if it computes the model's attention",
             edits=replace(run.model, "attention", "auto"),
         )
