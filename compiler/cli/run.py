@@ -22,6 +22,12 @@ from smolc.compiler.diagnostics.types import Severity
 @click.option(
     "--only", multiple=True, metavar="JOB", help="This job and what it needs, and no others; may be repeated."
 )
+@click.option(
+    "--fresh",
+    multiple=True,
+    metavar="JOB",
+    help="Start this job at its beginning: its checkpoints are deleted; may be repeated.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Independent jobs at the same time.")
 def command(
     recipe: str,
@@ -33,6 +39,7 @@ def command(
     dry_run: bool,
     final: bool,
     only: tuple[str, ...],
+    fresh: tuple[str, ...],
     jobs: int | None,
 ) -> None:
     """Build RECIPE, run its jobs and write report.html. What is done already is not done again.
@@ -53,6 +60,7 @@ def command(
     arguments += ["--dry-run"] if dry_run else []
     arguments += ["--final"] if final else []
     arguments += [part for name in only for part in ("--only", name)]
+    arguments += [part for name in fresh for part in ("--fresh", name)]
     arguments += ["--jobs", str(jobs)] if jobs else []
     try:
         sys.exit(subprocess.run(arguments, check=False).returncode)

@@ -13,7 +13,6 @@ The checkpoint of the last step is the trained model itself, and no subject of i
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import EvaluateJob, Subject
 from smolc.runtime.jobs.manifest import read_job
 from smolc.runtime.jobs.train import Full, TrainJob
-from smolc.runtime.train.resume import COMPLETE, MARKER, made_from
+from smolc.runtime.train.resume import differences, made_from
+from smolc.runtime.train.seal import COMPLETE
 
 CONVERTED = "checkpoints"
 
@@ -90,12 +90,9 @@ def checkpoints_of(context: Context, job_id: str) -> list[Checkpoint]:
     that model. The job may still run, or have failed: then all of them are there."""
     folder = context.out_of(job_id) / "checkpoints"
     job = read_job(context.folder, job_id)
-    try:
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        same = marker.get("made_from") == made_from(Context(context.folder, context.manifest, job))
-    except (OSError, ValueError, AttributeError):
+    if not folder.is_dir():
         return []
-    if not same:
+    if differences(folder, made_from(Context(context.folder, context.manifest, job))):
         print(f"{job_id}: its checkpoints are of an older recipe, and not used")
         return []
     try:

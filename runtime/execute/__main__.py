@@ -9,7 +9,7 @@ from pathlib import Path
 from smolc.runtime.execute.display import Display, choose
 from smolc.runtime.execute.lock import Busy, Lock
 from smolc.runtime.execute.run import Ended, Executor, why_failed
-from smolc.runtime.execute.states import dry_run, selected
+from smolc.runtime.execute.states import check_names, dry_run, forget, selected
 from smolc.runtime.execute.summary import about_tests, partial_report, summary
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest, read_manifest
 from smolc.runtime.report.outputs import log_tail
@@ -23,10 +23,12 @@ def main(argv: list[str]) -> int:
     try:
         manifest = read_manifest(folder)
         entries = selected(manifest, options.only)
+        check_names(manifest, options.fresh)
         if options.dry_run:
             print(dry_run(folder, manifest, entries, options.final))
             return 0
         with Lock(folder) as lock:
+            forget(folder, options.fresh)
             return _run(folder, manifest, entries, lock, options)
     except (BrokenFolder, Busy) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -105,6 +107,13 @@ def _options(argv: list[str]) -> argparse.Namespace:
         "--final",
         action="store_true",
         help="also the evals on test data (role = test), which are held back otherwise; each time is counted",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="append",
+        default=[],
+        metavar="JOB",
+        help="start this job at its beginning: its checkpoints are deleted; may be repeated",
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would run, and do nothing")
     parser.add_argument(

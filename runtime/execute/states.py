@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,14 +16,27 @@ from smolc.runtime.report.text import clean, shorten
 def selected(manifest: Manifest, only: list[str]) -> tuple[Entry, ...]:
     """All jobs in running order, or those in `only` and what they need. Raises BrokenFolder if one is
     unknown."""
+    check_names(manifest, only)
+    wanted = with_needs(manifest, frozenset(only)) if only else frozenset(e.id for e in manifest.jobs)
+    return tuple(e for e in manifest.jobs if e.id in wanted)
+
+
+def check_names(manifest: Manifest, names: list[str]) -> None:
+    """Raises BrokenFolder if there is no job of such a name."""
     ids = [e.id for e in manifest.jobs]
-    for name in only:
+    for name in names:
         if name not in ids:
             near = difflib.get_close_matches(name, ids, n=1)
             help = f"did you mean {near[0]}?" if near else "--dry-run shows the jobs"
             raise BrokenFolder(f"there is no job {clean(name)}\nhelp: {clean(help)}")
-    wanted = with_needs(manifest, frozenset(only)) if only else frozenset(ids)
-    return tuple(e for e in manifest.jobs if e.id in wanted)
+
+
+def forget(folder: Path, names: list[str]) -> None:
+    """What these jobs have done so far does not count any more: they start at their beginning."""
+    for name in names:
+        out = folder / "out" / name
+        (out / "done.json").unlink(missing_ok=True)
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
 
 
 HELD = "held back: run with --final"

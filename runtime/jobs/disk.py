@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import resource
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,11 +15,17 @@ from smolc.runtime.jobs.errors import JobError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _RUST = re.compile(r"\(os error (\d+)\)$")
+_TORCH = re.compile(r"inline_container|PytorchStreamWriter")
+_PROBE = 1 << 20
+
+
+class DiskError(JobError):
+    """The system did not let a job write."""
 
 
 @contextmanager
 def told(folder: Path) -> Iterator[None]:
-    """Errors of the system as JobErrors. folder: where is written, said of those that name no file."""
+    """Errors of the system as DiskErrors. folder: where is written, said of those that name no file."""
     try:
         yield
     except OSError as error:
@@ -26,11 +33,31 @@ def told(folder: Path) -> Iterator[None]:
             raise
         raise _said(error.errno, error.filename, folder) from error
     except Exception as error:
-        # The library of tokenizers has no kind of error for this.
-        match = _RUST.search(str(error)) if type(error) is Exception else None
-        if match is None:
+        number = _number_of(error, folder)
+        if number is None:
             raise
-        raise _said(int(match[1]), None, folder) from error
+        raise _said(number, None, folder) from error
+
+
+def _number_of(error: Exception, folder: Path) -> int | None:
+    """The system's error number where a library tells it in its own way, or None."""
+    if type(error) is Exception or type(error).__name__ == "SafetensorError":
+        # Libraries written in Rust: tokenizers and safetensors.
+        match = _RUST.search(str(error))
+        return int(match[1]) if match else None
+    if type(error) is RuntimeError and _TORCH.search(str(error)):
+        return _probe(folder)  # torch.save says that it failed, not why
+    return None
+
+
+def _probe(folder: Path) -> int | None:
+    """Write a little to see what the system says to it. None if it says nothing."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE))
+    except OSError as error:
+        return error.errno
+    return None
 
 
 def many_files() -> None:
@@ -40,18 +67,18 @@ def many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _said(number: int, file: object, folder: Path) -> JobError:
+def _said(number: int, file: object, folder: Path) -> DiskError:
     where = file if isinstance(file, str) else folder
     if number in _FULL:
-        return JobError(
+        return DiskError(
             f"no space is left on the disk of {folder}",
             help="free some, then run again: what is done is kept",
         )
     if number == errno.EFBIG:
-        return JobError(
+        return DiskError(
             f"{where}: larger than a file may be here",
             help="look at `ulimit -f` and at what the file system allows, then run again: what is done is kept",
         )
-    return JobError(
+    return DiskError(
         f"{where}: {os.strerror(number)}", help="run again when that is mended: what is done is kept"
     )

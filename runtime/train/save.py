@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def _write(model: Any, weights: dict[str, Any], tokenizer: Any, dtype: torch.dty
         for name, weight in weights.items()
         if tied.get(name) not in weights
     }
+    shutil.rmtree(folder, ignore_errors=True)  # shards of an earlier model would be found beside these
     model.config.use_cache = True
     model.save_pretrained(folder, state_dict=cast)
     model.config.dtype = dtype  # save_pretrained writes the dtype of the model in memory

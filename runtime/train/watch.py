@@ -11,10 +11,13 @@ from typing import Any
 from transformers import TrainerCallback
 
 from smolc.runtime.jobs.context import Context
-from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.train.resume import COMPLETE
+from smolc.runtime.jobs.train import TrainJob
+from smolc.runtime.train.diverged import Diverged, Divergence
+from smolc.runtime.train.resume import keep_newest
 from smolc.runtime.train.rows import Counts
-from smolc.runtime.train.steps import Length
+from smolc.runtime.train.rungs import Reached, last_step
+from smolc.runtime.train.seal import seal
+from smolc.runtime.train.steps import Length, part_of
 
 NAMES = {
     "learning_rate": "lr",
@@ -25,16 +28,18 @@ NAMES = {
 DROPPED = ("epoch", "num_tokens", "eval_num_tokens", "total_flos", "step")
 
 
-class Diverged(JobError):
-    """The loss or the gradient is no longer a number."""
-
-
 class Watch(TrainerCallback):  # type: ignore[misc]
-    """`tokens_after[s]`: tokens seen in the first s steps. The main process writes; every process checks."""
+    """`tokens_after[s]`: tokens seen in the first s steps. last: the step to end with.
+    The main process writes; every process checks."""
 
-    def __init__(self, context: Context, length: Length, counts: Counts, order: Any) -> None:
+    def __init__(self, context: Context, length: Length, counts: Counts, order: Any, keep: int) -> None:
+        job = context.job
+        assert isinstance(job, TrainJob)
         self.context = context
         self.length = length
+        self.last = last_step(job, length)
+        warmup = part_of(job.schedule.warmup, length.steps)
+        self.divergence = Divergence(length.steps, warmup, bounded=job.diverged == "auto")
         self.tokens_after = _running(counts.tokens, order, length)
         self.trained_after = _running(counts.trained, order, length)
         self.metrics = context.out / "metrics.jsonl"
@@ -46,31 +51,42 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.began = time.monotonic()
         self.ended = self.began
         self.begin_step = 0
+        self.keep = keep
         self._told = 0.0
         self._note = ""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Raises Reached."""
         self.begin_step = state.global_step
         self.began = time.monotonic()
+        self.divergence.past(state.log_history)
+        for row in state.log_history:
+            self.loss = float(row["loss"]) if "loss" in row else self.loss
         if state.is_world_process_zero:
             self.first_loss = keep_until(self.metrics, state.global_step)
-            self.context.progress(state.global_step, self.length.steps, "step")
+            self.context.progress(state.global_step, self.last, "step")
+        if state.global_step >= self.last < self.length.steps:
+            raise Reached
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.ended = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         now = time.monotonic()
-        last = state.global_step == self.length.steps
+        last = state.global_step >= self.last
+        if last and self.last < self.length.steps:
+            control.should_save = control.should_training_stop = True
         if state.is_world_process_zero and (last or now - self._told >= 0.5):
             self._told = now
-            self.context.progress(state.global_step, self.length.steps, "step", self._note)
+            self.context.progress(state.global_step, self.last, "step", self._note)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Called when a checkpoint is written: what a killed process leaves half done has no marker."""
+        """Called when this process has written its part of a checkpoint: it is whole when all have."""
+        self.trainer.accelerator.wait_for_everyone()
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
-            (folder / COMPLETE).touch()
+            seal(folder)
+            keep_newest(folder.parent, self.keep)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
@@ -78,7 +94,6 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if logs is None or "train_runtime" in logs:
             return
         step = state.global_step
-        self._stop_if_broken(step, logs)
         row = {
             "step": step,
             "epoch": round(step * self.length.sequences / self.length.rows, 4),
@@ -94,27 +109,29 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             self._note = f"loss {self.loss:.3f} lr {logs.get('learning_rate', 0.0):.1e}"
         if "eval_loss" in logs:
             self.eval_loss, self.evaluated_at = float(logs["eval_loss"]), step
-        if not state.is_world_process_zero:
-            return
+        if state.is_world_process_zero:
+            self._write(step, row)
+        self._stop_if_diverged(step, logs)
+
+    def _write(self, step: int, row: dict[str, Any]) -> None:
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        if "loss" in logs:
+        if "loss" in row:
             print(f"step {step}/{self.length.steps}  {self._note}", flush=True)
-        elif "eval_loss" in logs:
+        elif "eval_loss" in row:
             print(f"step {step}/{self.length.steps}  eval_loss {self.eval_loss:.4f}", flush=True)
 
-    def _stop_if_broken(self, step: int, logs: dict[str, Any]) -> None:
-        """Raises Diverged when the loss or the gradient is no longer a number, on every process alike."""
-        help = (
-            "lower the learning rate, lengthen the warm-up, or look for broken rows in the data job's preview"
-        )
-        loss, norm = logs.get("loss"), logs.get("grad_norm")
+    def _stop_if_diverged(self, step: int, logs: dict[str, Any]) -> None:
+        """Raises Diverged, on every process alike."""
+        loss, norm, of = logs.get("loss"), logs.get("grad_norm"), self.length.steps
         if loss is not None and not math.isfinite(loss):
             bad = self.trainer.first_bad_step
             first = int(bad) if bad is not None and int(bad) > 0 else step
-            raise Diverged(f"the loss became {loss} at step {first} of {self.length.steps}", help=help)
+            raise Diverged(f"the loss became {loss} at step {first} of {of}", first)
         if norm is not None and not math.isfinite(norm) and not uses_fp16(self.trainer):
-            raise Diverged(f"the gradient became {norm} by step {step} of {self.length.steps}", help=help)
+            raise Diverged(f"the gradient became {norm} by step {step} of {of}", step, loss)
+        if loss is not None:
+            self.divergence.check(step, float(loss))
 
 
 def uses_fp16(trainer: Any) -> bool:

@@ -12,8 +12,9 @@ from job_bodies import EVALUATE, TRAIN
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.manifest import read_job, read_manifest
 from smolc.runtime.jobs.model import ScratchModel
-from smolc.runtime.train.resume import COMPLETE, MARKER, made_from
+from smolc.runtime.train.resume import made_from, mark
 from smolc.runtime.train.scratch import bytes_tokenizer, scratch_model
+from smolc.runtime.train.seal import COMPLETE
 
 SPECIAL = ("<pad>", "<|im_start|>", "<|im_end|>")
 CHATML = (
@@ -77,5 +78,5 @@ def folder_of(path: Path, end_of_turn: str = "<|im_end|>", thinking: Any = None,
         babbling(step, context).save_pretrained(kept / f"checkpoint-{step}")
         (kept / f"checkpoint-{step}" / COMPLETE).touch()
     origin = made_from(Context(path, read_manifest(path), read_job(path, "sft")))
-    (kept / MARKER).write_text(json.dumps({"made_from": origin}))
+    mark(kept, origin)
     return path

@@ -18,8 +18,9 @@ from smolc.runtime.evaluate.checkpoints import by_step, checkpoints_of, forget, 
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.evaluate import EvaluateJob
 from smolc.runtime.jobs.manifest import read_job, read_manifest
-from smolc.runtime.train.resume import COMPLETE, MARKER, made_from
+from smolc.runtime.train.resume import MARKER, made_from, mark
 from smolc.runtime.train.scratch import bytes_tokenizer
+from smolc.runtime.train.seal import COMPLETE
 
 LORA = {
     "type": "lora", "rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": "all_linear", "scaling": "rank", "dora": False,
@@ -66,7 +67,7 @@ def trained(folder: Path, steps: tuple[int, ...] = (10, 20, 30), of: str = "sft"
         _checkpoint(kept / f"checkpoint-{step}", base, job["adapter"]["type"] == "lora", step)
     manifest = read_manifest(folder)
     origin = made_from(Context(folder, manifest, read_job(folder, "sft")))
-    (kept / MARKER).write_text(json.dumps({"made_from": origin}))
+    mark(kept, origin)
     subjects = [subject("base"), subject(of, job=of)]
     return Context(folder, manifest, EvaluateJob.model_validate({**EVALUATE, "subjects": subjects}))
 
@@ -156,7 +157,7 @@ def test_incomplete_and_older_ones_are_not_used(tmp_path: Path, capsys: pytest.C
     context = trained(tmp_path)
     (tmp_path / "out/sft/checkpoints/checkpoint-10" / COMPLETE).unlink()
     assert list(found(context)) == ["base", "sft", "sft@20"]
-    (tmp_path / "out/sft/checkpoints" / MARKER).write_text('{"made_from": "something else"}')
+    (tmp_path / "out/sft/checkpoints" / MARKER).write_text('{"job": {"seed": 9}, "needs": {}}')
     assert list(found(context)) == ["base", "sft"]
     assert "of an older recipe" in capsys.readouterr().out
 

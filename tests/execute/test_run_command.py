@@ -48,6 +48,12 @@ def test_only_brings_what_the_jobs_need(tmp_path: Path) -> None:
     assert not {"sft", "dpo", "report"} & set(states)
 
 
+def test_fresh_is_passed_on(tmp_path: Path) -> None:
+    code, _, said = dry_run(tmp_path, "--fresh", "sft", "--fresh", "sfd")
+    assert code == 2
+    assert "there is no job sfd\nhelp: did you mean sft?" in said
+
+
 def test_an_unknown_job_is_told(tmp_path: Path) -> None:
     code, _, said = dry_run(tmp_path, "--only", "sft-dta")
     assert code == 2

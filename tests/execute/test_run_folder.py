@@ -175,6 +175,21 @@ def test_only_brings_what_the_job_needs(folder: Folder) -> None:
     assert folder.order() == ["a", "c"]
 
 
+def test_fresh_forgets_what_a_job_has_done(folder: Folder) -> None:
+    folder.job("a")
+    folder.job("b", ("a",))
+    folder.run()
+    folder.order()
+    checkpoint = folder.path / "out/b/checkpoints/checkpoint-5"
+    checkpoint.mkdir(parents=True)
+    assert folder.run("--fresh", "b", "--dry-run").returncode == 0
+    assert folder.run("--fresh", "x").returncode == 2
+    assert checkpoint.is_dir()
+    assert folder.run("--fresh", "b").returncode == 0
+    assert folder.order() == ["b"]
+    assert not checkpoint.exists()
+
+
 def test_an_unknown_job_is_told(folder: Folder) -> None:
     folder.job("sft.train")
     done = folder.run("--only", "sft.trian")

@@ -46,7 +46,7 @@ def settings(
         ({"evaluate_every": EVERY}, {"eval_strategy": "steps", "eval_steps": 10}),
         (
             {"save_every": EVERY, "keep": 3},
-            {"save_strategy": "steps", "save_steps": 10, "save_total_limit": 3},
+            {"save_strategy": "steps", "save_steps": 10, "save_total_limit": None},
         ),
         ({"precision": "bf16"}, {"bf16": True, "fp16": False}),
         ({"precision": "bf16_pure"}, {"bf16": False, "fp16": False}),
