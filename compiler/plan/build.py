@@ -97,7 +97,10 @@ class _Planner:
         cluster = cluster or self.cluster
         body = {"seed": self.recipe.seed, "device": cluster.device, **body}
         files = {name: digest(self.texts[name]) for name in _files(body)}
-        hash = digest([kind, body, files, [self.jobs[n].passes or self.jobs[n].hash for n in needs]])
+        before = [self.jobs[n] for n in needs]
+        hash = digest(
+            [kind, body, files, [b.hash if kind == "report" else b.passes or b.hash for b in before]]
+        )
         # What is trained does not depend on what it is compared with: another eval trains nothing anew.
         first = CONTAMINATION in self.jobs and kind in ("train", "evaluate")
         after = (CONTAMINATION,) if first else ()

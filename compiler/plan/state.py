@@ -98,13 +98,11 @@ class _Reader:
         if not isinstance(needs, dict) or not isinstance(inputs, dict):
             return State(CHANGED, ("its done.json does not say what it was made from",))
         again = [n for n in job.needs if n not in self.done]
-        if again and all(n in self.deciding for n in again):
-            return State(
-                CHANGED, (f"if {_listed(again)} come{'s' if len(again) == 1 else ''} to another end",)
-            )
+        if again and job.kind != "report" and all(n in self.deciding for n in again):
+            return State(CHANGED, (f"{_run_again(again)}, and may come to another end",))
         if again:
             return State(CHANGED, (_run_again(again),))
-        moved = [n for n in job.needs if needs.get(n) != _fingerprint(self.done[n], job.id)]
+        moved = [n for n in job.needs if needs.get(n) != _fingerprint(self.done[n], job)]
         if moved:
             return State(CHANGED, (f"{_listed(moved)} ran again since",))
         others = [str(name) for name, seen in inputs.items() if not self._matches(str(name), seen)]
@@ -194,11 +192,11 @@ class _Reader:
                 yield name
 
 
-def _fingerprint(done: dict[str, Any], reader: str) -> str:
+def _fingerprint(done: dict[str, Any], reader: Job) -> str:
     """As `runtime/jobs/done.py` writes it down for the job `reader`, which follows."""
     tells = done.get("tells")
-    if isinstance(tells, dict) and (reader in tells or "*" in tells):
-        return hashlib.sha256(json.dumps(tells.get(reader, tells.get("*"))).encode()).hexdigest()
+    if reader.kind != "report" and isinstance(tells, dict) and (reader.id in tells or "*" in tells):
+        return hashlib.sha256(json.dumps(tells.get(reader.id, tells.get("*"))).encode()).hexdigest()
     made_from = {key: done.get(key) for key in ("hash", "inputs", "needs")}
     if isinstance(made_from["inputs"], dict):
         made_from["inputs"] = {name: _content(seen) for name, seen in made_from["inputs"].items()}

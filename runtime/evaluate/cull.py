@@ -20,7 +20,7 @@ GOES_ON = "goes on"
 def run(context: Context) -> None:
     """Never fails for what a run did: where all diverged, none goes on, and the pick says so."""
     job: CullJob = context.job  # type: ignore[assignment]
-    table = []
+    table: list[dict[str, Any]] = []
     for candidate in job.candidates:
         result = read_object(context.out_of(candidate.job) / "result.json")
         table.append(

@@ -56,7 +56,8 @@ def run(context: Context) -> None:
 def identity(context: Context, job: str) -> str:
     """Which model a run ended with, as its done.json tells."""
     done = read_done(context.folder, job)
-    return f"{job} {fingerprint(done, context.job.id) if done is not None else ''}"
+    reader = next((e for e in context.manifest.jobs if e.id == context.job.id), None)
+    return f"{job} {fingerprint(done, reader) if done is not None and reader is not None else ''}"
 
 
 def winner(table: list[dict[str, Any]], goal: str) -> dict[str, Any] | None:

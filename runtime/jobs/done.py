@@ -44,12 +44,12 @@ EVERYONE = "*"
 """The key of `tells` for jobs that have none of their own."""
 
 
-def fingerprint(done: dict[str, Any], reader: str) -> str:
-    """Identifies what the job `reader` takes from a finished job: what that was made from, or what it decided. When a file
-    was changed last is no part of it."""
+def fingerprint(done: dict[str, Any], reader: Entry) -> str:
+    """Identifies what the job `reader` takes from a finished job: what that was made from, or what it decided (a report
+    shows how, too). When a file was changed last is no part of it."""
     tells = done.get("tells")
-    if isinstance(tells, dict) and (reader in tells or EVERYONE in tells):
-        return hashlib.sha256(json.dumps(tells.get(reader, tells.get(EVERYONE))).encode()).hexdigest()
+    if reader.kind != "report" and isinstance(tells, dict) and (reader.id in tells or EVERYONE in tells):
+        return hashlib.sha256(json.dumps(tells.get(reader.id, tells.get(EVERYONE))).encode()).hexdigest()
     made_from = {key: done.get(key) for key in ("hash", "inputs", "needs")}
     if isinstance(made_from["inputs"], dict):
         made_from["inputs"] = {name: _content(seen) for name, seen in made_from["inputs"].items()}
@@ -82,7 +82,7 @@ def done_jobs(
         needs, inputs = done.get("needs"), done.get("inputs")
         if not isinstance(needs, dict) or not isinstance(inputs, dict):
             continue
-        if any(needs.get(n) != _made_of(folder, n, entry.id, finished, held) for n in entry.needs):
+        if any(needs.get(n) != _made_of(folder, n, entry, finished, held) for n in entry.needs):
             continue
         if all(_unchanged(folder / manifest.root, name, seen, hashes) for name, seen in inputs.items()):
             finished[entry.id] = done
@@ -90,7 +90,7 @@ def done_jobs(
 
 
 def _made_of(
-    folder: Path, need: str, reader: str, finished: dict[str, dict[str, Any]], held: frozenset[str]
+    folder: Path, need: str, reader: Entry, finished: dict[str, dict[str, Any]], held: frozenset[str]
 ) -> str | None:
     """What `write_done` would note of a need; None if it has to be made first."""
     done = finished.get(need)
@@ -144,7 +144,7 @@ def write_done(
     needs = {}
     for need in entry.needs:
         before = read_done(folder, need)
-        needs[need] = fingerprint(before, entry.id) if before is not None else ""
+        needs[need] = fingerprint(before, entry) if before is not None else ""
     done = {"hash": entry.hash, "inputs": inputs, "needs": needs, "seconds": round(seconds, 3)}
     if tells is not None:
         done["tells"] = tells
