@@ -56,7 +56,8 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
     ) -> Any:
         if not self.own_loss:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        items = torch.as_tensor(num_items_in_batch, device=self.args.device)
+        # A whole number: FSDP2 would round any other to bf16, and with it the loss by up to 1/512.
+        items = torch.as_tensor(num_items_in_batch, device=self.args.device).long()
         loss, right = self._loss(model, inputs, items, self.accelerator.num_processes)
         self._add(torch.zeros_like(right), _trained(inputs, right), right)
         return loss

@@ -22,7 +22,8 @@ def rows(seen: Seen) -> Iterator[Row]:
     micro, accumulation = trainer.args.per_device_train_batch_size, len(seen.batches)
     spread = trainer.accelerator.num_processes // job.sharers
     if seen.engine is not None:
-        micro, spread = seen.engine.train_micro_batch_size_per_gpu(), seen.engine.dp_world_size
+        micro = seen.engine.train_micro_batch_size_per_gpu()
+        spread = seen.engine.seq_dp_world_size // seen.engine.sequence_parallel_size
         yield compared(
             "DeepSpeed's accumulation", batch.accumulation, seen.engine.gradient_accumulation_steps()
         )
@@ -31,8 +32,9 @@ def rows(seen: Seen) -> Iterator[Row]:
         said(batch.micro, batch.accumulation, batch.data_parallel, batch.global_sequences),
         said(micro, accumulation, spread, micro * accumulation * spread),
     )
-    # The trainer accumulates; accelerate would divide the loss once more.
-    yield compared("accumulation of accelerate", 1, trainer.accelerator.gradient_accumulation_steps)
+    if seen.engine is None:
+        # The trainer accumulates; accelerate would divide the loss once more. With DeepSpeed it repeats DeepSpeed's.
+        yield compared("accumulation of accelerate", 1, trainer.accelerator.gradient_accumulation_steps)
     yield compared("steps", asked.length.steps, trainer.state.max_steps)
 
     first = trainer.state.global_step

@@ -17,8 +17,9 @@ def rows(seen: Seen) -> Iterator[Row]:
     yield compared("attention", seen.asked.attention, config._attn_implementation)
     yield compared("key-value cache", "off", "on" if config.use_cache else "off")
     yield compared("checkpointing", "on" if job.checkpointing else "off", checkpointing(model))
-    kernels = "liger" if has_liger(model) else "none"
-    yield one_of("kernels", ("none", "liger") if job.kernels == "auto" else (job.kernels,), kernels)
+    kernels = "compiled" if is_compiled(model) else "liger" if has_liger(model) else "none"
+    allowed = ("none", "liger", "compiled") if job.kernels == "auto" else (job.kernels,)
+    yield one_of("kernels", allowed, kernels)
     if isinstance(job.adapter, Full):
         sizes = [p.requires_grad for p in model.parameters()]
         yield compared(
@@ -39,6 +40,16 @@ def checkpointing(model: Any) -> str:
         ):
             return "on"
     return "off"
+
+
+def is_compiled(model: Any) -> bool:
+    """Our layers.py compiles `forward` alone, and may wrap it once more."""
+    for module in model.modules():
+        forward = module.__dict__.get("forward")
+        for one in (forward, *getattr(forward, "args", ())):
+            if hasattr(one, "_torchdynamo_orig_callable"):
+                return True
+    return False
 
 
 def has_liger(model: Any) -> bool:

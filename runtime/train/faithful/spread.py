@@ -33,7 +33,7 @@ def rows(seen: Seen) -> Iterator[Row]:
         plugin = getattr(trainer.accelerator.state, "fsdp_plugin", None)
         resharded = str(getattr(plugin, "reshard_after_forward", "-")).lower()
         yield compared("reshard after forward", str(kind.reshard).lower(), resharded)
-        offloaded = getattr(plugin, "cpu_offload", None)
+        offloaded = type(getattr(plugin, "cpu_offload", None)).__name__ == "CPUOffloadPolicy"
         yield compared("offload", kind.offload, "all" if offloaded else "none")
 
 
