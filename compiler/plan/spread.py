@@ -15,9 +15,6 @@ from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.plan.types import Cluster
 
-UNEVEN = ("C050", "uneven-devices")
-IMPOSSIBLE = ("C051", "cannot-be-spread")
-
 
 def sharers(stage: Stage) -> int:
     """Devices that work on the same rows, each on a part of them."""
@@ -42,36 +39,30 @@ def _fsdp2(stage: Stage, kind: Fsdp2, model: Model, cluster: Cluster) -> Iterato
         why = f"`replicate = {copies}` on {_these(cluster)} leaves nothing to shard"
         most = world // (2 * kind.context)
         help = f"write `replicate = {most}`" if most > 1 and world % most == 0 else "leave `replicate` out"
-        yield _error(UNEVEN, why, span, help + ("" if kind.context > 1 else "; or write `parallel = ddp`"))
+        yield _uneven(why, span, help + ("" if kind.context > 1 else "; or write `parallel = ddp`"))
     if kind.offload == "all" and stage.precision == "fp16":
         why = "FSDP2's offloaded gradients cannot be scaled as fp16 needs it"
         help = "write `precision = bf16`, or `zero(stage = 3, offload = all)`"
-        yield _error(IMPOSSIBLE, why, _at(stage, "precision"), help, kind.span_of("offload"), "offloaded")
+        yield _impossible(why, _at(stage, "precision"), help, kind.span_of("offload"), "offloaded")
     if kind.context == 1:
         return
     span = kind.span_of("context")
     yield from _shared(stage, "context", span)
     if cluster.device == "cpu":
         why = f"`context` runs on GPUs only, and `{cluster.name}` has none"
-        yield _error(IMPOSSIBLE, why, span, "write `zero(stage = 3, sequence = 2)`, or leave `context` out")
+        yield _impossible(why, span, "write `zero(stage = 3, sequence = 2)`, or leave `context` out")
     if stage.packed:
         why = "with `context` packed documents would see each other: it drops the mask that keeps them apart"
         help = f"write `packing = none(length = {stage.packing.bound})`, or `zero(stage = 3, sequence = {kind.context})`"
-        yield _error(IMPOSSIBLE, why, _at(stage, "packing"), help, span, "context parallel")
+        yield _impossible(why, _at(stage, "packing"), help, span, "context parallel")
     if model.attention not in ("auto", "sdpa"):
         why = f"`context` works with torch's sdpa only, and the model asks for `{model.attention}`"
         help = "write `attention = auto` in the model"
-        yield _error(IMPOSSIBLE, why, model.span_of("attention"), help, span, "context parallel")
+        yield _impossible(why, model.span_of("attention"), help, span, "context parallel")
     yield from _rows(stage, 2 * kind.context, "each device takes two parts of a row", span)
 
 
 def _zero(stage: Stage, kind: Zero, model: Model, cluster: Cluster) -> Iterator[Diagnostic]:
-    if kind.stage == 3 and isinstance(stage.adapter, Qlora):
-        why = "ZeRO-3 divides numbers, and the weights below `qlora` are 4-bit codes"
-        help = "write `parallel = ddp` or `zero(stage = 2)`, or `adapter = lora`"
-        yield _error(
-            IMPOSSIBLE, why, kind.span_of("stage") or kind.span, help, stage.adapter.span, "in 4 bit"
-        )
     if kind.sequence == 1:
         return
     span, size = kind.span_of("sequence"), kind.sequence
@@ -81,7 +72,7 @@ def _zero(stage: Stage, kind: Zero, model: Model, cluster: Cluster) -> Iterator[
     if model.attention == "eager":
         why = "`sequence` drops the mask that `eager` attention needs to be causal"
         help = "write `attention = auto` in the model"
-        yield _error(IMPOSSIBLE, why, model.span_of("attention"), help, span, "sequence parallel")
+        yield _impossible(why, model.span_of("attention"), help, span, "sequence parallel")
     yield from _rows(stage, size, "each device takes a part of a row", span)
     shape = model.scratch
     if shape is None:
@@ -97,7 +88,7 @@ def _zero(stage: Stage, kind: Zero, model: Model, cluster: Cluster) -> Iterator[
             if several
             else "leave it out"
         )
-        yield _error(IMPOSSIBLE, why, span, help, shape.span, "the model")
+        yield _impossible(why, span, help, shape.span, "the model")
 
 
 def _shared(stage: Stage, key: str, span: Span | None) -> Iterator[Diagnostic]:
@@ -106,13 +97,16 @@ def _shared(stage: Stage, key: str, span: Span | None) -> Iterator[Diagnostic]:
     without = f"leave `{key}` out; `checkpointing = true` and a smaller `micro_batch` save memory, too"
     if not isinstance(method, (Cpt, Sft)):
         why = f"`{key}` shares rows among devices, and {method.word} needs each answer's likelihood in one place"
-        yield _error(IMPOSSIBLE, why, span, without, _at(stage, "method"), "the method")
+        yield _impossible(why, span, without, _at(stage, "method"), "the method")
     if isinstance(stage.adapter, Qlora):
         why = f"`{key}` has no 4-bit weights: its devices would each hold all of them, or destroy them"
-        yield _error(IMPOSSIBLE, why, span, "write `adapter = lora`", stage.adapter.span, "in 4 bit")
+        yield _impossible(why, span, "write `adapter = lora`", stage.adapter.span, "in 4 bit")
+    if stage.kernels == "compiled":
+        why = f"compiled layers would leave out what `{key}` does around the attention of each layer"
+        yield _impossible(why, _at(stage, "kernels"), "write `kernels = auto`", span, "shared rows")
     if isinstance(method, Sft) and method.neftune is not None:
         why = f"neftune's noise depends on a row's length, and with `{key}` each device sees a part of it"
-        yield _error(IMPOSSIBLE, why, method.span_of("neftune"), "leave `neftune` out", span, "shared rows")
+        yield _impossible(why, method.span_of("neftune"), "leave `neftune` out", span, "shared rows")
 
 
 def _rows(stage: Stage, parts: int, why: str, span: Span | None) -> Iterator[Diagnostic]:
@@ -122,7 +116,7 @@ def _rows(stage: Stage, parts: int, why: str, span: Span | None) -> Iterator[Dia
     near = [n for n in (length // parts * parts, -(-length // parts) * parts) if n]
     message = f"rows of {length:,} tokens cannot be divided by {parts}: {why}"
     help = "lengths that can: " + " and ".join(f"{n}" for n in near)
-    yield _error(UNEVEN, message, _at(stage, "packing"), help, span, "shared by so many")
+    yield _uneven(message, _at(stage, "packing"), help, span, "shared by so many")
 
 
 def _devices(cluster: Cluster, parts: int, span: Span | None) -> Diagnostic:
@@ -133,7 +127,7 @@ def _devices(cluster: Cluster, parts: int, span: Span | None) -> Diagnostic:
         help += f"; or write {gcd(world, parts)} instead"
     elif fitting:
         help += "; or write " + " or ".join(map(str, fitting)) + " instead"
-    return _error(UNEVEN, f"{_these(cluster)} cannot be divided into groups of {parts}", span, help)
+    return _uneven(f"{_these(cluster)} cannot be divided into groups of {parts}", span, help)
 
 
 def _these(cluster: Cluster) -> str:
@@ -145,13 +139,27 @@ def _at(stage: Stage, key: str) -> Span | None:
     return stage.span_of(key) if stage.given(key) else stage.span
 
 
-def _error(
-    code: tuple[str, str],
-    message: str,
-    span: Span | None,
-    help: str,
-    other: Span | None = None,
-    label: str = "",
+def _uneven(
+    message: str, span: Span | None, help: str, other: Span | None = None, label: str = ""
 ) -> Diagnostic:
-    labels = (Label(other, label),) if other is not None and other != span else ()
-    return Diagnostic(*code, Severity.ERROR, message, span, help=help, labels=labels)
+    return Diagnostic(
+        "C050", "uneven-devices", Severity.ERROR, message, span, help=help, labels=_labels(span, other, label)
+    )
+
+
+def _impossible(
+    message: str, span: Span | None, help: str, other: Span | None = None, label: str = ""
+) -> Diagnostic:
+    return Diagnostic(
+        "C051",
+        "cannot-be-spread",
+        Severity.ERROR,
+        message,
+        span,
+        help=help,
+        labels=_labels(span, other, label),
+    )
+
+
+def _labels(span: Span | None, other: Span | None, label: str) -> tuple[Label, ...]:
+    return (Label(other, label),) if other is not None and other != span else ()
