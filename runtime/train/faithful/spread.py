@@ -66,7 +66,7 @@ def offload(engine: Any) -> str:
     if engine is None:
         return "-"
     optimizer, weights = (
-        str(getattr(getattr(part, "device", "none"), "value", "none")) != "none"
+        part is not None and str(getattr(part.device, "value", part.device)) != "none"
         for part in (engine.zero_offload_optimizer(), engine.zero_offload_param())
     )
     return "all" if weights else "optimizer" if optimizer else "none"
