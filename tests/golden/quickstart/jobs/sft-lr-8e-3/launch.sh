@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+# What this shell tells accelerate is not meant for this job: its own files say all of it.
+unset ${!ACCELERATE_@} ${!FSDP_@} ${!PARALLELISM_CONFIG_@}
+
 exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
   --config_file jobs/sft-lr-8e-3/accelerate.yaml \
   --module smolc.runtime jobs/sft-lr-8e-3/job.yaml

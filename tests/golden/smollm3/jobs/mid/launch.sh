@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+# What this shell tells accelerate is not meant for this job: its own files say all of it.
+unset ${!ACCELERATE_@} ${!FSDP_@} ${!PARALLELISM_CONFIG_@}
+
 # Run this script on each of the 8 nodes (srun does). Outside of Slurm set NODE_RANK; MASTER_ADDR everywhere.
 rank="${SLURM_NODEID:-${NODE_RANK:?which of the 8 nodes this is, from 0}}"
 address="${MASTER_ADDR:?the address of node 0}"
