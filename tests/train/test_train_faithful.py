@@ -106,8 +106,8 @@ def test_what_is_built_is_what_was_asked_for(built: Callable[[str], Seen], name:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("sft", {"trained weights held in": "fp32", "computed in": "fp32", "checkpointing": "off"}),
-        ("bf16", {"updated in (masters)": "fp32", "computed in": "bf16", "checkpointing": "on"}),
+        ("sft", {"trained weights held in": "fp32", "computed in": "fp32", "layers checkpointed": "0 of 2"}),
+        ("bf16", {"updated in (masters)": "fp32", "computed in": "bf16", "layers checkpointed": "2 of 2"}),
         ("pure", {"trained weights held in": "bf16", "updated in (masters)": "bf16", "computed in": "bf16"}),
         ("packed", {"rows": "packed", "loss": "cross entropy", "attention": "sdpa"}),
         ("lora", {"adapter": "rank 4, scale 4, dropout 0.1", "adapted": "q_proj, v_proj"}),
@@ -221,7 +221,7 @@ BENT: list[tuple[str, str, Bend]] = [
     ("sft", "trained", first_weight("requires_grad", lambda p: False)),
     ("sft", "attention", config("_attn_implementation", "eager")),
     ("sft", "key-value cache", config("use_cache", True)),
-    ("sft", "checkpointing", checkpointed),
+    ("sft", "layers checkpointed", checkpointed),
     ("sft", "loss", argument("loss_type", "dft")),
     ("sft", "neftune", argument("neftune_noise_alpha", 5.0)),
     ("sft", "steps", lambda seen, patch: patch.setattr(seen.trainer.state, "max_steps", 7)),

@@ -16,7 +16,7 @@ def rows(seen: Seen) -> Iterator[Row]:
     config = model.config.get_text_config()
     yield compared("attention", seen.asked.attention, config._attn_implementation)
     yield compared("key-value cache", "off", "on" if config.use_cache else "off")
-    yield compared("checkpointing", "on" if job.checkpointing else "off", checkpointing(model))
+    yield checkpointing(float(job.checkpointing), model)
     kernels = "compiled" if is_compiled(model) else "liger" if has_liger(model) else "none"
     allowed = ("none", "liger", "compiled") if job.kernels == "auto" else (job.kernels,)
     yield one_of("kernels", allowed, kernels)
@@ -29,17 +29,20 @@ def rows(seen: Seen) -> Iterator[Row]:
         yield from adapter(job.adapter, model)
 
 
-def checkpointing(model: Any) -> str:
+def checkpointing(share: float, model: Any) -> Row:
     """Layers that transformers checkpoints say so; ours have another `forward`, other wrappers another class."""
-    for module in model.modules():
-        own = getattr(module.__dict__.get("forward"), "func", None)
-        if (
-            getattr(module, "gradient_checkpointing", False) is True
-            or getattr(own, "__name__", "") == "_recomputed"
-            or type(module).__name__ == "CheckpointWrapper"
-        ):
-            return "on"
-    return "off"
+    layers = [
+        m for m in model.modules() if "GradientCheckpointingLayer" in {k.__name__ for k in type(m).__mro__}
+    ]
+    on = sum(
+        getattr(module, "gradient_checkpointing", False) is True
+        or getattr(getattr(module.__dict__.get("forward"), "func", None), "__name__", "") == "_recomputed"
+        or type(module).__name__ == "CheckpointWrapper"
+        for module in layers
+    )
+    return compared(
+        "layers checkpointed", *(f"{n} of {len(layers)}" for n in (round(share * len(layers)), on))
+    )
 
 
 def is_compiled(model: Any) -> bool:
