@@ -1,5 +1,7 @@
 """Packed rows under masks, on a CPU: documents in one row are documents alone."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from architectures import CONFIGS, config_of, largest_difference, model_of
@@ -14,6 +16,7 @@ CARRY_STATES = ("lfm2", "granite-hybrid", "qwen3-next", "mamba")
 SEE_EACH_OTHER = ("gpt-oss", "opt", "bloom", "granite-hybrid-attention")
 APART = tuple(name for name in CONFIGS if name not in (*CARRY_STATES, *SEE_EACH_OTHER))
 JOB = TrainJob.model_validate(TRAIN)
+HERE = SimpleNamespace(device="cpu")
 DOCUMENTS = [[5, 6, 7, 8, 9, 10], [11, 12, 13, 14]]
 
 
@@ -42,7 +45,7 @@ def test_models_whose_mask_knows_no_documents_are_found_before_training(name: st
         lm = model_of(name, kind, dtype)
         lm.train()
         with pytest.raises(JobError, match="lets a document see those before it"):
-            KeepsApart(rows, kind=kind, flat=False, half=half).on_train_begin(None, None, None, model=lm)
+            KeepsApart(rows, kind=kind, flat=False, half=half).on_train_begin(HERE, None, None, model=lm)
         assert lm.training
 
 

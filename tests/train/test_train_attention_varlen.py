@@ -89,11 +89,30 @@ def test_odd_heads_are_filled_up(calls: list[dict[str, Any]]) -> None:
     assert {call["width"] for call in calls} == {16}
 
 
-def test_documents_without_bounds_are_found_before_training() -> None:
+def test_the_comparison_before_training_finds_documents_apart() -> None:
     lm = model_of("llama", attention.implementation("varlen"))
-    before = [[5, 6, 7, 8], [9, 10, 11]]
-    assert compare(lm, before, flat=True).holds(half=False)
-    assert not compare(lm, before, flat=False).holds(half=False)
+    assert compare(lm, [[5, 6, 7, 8], [9, 10, 11]], flat=True).holds(half=False)
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3"])
+def test_a_padding_mask_is_not_lost_silently(name: str) -> None:
+    lm = model_of(name, attention.implementation("varlen"))
+    with pytest.raises(ValueError, match="the bounds of sequences"):
+        lm(torch.tensor([[0, 5, 6]]), attention_mask=torch.tensor([[0, 1, 1]]), use_cache=False)
+
+
+def test_no_pass_looks_at_what_tensors_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU it would wait; test_train_attention_gpu.py asks the GPU."""
+    lm = model_of("gemma3", attention.implementation("varlen"))
+    batch = batch_of(documents(), flat=True)
+
+    def asked(self: torch.Tensor, *more: object) -> None:
+        raise AssertionError("a tensor was looked at")
+
+    monkeypatch.setattr(varlen, "varlen_attn", lambda query, key, value, *more, **options: query)
+    for way in ("__bool__", "item", "tolist", "__int__"):
+        monkeypatch.setattr(torch.Tensor, way, asked)
+    lm(**{name: x for name, x in batch.items() if name != "labels"}, use_cache=False)
 
 
 @pytest.mark.parametrize("name", ["llama", "smollm3", "gemma3", "deepseek-v3"])
@@ -130,21 +149,28 @@ def test_other_lengths_compile_once_more_and_no_more() -> None:
     ],
 )
 def test_what_the_kernel_lacks_is_never_left_out(given: dict[str, Any], why: str) -> None:
-    x = torch.zeros(1, 4, 8, 16)
+    x, bounds = torch.zeros(1, 4, 8, 16), torch.tensor([0, 8], dtype=torch.int32)
     with pytest.raises(ValueError, match=why):
-        attention.varlen_forward(torch.nn.Identity(), x, x, x, None, **given)
+        attention.varlen_forward(
+            torch.nn.Identity(), x, x, x, None, cu_seq_lens_q=bounds, max_length_q=8, **given
+        )
 
 
-def test_a_mask_is_refused() -> None:
+@pytest.mark.parametrize("mask", [None, torch.ones(1, 8)])
+def test_a_mask_is_refused_and_bounds_are_demanded(mask: torch.Tensor | None) -> None:
     x = torch.zeros(1, 4, 8, 16)
-    with pytest.raises(ValueError, match="no mask"):
-        attention.varlen_forward(torch.nn.Identity(), x, x, x, torch.ones(1, 8))
+    bounds = None if mask is None else torch.tensor([0, 8], dtype=torch.int32)
+    with pytest.raises(ValueError, match=r"takes the bounds of sequences .* and no mask"):
+        attention.varlen_forward(torch.nn.Identity(), x, x, x, mask, cu_seq_lens_q=bounds, max_length_q=8)
 
 
-def test_without_bounds_each_row_is_a_sequence() -> None:
+def test_rows_of_a_batch_are_flattened() -> None:
     torch.manual_seed(0)
     query, key, value = torch.randn(3, 2, 4, 6, 16)
-    out, _ = attention.varlen_forward(torch.nn.Identity(), query, key, value, None)
+    bounds = torch.tensor([0, 6, 12], dtype=torch.int32)
+    out, _ = attention.varlen_forward(
+        torch.nn.Identity(), query, key, value, None, cu_seq_lens_q=bounds, max_length_q=6
+    )
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
     assert torch.allclose(out, expected.transpose(1, 2), atol=1e-6)
 

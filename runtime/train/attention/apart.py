@@ -48,12 +48,12 @@ def two_documents(rows: Iterable[dict[str, Any]]) -> list[list[int]] | None:
     return None
 
 
-def compare(model: Any, documents: list[list[int]], *, flat: bool) -> Apart:
-    """On every process alike: sharded models compute together. Leaves the model as it was."""
+def compare(model: Any, documents: list[list[int]], *, flat: bool, device: Any = "cpu") -> Apart:
+    """On every process alike: sharded models compute together. Leaves the model as it was. device: that it computes on;
+    offloaded weights lie elsewhere."""
     collate = Collator(0, flat=flat)
     was_training = model.training
     model.eval()
-    device = next(model.parameters()).device
     try:
         with torch.no_grad(), torch.compiler.set_stance("force_eager"):
             row, *alone = (
@@ -65,7 +65,7 @@ def compare(model: Any, documents: list[list[int]], *, flat: bool) -> Apart:
     return Apart(*(_difference(part, other) for part, other in zip(parts, alone, strict=True)))
 
 
-def _logits(model: Any, collate: Collator, documents: list[list[int]], device: torch.device) -> torch.Tensor:
+def _logits(model: Any, collate: Collator, documents: list[list[int]], device: Any) -> torch.Tensor:
     """(tokens, vocabulary), of documents packed into one row."""
     ids = [token for document in documents for token in document]
     batch = collate(
@@ -93,7 +93,7 @@ class KeepsApart(TrainerCallback):  # type: ignore[misc]
         """Raises JobError if a document sees the one before it."""
         if self.documents is None:
             return
-        found = compare(model, self.documents, flat=self.flat)
+        found = compare(model, self.documents, flat=self.flat, device=args.device)
         if not found.holds(half=self.half):
             raise JobError(
                 f"the rows are packed, and with attention = {self.kind} this model lets a document see those before it in "

@@ -26,11 +26,11 @@ def implementation(kind: str) -> str:
     """What transformers calls it. Registers varlen on first use."""
     if kind != "varlen":
         return kind
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import flash_attention_mask
+    from transformers import AttentionInterface
 
+    # No mask function beside it: to make none, transformers would look for documents in the positions, and so wait for the
+    # GPU in every pass. A padding mask is then not handed on, so varlen_forward demands the bounds instead.
     AttentionInterface.register(VARLEN, varlen_forward)
-    AttentionMaskInterface.register(VARLEN, flash_attention_mask)
     return VARLEN
 
 
@@ -58,14 +58,15 @@ def varlen_forward(
     """Causal attention within each sequence of a packed row.
 
     query: (rows, heads, length, width); key: (rows, kv heads, length, width); value: (rows, kv heads, length, any width up
-    to that). cu_seq_lens_q: bounds of the sequences in the flattened row, int32 on the same device, (sequences + 1,);
-    without it each row is one sequence. max_length_q: no sequence is longer. sliding_window: a token sees so many, itself
-    among them.
+    to that). cu_seq_lens_q: bounds of the sequences in the flattened rows, int32 on the same device, (sequences + 1,).
+    max_length_q: no sequence is longer. sliding_window: a token sees so many, itself among them.
     Returns (rows, length, heads, width of value) in half precision. Never waits for the GPU, and nothing here depends on
     what tensors hold. Raises ValueError for what the kernel does not compute.
     """
-    if attention_mask is not None:
-        raise ValueError("varlen attention takes no mask")
+    if attention_mask is not None or cu_seq_lens_q is None or max_length_q is None:
+        raise ValueError(
+            "varlen attention takes the bounds of sequences (cu_seq_lens_q, max_length_q), and no mask"
+        )
     if dropout or any(kwargs.get(name) is not None for name in ("softcap", "s_aux", "position_bias")):
         raise ValueError("varlen attention has no dropout, soft-capping, attention sinks or position biases")
     if kwargs.get("is_causal", getattr(module, "is_causal", True)) is False:
@@ -73,9 +74,6 @@ def varlen_forward(
 
     rows, heads, length, width = query.shape
     cropped = value.shape[3]
-    if cu_seq_lens_q is None or max_length_q is None:
-        cu_seq_lens_q = torch.arange(0, rows * length + 1, length, dtype=torch.int32, device=query.device)
-        max_length_q = length
     dtype = half_dtype(value)
     query, key, value = (_flat(x, width + -width % ALIGNED, dtype) for x in (query, key, value))
     out = varlen_attn(
