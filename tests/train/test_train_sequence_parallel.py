@@ -110,8 +110,7 @@ def alone(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """A folder in which the job `one` ran on one process, and what its job says."""
-    said = KINDS[request.param] | {"micro": None}
-    said.pop("micro")
+    said = KINDS[request.param]
     folder = tmp_path_factory.mktemp("shared")
     body = job("one", 1, **said)
     prepared(folder, body)
@@ -148,3 +147,76 @@ def test_sequence_parallel_gives_the_losses_of_one(
     shutil.rmtree(folder / "out" / "shared", ignore_errors=True)
     start_job(folder, body, processes)
     same(folder, "shared", processes)
+
+
+@ZERO
+def test_a_run_that_shares_rows_continues_where_it_was(tmp_path: Path) -> None:
+    body = job("one", 2, 2, parallel=zero(2, sequence=2), keep=2) | {
+        "save_every": {"steps": 4, "fraction": None}
+    }
+    prepared(tmp_path, body)
+    start_job(tmp_path, body, 2)
+    before, out = losses(tmp_path, "one"), tmp_path / "out" / "one"
+    (out / "done.json").unlink()
+    shutil.rmtree(out / "checkpoints" / "checkpoint-8")
+    assert "continuing from checkpoint-4" in start_job(tmp_path, body, 2)
+    assert losses(tmp_path, "one") == before
+
+
+@ZERO
+@pytest.mark.parametrize(
+    "parallel",
+    [
+        pytest.param(zero(1, offload="optimizer"), id="zero1-optimizer"),
+        pytest.param(zero(3, offload="all"), id="zero3-all"),
+    ],
+)
+def test_offloading_gives_the_losses_of_one(
+    alone: tuple[Path, dict[str, Any]], parallel: dict[str, Any]
+) -> None:
+    folder, said = alone
+    if said:
+        pytest.skip("once is enough: DeepSpeed's Adam on the CPU does not know rows")
+    body = job("moved", 2, **said, parallel=parallel)
+    write_folder(folder, MODEL, job("one", 1, **said), body)
+    shutil.rmtree(folder / "out" / "moved", ignore_errors=True)
+    start_job(folder, body, 2)
+    same(folder, "moved", 2)
+
+
+@TWO_GPUS
+@pytest.mark.parametrize(
+    "parallel",
+    [
+        pytest.param(fsdp2(context=2), id="context"),
+        pytest.param(fsdp2(offload="all"), id="offload"),
+        pytest.param(zero(3, sequence=2), id="sequence"),
+    ],
+)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_two_gpus_give_the_losses_of_one(tmp_path: Path, parallel: dict[str, Any], precision: str) -> None:
+    said: dict[str, Any] = {"device": "cuda", "precision": precision, "kernels": "none"}
+    sharers = max(parallel.get("context", 1), parallel.get("sequence", 1))
+    one, body = job("one", 1, **said), job("two", 2, sharers, **said, parallel=parallel)
+    prepared(tmp_path, one)
+    start_job(tmp_path, one, 1)
+    write_folder(tmp_path, MODEL, one, body)
+    start_job(tmp_path, body, 2)
+    # As the issue has it: 1e-4 in fp32, 2e-3 relative in bf16.
+    limits = {"abs": 1e-4} if precision == "fp32" else {"rel": 2e-3}
+    assert losses(tmp_path, "two") == pytest.approx(losses(tmp_path, "one"), **limits)
+
+
+@pytest.mark.skipif(GPUS < 4, reason="copies of sharded weights need four GPUs")
+@pytest.mark.parametrize("said", [{"replicate": 2}, {"context": 2}], ids=["copies", "context"])
+def test_four_gpus_give_the_losses_of_one(tmp_path: Path, said: dict[str, Any]) -> None:
+    common: dict[str, Any] = {"device": "cuda", "precision": "fp32", "kernels": "none"}
+    groups = 4 // said.get("context", 1)
+    batch = {"global_sequences": 8, "micro": 1, "accumulation": 8 // groups, "data_parallel": groups}
+    one = job("one", 1, **common) | {"batch": batch | {"accumulation": 8, "data_parallel": 1}}
+    body = job("four", 4, **common, parallel=fsdp2(**said)) | {"batch": batch}
+    prepared(tmp_path, one)
+    start_job(tmp_path, one, 1)
+    write_folder(tmp_path, MODEL, one, body)
+    start_job(tmp_path, body, 4)
+    assert losses(tmp_path, "four") == pytest.approx(losses(tmp_path, "one"), abs=1e-4)
