@@ -11,13 +11,12 @@ import torch
 
 from smolc.runtime.train.flat import Fixed
 from smolc.runtime.train.hold import HoldsMasters
-from smolc.runtime.train.speed import Speed
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a trainer is made of. order: row numbers in training order. reference: a frozen model. fixed: the shape of
-    flat batches, if they have one."""
+    """What a trainer is made of. order: row numbers in training order. reference: a frozen model. records: a micro batch
+    becomes a CUDA graph. fixed: the shape of flat batches, if they have one."""
 
     model: Any
     tokenizer: Any
@@ -28,8 +27,8 @@ class Parts:
     reference: Any | None
     flat: bool
     callbacks: list[Any]
-    speed: Speed
-    fixed: Fixed | None
+    records: bool = False
+    fixed: Fixed | None = None
 
 
 class FixedOrder(torch.utils.data.Sampler[int]):  # type: ignore[misc]

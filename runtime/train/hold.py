@@ -39,6 +39,22 @@ def shard_in_bf16(job: TrainJob, accelerator: Any) -> None:
         )
 
 
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def clip(optimizer: Any, weights: list[torch.nn.Parameter], most: float) -> torch.Tensor:
+    """Scale gradients down to a norm of at most `most`. Returns the norm before, on the device.
+
+    A fused optimiser divides by a number as it reads them, which is there for loss scaling; no pass over all of them.
+    """
+    while hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    if not optimizer.defaults.get("fused"):
+        return torch.nn.utils.clip_grad_norm_(weights, most)
+    norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
+    optimizer.grad_scale = ((norm + 1e-6) / most).clamp(min=1.0)
+    optimizer.found_inf = torch.zeros_like(norm)
+    return norm
+
+
 class HoldsMasters:
     """`hold_masters` after construction, before training."""
 
@@ -60,14 +76,20 @@ class HoldsMasters:
         return optimizer
 
     def _clip_grad_norm(self, model: Any) -> Any:
-        if self.masters is None:
-            return super()._clip_grad_norm(model)  # type: ignore[misc]
-        return self.masters.clip(self.args.max_grad_norm)  # type: ignore[attr-defined]
+        most = self.args.max_grad_norm  # type: ignore[attr-defined]
+        if self.masters is not None:
+            self.masters.finish()
+            return clip(self.optimizer, self.masters.weights, most)
+        whole = str(self.accelerator.distributed_type.value) in ("NO", "MULTI_GPU", "MULTI_CPU")
+        if whole and self.accelerator.scaler is None:
+            return clip(self.optimizer, list(model.parameters()), most)
+        return super()._clip_grad_norm(model)  # type: ignore[misc]
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        if self.masters is None:
+        if self.masters is None or grad_norm is not None:
             return super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[misc]
-        return self.masters.clip(float("inf")) if grad_norm is None else grad_norm
+        self.masters.finish()
+        return torch.nn.utils.get_total_norm([w.grad for w in self.masters.weights if w.grad is not None])
 
     def floating_point_ops(self, inputs: Any) -> int:
         """transformers goes through all parameters for it in each micro step; we count from the rows."""

@@ -29,9 +29,9 @@ def linear_cross_entropy(
     return _LinearCrossEntropy.apply(hidden, weight, labels, scale)  # type: ignore[no-any-return]
 
 
-class _LinearCrossEntropy(torch.autograd.Function):
+class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         trains = hidden.requires_grad or weight.requires_grad
@@ -58,7 +58,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return loss * scale, right
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         to_hidden, to_weight = ctx.saved_tensors
         return (
             None if to_hidden is None else to_hidden * gradient.to(to_hidden.dtype),

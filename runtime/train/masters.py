@@ -38,18 +38,20 @@ class Masters:
     def __init__(self, model: torch.nn.Module, syncs: Callable[[], bool]) -> None:
         self.syncs = syncs
         self.spread = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-        self.overlapped = True
+        self.overlapped = self.overwrites = True
         self.held = [p for p in model.parameters() if p.requires_grad]
         self.weights = [torch.nn.Parameter(p.detach().clone().float()) for p in self.held]
         self.buckets: list[Bucket] = []
         self._finished = False
         self._home: dict[int, tuple[Bucket, torch.Tensor]] = {}
+        self._untouched: set[int] = set()
         with torch.no_grad():
             for weight in self.weights if self.spread else ():
                 dist.broadcast(weight, 0)
             for held, weight in zip(self.held, self.weights, strict=True):
                 held.data = weight.to(torch.bfloat16)
         self._fill_buckets()
+        self.clear()
         for held in self.held:
             held.register_post_accumulate_grad_hook(self._take)
 
@@ -77,7 +79,11 @@ class Masters:
         """Called in the backward pass once a gradient is there."""
         bucket, view = self._home[id(held)]
         assert held.grad is not None
-        view.add_(held.grad)
+        if self.overwrites and id(held) in self._untouched:
+            view.copy_(held.grad)
+        else:
+            view.add_(held.grad)
+        self._untouched.discard(id(held))
         held.grad = None
         self._finished = False
         if self.spread and self.overlapped and self.syncs():
@@ -88,9 +94,19 @@ class Masters:
     def _send(self, bucket: Bucket) -> None:
         bucket.work = dist.all_reduce(bucket.flat, dist.ReduceOp.SUM, async_op=True)
 
+    def record(self) -> None:
+        """From now on passes may be replayed: they add to gradients that begin at zero, and nothing is sent in them."""
+        self.overlapped = self.overwrites = False
+        self.clear()
+
     def finish(self) -> None:
         """Wait until the gradients are the mean over all devices; before anything reads them. Again is for free."""
-        if self._finished or not self.spread:
+        if self._finished:
+            return
+        for name in self._untouched:
+            self._home[name][1].zero_()
+        self._finished = True
+        if not self.spread:
             return
         for bucket in self.buckets:
             if bucket.work is None:
@@ -99,23 +115,19 @@ class Masters:
             bucket.work.wait()
             bucket.flat.div_(dist.get_world_size())
             bucket.work, bucket.pending = None, bucket.count
-        self._finished = True
 
-    @torch.no_grad()
-    def clip(self, most: float) -> torch.Tensor:
-        """Scale the gradients down to a norm of at most `most`. Returns the norm before, on the device."""
-        self.finish()
-        return torch.nn.utils.clip_grad_norm_(self.weights, most, foreach=True)
-
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def publish(self) -> None:
         """What the optimiser changed goes into the model, and the gradients start anew."""
         torch._foreach_copy_(list(self.held), list(self.weights))
         self.clear()
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def clear(self) -> None:
-        for bucket in self.buckets:
+        """What is overwritten next need not be emptied."""
+        self._finished = False
+        self._untouched = set(self._home) if self.overwrites else set()
+        for bucket in () if self.overwrites else self.buckets:
             bucket.flat.zero_()
 
     def drive(self, optimizer: torch.optim.Optimizer) -> None:
@@ -134,7 +146,7 @@ class Masters:
     def _save(self, _: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         state["masters"] = [weight.detach() for weight in self.weights]
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def _load(self, _: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
         torch._foreach_copy_(list(self.weights), [w.to(self.weights[0].device) for w in state["masters"]])
         self.publish()

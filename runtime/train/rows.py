@@ -24,6 +24,7 @@ COLUMNS: dict[Method, tuple[str, ...]] = {
     "kto": ("prompt_ids", "completion_ids", "label"),
 }
 
+Targets = Literal["none", "picked", "all"]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Tensors = list[torch.Tensor]
 
@@ -137,7 +138,7 @@ class Collator:
     pad: int
     flat: bool
     fixed: Fixed | None = None
-    targets: Literal["none", "picked", "all"] = "none"
+    targets: Targets = "none"
     parts: int = 1
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -38,9 +38,7 @@ def run(context: Context) -> None:
             context.write_result(ended)
         return
     prepare_environment()
-    import torch
-
-    from smolc.runtime.train import hold, resume
+    from smolc.runtime.train import hold, out_of_memory, resume
     from smolc.runtime.train.diverged import Diverged
 
     # A launcher sets it too; the job decides.
@@ -48,8 +46,10 @@ def run(context: Context) -> None:
     try:
         with resume.disk_told(context.out, job.id):
             train(context, job)
-    except torch.OutOfMemoryError as error:
-        raise out_of_memory(job, error) from error
+    except RuntimeError as error:
+        if not out_of_memory.is_out_of_memory(error):
+            raise
+        raise out_of_memory.out_of_memory(context, job, error) from error
     except Diverged as error:
         if os.environ.get("RANK", "0") == "0":
             resume.over(context.out / "checkpoints", "diverged")
@@ -65,29 +65,6 @@ def in_a_grid(context: Context) -> bool:
     """Whether this run is one of several among which a job picks."""
     return any(
         entry.kind in ("pick", "cull") and context.job.id in entry.needs for entry in context.manifest.jobs
-    )
-
-
-def out_of_memory(job: TrainJob, error: BaseException) -> JobError:
-    """What was asked for and what would fit."""
-    micro, steps = job.batch.micro, job.batch.accumulation
-    hints = []
-    if micro > 1:
-        smaller = micro // 2 if micro % 2 == 0 else 1
-        hints.append(
-            f"{smaller} sequences per device x {steps * micro // smaller} accumulation steps (the same batch)"
-        )
-    if not job.checkpointing:
-        hints.append("checkpointing = true")
-    if job.parallel.type == "ddp":
-        hints.append("parallel = fsdp2 or zero on several GPUs")
-    if isinstance(job.adapter, Full):
-        hints.append("an adapter (lora)")
-    hints.append("a shorter length")
-    asked = f"{micro} sequences of up to {job.length} tokens per device, precision {job.precision}"
-    return JobError(
-        f"out of GPU memory with {asked}: {str(error).splitlines()[0][:160]}",
-        help="try " + "; or ".join(hints),
     )
 
 
@@ -205,7 +182,7 @@ def train(context: Context, job: TrainJob) -> None:
         reference=reference_of(context, job, name),
         flat=flat,
         callbacks=[watcher, *apart],
-        speed=chosen,
+        records=chosen.graph,
         fixed=fixed_shape(loaded, job, order) if chosen.fixed else None,
     )
     with refusals():
@@ -216,7 +193,7 @@ def train(context: Context, job: TrainJob) -> None:
     if hold.holds_masters(job):
         trainer.hold_masters()
     hold.shard_in_bf16(job, trainer.accelerator)
-    layers.arrange(trainer.model, compiled=chosen.kernels == "compiled", recomputed=float(job.checkpointing))
+    layers.arrange(trainer.model, compiled=chosen.kernels == "compiled", recomputed=job.checkpointing)
     watcher.trainer = trainer
     check = Check(Asked(job, length, loaded, planned, name))
     trainer.before_first_step = check

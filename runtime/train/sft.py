@@ -12,7 +12,8 @@ from smolc.runtime.jobs.train import PlainLoss, TrainJob
 from smolc.runtime.train import head
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.graph import CapturedStep
-from smolc.runtime.train.rows import IGNORED, Collator, fill_up
+from smolc.runtime.train.linear_loss import IGNORED
+from smolc.runtime.train.rows import Collator, Targets, fill_up
 from smolc.runtime.train.spread import parts_of, sequence_of
 from smolc.runtime.train.ulysses import SequenceParallel
 
@@ -88,7 +89,7 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
     def _record(self, model: Any, batch: dict[str, Any]) -> CapturedStep:
         masters = self.masters
         assert masters is not None
-        masters.overlapped = False  # a recording sends nothing
+        masters.record()
         model.train()
 
         def work(given: dict[str, Any]) -> torch.Tensor:
@@ -146,8 +147,8 @@ def trainer(job: TrainJob, args: SFTConfig, parts: Parts) -> Trainer:
     if validation is not None:
         validation = fill_up(validation, job.batch.micro * job.processes, pad)
     own_loss = head.why_not(parts.model, job) is None
-    records = own_loss and parts.speed.graph
-    targets = "none" if not own_loss else "all" if records else "picked"
+    records = own_loss and parts.records
+    targets: Targets = "none" if not own_loss else "all" if records else "picked"
     kind = SequenceParallelTrainer if sequence_of(job) > 1 else Trainer
     made = kind(
         model=parts.model,

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from smolc.runtime.train.rows import IGNORED, Collator
+from smolc.runtime.train.linear_loss import IGNORED
+from smolc.runtime.train.rows import Collator
 
 LENGTHS = (7, 1, 12, 5)
 VOCABULARY = 64
