@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.pytorch_utils import Conv1D
 
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.train import Full, TrainJob
+from smolc.runtime.jobs.train import Full, Lora, TrainJob
 
 
 def keeps_dropout(job: TrainJob) -> bool:
@@ -103,10 +104,15 @@ def match_tokenizer(model: Any, tokenizer: Any) -> None:
     generate() then ends at the end of a turn. Raises JobError if the model has no row for some token.
     """
     rows = model.config.get_text_config().vocab_size
-    if len(tokenizer) > rows:
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if highest >= rows:
+        outside = sorted((at, token) for token, at in tokenizer.get_vocab().items() if at >= rows)
+        shown = ", ".join(f"{token} ({at})" for at, token in outside[:5])
+        more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
         raise JobError(
-            f"the tokenizer has {len(tokenizer)} tokens, the model has embeddings for {rows}",
-            help="use a chat template whose special tokens are in the model's own vocabulary",
+            f"the tokenizer does not match the model: its ids go up to {highest}, the model has embeddings for {rows} "
+            f"tokens; without one: {shown}{more}",
+            help="use the model's own tokenizer, and a chat template whose special tokens are in its vocabulary",
         )
     old = model.generation_config
     before = old.eos_token_id if isinstance(old.eos_token_id, list) else [old.eos_token_id]
@@ -122,6 +128,39 @@ def match_tokenizer(model: Any, tokenizer: Any) -> None:
     )
     config = model.config.get_text_config()
     config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+
+
+def linear_names(model: Any) -> list[str]:
+    """Last names of the linear layers that an adapter can be added to: all but the head."""
+    head = model.get_output_embeddings()
+    found = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
+    }
+    return sorted(found)
+
+
+def check_targets(model: Any, adapter: Full | Lora) -> None:
+    """Raises JobError for targets that the model does not have; PEFT passes over them as long as one is there."""
+    if isinstance(adapter, Full):
+        return
+    there = linear_names(model)
+    kind = type(model).__name__
+    if not there:
+        raise JobError(
+            f"{kind} has no linear layers that PEFT knows, so {adapter.type} has nothing to be added to",
+            help="write adapter = full",
+        )
+    if adapter.targets == "all_linear":
+        return
+    modules = [name for name, _ in model.named_modules()]
+    missing = [t for t in adapter.targets if not any(m == t or m.endswith(f".{t}") for m in modules)]
+    if missing:
+        raise JobError(
+            f"{kind} has no layers named {', '.join(missing)}, which the adapter's targets ask for",
+            help=f"write targets = all_linear, or some of: {', '.join(there)}",
+        )
 
 
 def adapter_config(job: TrainJob) -> Any | None:

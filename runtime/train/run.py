@@ -160,6 +160,7 @@ def train(context: Context, job: TrainJob) -> None:
     tokenizer = model.load_tokenizer(str(data / "tokenizer"))
     loaded_model = model.load_model(start, job, name, quantized=job.adapter.type == "qlora")
     model.match_tokenizer(loaded_model, tokenizer)
+    model.check_targets(loaded_model, job.adapter)
     hidden = getattr(loaded_model.config.get_text_config(), "hidden_size", 0)
     work = balance.work_of(*rows.sequences_of(loaded, job.method), hidden)
     # Packed rows are about equally long: they hardly are padded.
