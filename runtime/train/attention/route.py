@@ -96,9 +96,12 @@ def candidates(wanted: Wanted) -> list[str]:
 def obstacle(kind: str, wanted: Wanted) -> str | None:
     """Why this kind cannot serve, None if it can."""
     model = wanted.model
-    if kind == "eager" or (kind == "sdpa" and (model.sdpa or model.own_code)):
+    if kind == "eager":
         return None
     if kind == "sdpa":
+        # transformers 5.17 says that Gemma 2 takes sdpa, and leaves the capping out without a word.
+        if not model.softcap and (model.sdpa or model.own_code):
+            return None
         return f"it does not compute {_more(model)}"
     return _machine(kind, wanted) or _class(kind, wanted) or _heads(kind, wanted)
 
@@ -180,7 +183,9 @@ def _more(model: Attends) -> str:
     """What a model's attention has beyond the softmax of masked scores."""
     if model.softcap:
         return f"the soft-capping of attention scores that {model.name} has"
-    return f"the attention of {model.name}, which has sinks or the like"
+    if model.kernels is not None:
+        return f"the attention of {model.name}, which has sinks or the like"
+    return f"the attention of {model.name}, as its class in transformers says"
 
 
 def _route(kind: str, wanted: Wanted, why: str) -> Route:
