@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smolc.runtime.report.launcher import ended_by_signal, without_launcher
+
 # An object longer than this on one line is no log line of ours.
 LONGEST_LINE = 16 << 20
 
@@ -65,7 +67,8 @@ def mapping(value: Any) -> dict[str, Any]:
 def log_tail(path: Path, lines: int = 15) -> list[str]:
     """What to show of a failed job's log: its `error:` and `help:` lines with the indented
     lines that follow them (each once: every process says them), else the
-    last `lines` that are not blank. At most the last 256 KiB are read."""
+    last `lines` that are not blank and not the launcher's; and which process a signal ended. At most
+    the last 256 KiB are read."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
@@ -81,4 +84,5 @@ def log_tail(path: Path, lines: int = 15) -> list[str]:
         telling = line.startswith("error:") or (telling and line.startswith(("help:", " ", "\t")))
         if telling:
             said[line] = None
-    return list(said) or [line for line in everything if line.strip()][-lines:]
+    own = [line for line in without_launcher(everything) if line.strip()]
+    return (list(said) or own[-lines:]) + ended_by_signal(everything)
