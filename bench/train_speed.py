@@ -197,25 +197,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=14)
     parser.add_argument("--warm", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=("prepare", "run"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        one(options)
+    if options.one is not None:
+        {"prepare": prepare, "run": one}[options.one](options)
         return
-    prepare(options.work, options.shape, options.steps)
+    options.work.mkdir(parents=True, exist_ok=True)
     log = options.work / "log.txt"
-    for name in options.variants * options.rounds:
-        command = [
-            sys.executable,
-            __file__,
-            str(options.work),
-            "--shape",
-            options.shape,
-            "--variants",
-            name,
-            "--one",
-        ]
-        command += ["--steps", str(options.steps), "--warm", str(options.warm)]
+    for name in ["prepare", *options.variants * options.rounds]:
+        command = [sys.executable, __file__, str(options.work), "--variants", name]
+        command += ["--one", "prepare" if name == "prepare" else "run"]
+        command += [f"--{key}={getattr(options, key)}" for key in ("shape", "steps", "warm")]
         start = time.monotonic()
         with log.open("a") as file:
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=file, text=True, check=False)
@@ -225,11 +217,11 @@ def main() -> None:
         print(f"{said}  {time.monotonic() - start:.0f} s in all", flush=True)
 
 
-def prepare(work: Path, shape: str, steps: int) -> None:
-    began = time.monotonic()
+def prepare(options: argparse.Namespace) -> None:
+    work, shape = options.work, options.shape
     make_model(shape, work / "model")
     length = DOCUMENTS[shape][0]
-    made = documents(shape, steps * 16 * length)
+    made = documents(shape, options.steps * 16 * length)
     out = work / "folder" / "out"
     packed(made, length).save_to_disk(str(out / "data" / "train"))
     datasets.Dataset.from_list([{"input_ids": d} for d in made]).save_to_disk(str(work / "documents"))
@@ -240,7 +232,7 @@ def prepare(work: Path, shape: str, steps: int) -> None:
     (out / "base").mkdir(parents=True)
     result = {"model": {"root": "model"}, "parameters": count(shape)}
     (out / "base" / "result.json").write_text(json.dumps(result))
-    print(f"{count(shape):,} parameters, made in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"prepare          {count(shape):,} parameters")
 
 
 def one(options: argparse.Namespace) -> None:

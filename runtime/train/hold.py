@@ -49,7 +49,7 @@ def clip(optimizer: Any, weights: list[torch.nn.Parameter], most: float) -> torc
         optimizer = optimizer.optimizer
     if not optimizer.defaults.get("fused"):
         return torch.nn.utils.clip_grad_norm_(weights, most)
-    norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
+    norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None]).float()
     optimizer.grad_scale = ((norm + 1e-6) / most).clamp(min=1.0)
     optimizer.found_inf = torch.zeros_like(norm)
     return norm
