@@ -13,7 +13,7 @@ from smolc.runtime.train import attention
 from smolc.runtime.train.attention.apart import KeepsApart, compare, two_documents
 
 CARRY_STATES = ("lfm2", "granite-hybrid", "qwen3-next", "mamba")
-SEE_EACH_OTHER = ("gpt-oss", "opt", "bloom", "granite-hybrid-attention")
+SEE_EACH_OTHER = ("gpt-oss", "afmoe", "opt", "bloom", "granite-hybrid-attention")
 APART = tuple(name for name in CONFIGS if name not in (*CARRY_STATES, *SEE_EACH_OTHER))
 JOB = TrainJob.model_validate(TRAIN)
 HERE = SimpleNamespace(device="cpu")
