@@ -2,94 +2,33 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 import torch
-from compiled import (
-    LORA,
-    MODEL,
-    SPECIAL,
-    TRAIN,
-    chat_rows,
-    context_of,
-    finished,
-    pack,
-    pair_rows,
-    unpaired_rows,
-    write_folder,
-    write_rows,
-)
+from compiled import LORA, TRAIN
+from prepared import JOBS, prepared
 from transformers import get_scheduler
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import Schedule, TrainJob
-from smolc.runtime.train import run, start
-from smolc.runtime.train.faithful.check import Check, table
+from smolc.runtime.train.faithful.check import table
 from smolc.runtime.train.faithful.launch import check_batch
 from smolc.runtime.train.faithful.optimizer import planned_rate
 from smolc.runtime.train.faithful.seen import Seen
 from smolc.runtime.train.faithful.table import Row, demand
-from smolc.runtime.train.scratch import bytes_tokenizer
 from smolc.runtime.train.steps import scheduler_settings
-
-TOKENIZER = bytes_tokenizer(SPECIAL, 128)
-PREFERRED = {"beta": 0.1, "reference": "base"}
-JOBS: dict[str, dict[str, Any]] = {
-    "sft": {},
-    "bf16": {"precision": "bf16", "checkpointing": True},
-    "pure": {"precision": "bf16_pure"},
-    "packed": {"packing": "best_fit"},
-    "lora": {"adapter": LORA | {"targets": ["q_proj", "v_proj"], "dropout": 0.1}},
-    "dpo": {
-        "method": "dpo",
-        "loss": PREFERRED
-        | {"type": "dpo", "loss": ["sigmoid", "sft"], "weights": [1.0, 0.5], "label_smoothing": 0.0},
-    },
-    "orpo": {"method": "orpo", "loss": {"type": "orpo", "beta": 0.2}},
-    "kto": {
-        "method": "kto",
-        "loss": PREFERRED | {"type": "kto", "desirable_weight": 1.5, "undesirable_weight": 1.0},
-    },
-}
 
 
 def job(**said: Any) -> TrainJob:
     return TrainJob.model_validate(TRAIN | said)
 
 
-class Stopped(Exception):
-    def __init__(self, seen: Seen) -> None:
-        self.seen = seen
-
-
-def stop(check: Check, trainer: Any, batches: list[Any], items: Any) -> None:
-    raise Stopped(Seen(check.asked, trainer, batches, items))
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Seen]:
     """A job's trainer as it stands before its first step."""
-    made: dict[str, Seen] = {}
-
-    def build(name: str) -> Seen:
-        if name in made:
-            return made[name]
-        folder, said = tmp_path_factory.mktemp(name), JOBS[name]
-        write_folder(folder, MODEL, TRAIN | said)
-        start.run(context_of(folder, "base"))
-        kinds = {"dpo": pair_rows, "orpo": pair_rows, "kto": unpaired_rows}
-        rows = kinds.get(said.get("method", ""), chat_rows)(TOKENIZER, 40)
-        write_rows(folder, TOKENIZER, pack(rows, 64) if name == "packed" else rows, [])
-        finished(folder, "base")
-        finished(folder, "data")
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped) as caught:
-            patch.setattr(Check, "__call__", stop)
-            run.run(context_of(folder, "sft"))
-        made[name] = caught.value.seen
-        return made[name]
-
-    return build
+    return cache(lambda name: prepared(tmp_path_factory.mktemp(name), name))
 
 
 def rows_of(seen: Seen) -> dict[str, Row]:
