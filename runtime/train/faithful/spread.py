@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from smolc.runtime.jobs.train import Fsdp2, Zero
@@ -56,7 +57,11 @@ def distribution(seen: Seen) -> str:
 
 def shards(seen: Seen) -> str:
     """Among how many processes the trained weights are divided."""
-    trained = (p for p in seen.trainer.model_wrapped.parameters() if p.requires_grad)
+    wrapped = seen.trainer.model_wrapped
+    for module in wrapped.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()  # a pass that was made to look at attention leaves some gathered
+    trained = (p for p in wrapped.parameters() if p.requires_grad)
     # The last dimension of the mesh; the one before it, if any, holds copies.
     sizes = {p.device_mesh.size(p.device_mesh.ndim - 1) if isinstance(p, DTensor) else 1 for p in trained}
     return ", ".join(map(str, sorted(sizes)))
