@@ -28,12 +28,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class Jobs:
-    """Ids of jobs. again: those of both plans that are made from something else now, and so must run again."""
+    """Ids of jobs. again: those of both plans that are made from something else now, and so must run again. perhaps: those
+    that must only if a grid has another winner now."""
 
     again: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,25 @@ def _jobs(before: Plan | None, after: Plan | None, names: dict[Block, str]) -> J
     old = {_new_id(job, names): job.hash for job in before.jobs} if before else {}
     new = {job.id: job.hash for job in after.jobs} if after else {}
     both = [id for id in new if id in old]
+    again = {id for id in both if old[id] != new[id]}
+    fresh = {id for id in new if id not in old}
+    perhaps: set[str] = set()
+    for job in after.jobs if after else ():
+        if job.id in again or job.id in fresh:
+            # One that only decides leaves the hashes of those after it as they are; it may decide as before if one
+            # among which it decides is left.
+            if job.passes is not None and any(n not in again and n not in fresh for n in job.needs):
+                perhaps.add(job.id)
+        elif any(n in perhaps for n in job.needs):
+            perhaps.add(job.id)
+        elif any(n in again or n in fresh for n in job.needs):
+            again.add(job.id)
     return Jobs(
-        again=tuple(id for id in both if old[id] != new[id]),
+        again=tuple(id for id in both if id in again),
         added=tuple(id for id in new if id not in old),
         removed=tuple(id for id in old if id not in new),
-        kept=tuple(id for id in both if old[id] == new[id]),
+        kept=tuple(id for id in both if id not in again and id not in perhaps),
+        perhaps=tuple(id for id in both if id in perhaps and id not in again),
     )
 
 

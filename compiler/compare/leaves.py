@@ -230,6 +230,9 @@ class _Walker:
         for key in ("mode", "at_most"):
             span = sweep.span_of(key) if sweep.given(key) else None
             yield Leaf(f"sweep.{key}", getattr(sweep, key), str(getattr(sweep, key)), span)
+        if sweep.halve_at:
+            rungs = ", ".join(f"{at:.4%}".rstrip("0%").rstrip(".") + "%" for at in sweep.halve_at)
+            yield Leaf("sweep.halve_at", sweep.halve_at, f"[{rungs}]", sweep.span_of("halve_at"))
 
     def _eval(self, evaluation: Eval) -> Iterator[Leaf]:
         for task in evaluation.tasks:

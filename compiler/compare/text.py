@@ -148,13 +148,15 @@ def _value(name: str, value: Any) -> str:
 
 
 def _jobs(jobs: Jobs) -> Iterator[str]:
-    total = len(jobs.again) + len(jobs.kept)
+    total = len(jobs.again) + len(jobs.kept) + len(jobs.perhaps)
     if jobs.again:
         yield f"{len(jobs.again)} of {total} must run again: {_names(jobs.again)}"
     if jobs.added:
         yield f"{len(jobs.added)} new: {_names(jobs.added)}"
     if jobs.removed:
         yield f"{len(jobs.removed)} gone: {_names(jobs.removed)}"
+    if jobs.perhaps:
+        yield f"{len(jobs.perhaps)} only if another run wins: {_names(jobs.perhaps)}"
     if not (jobs.again or jobs.added or jobs.removed):
         yield f"all {total} are the same: nothing has to run again"
     elif jobs.kept:

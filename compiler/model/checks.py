@@ -216,6 +216,9 @@ def _halving(name: str, sweep: Sweep, runs: int, data: Mixture | None) -> Iterat
         yield _error(
             "V011", "bad-sweep", "the parts of `halve_at` must rise", span, "write the earliest first"
         )
+    elif rungs[-1] >= 1:
+        help = "write a part such as `50%`"
+        yield _error("V011", "bad-sweep", "a grid is halved before its runs end", span, help)
     elif runs > 0 and len(rungs) > most:
         message = f"{runs} run{'s' if runs > 1 else ''} cannot be halved {_times(len(rungs))}"
         help = f"write at most {most} part{'s' if most > 1 else ''}" if most else "take `halve_at` out"

@@ -292,9 +292,7 @@ ZeroStage = Annotated[int, _number(Doc("a ZeRO stage: 1, 2 or 3", "3"), (None,),
 Positive = Annotated[float, _number(Doc("a number above 0", "0.1"), (None,), above=0)]
 NonNegative = Annotated[float, _number(Doc("a number of at least 0", "0.1"), (None,), low=0)]
 Fraction = Annotated[float, _number(Doc("a fraction between 0% and 100%", "10%"), (None, "%"), low=0, high=1)]
-Rung = Annotated[
-    float, _number(Doc("a part of the run between 0% and 100%", "50%"), ("%",), above=0, high=0.99)
-]
+Rung = Annotated[float, _number(Doc("a part of the run", "50%"), (None, "%"), above=0, high=1)]
 Ratio = Annotated[float, _number(Doc("a number between 0 and 1", "0.9"), (None, "%"), low=0, high=1)]
 Rate = Annotated[
     float, _number(Doc("a learning rate above 0 and at most 1", "2e-5"), (None,), above=0, high=1)

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from compiling import SMALL, compiled, planned
 
+from smolc.compiler.model.build import build
 from smolc.compiler.plan import Plan
+from smolc.compiler.plan import plan as plan_of
+from smolc.compiler.plan.baseline import with_baseline
+from smolc.compiler.resolve import resolve
 
 PACKED = SMALL.replace("  batch = 32seq\n", "  batch = 32seq\n  packing = best_fit(length = 64)\n")
 
@@ -144,7 +148,7 @@ def test_one_run_has_no_parts(tmp_path: Path) -> None:
         (("1e-4",), "halve_at = 50%", "1 run cannot be halved once"),
         (("1e-4", "1e-3", "1e-2"), "halve_at = [50%, 25%]", "must rise"),
         (("1e-4", "1e-3", "1e-2"), "halve_at = [50%, 50%]", "must rise"),
-        (("1e-4", "1e-3"), "halve_at = 100%", "out of range"),
+        (("1e-4", "1e-3"), "halve_at = 100%", "before its runs end"),
         (("1e-4", "1e-3"), "halve_at = 0%", "out of range"),
         (("1e-4", "1e-3"), "halve_at = 10step", "found a number in step"),
         (("1e-4", "1e-3"), "halve_at = []", None),
@@ -160,3 +164,29 @@ def test_halving_needs_rows_that_are_held_out(tmp_path: Path) -> None:
     _, found = compiled(tmp_path, text)
     assert [one.code for one in found] == ["C016"]
     assert "halves its grid by eval_loss" in found[0].message
+
+
+@pytest.mark.parametrize("baseline", [False, True])
+def test_only_a_validation_picks(tmp_path: Path, baseline: bool) -> None:
+    """Beside a test that measures the same task, and beside twins that a baseline adds: neither has a say."""
+    text = rates("1e-4", "1e-3", pick="max(words)").replace(
+        "of = [base, dpo]", "of = [base, sft.best]; role = test"
+    )
+    text += "eval choose { of = sft.best; task words { data = chats } }\n"
+    path = tmp_path / "case.recipe"
+    path.write_text(text, encoding="utf-8")
+    resolved, _ = resolve(path, (), shown="case.recipe")
+    assert resolved is not None
+    recipe, _ = build(resolved)
+    assert recipe is not None
+    made, found = plan_of(with_baseline(recipe) if baseline else recipe, resolved)
+    assert made is not None, found
+    jobs = {j.id: j for j in made.jobs}
+    assert jobs["sft-best"].body["scores"] == ["sft-scores"]
+    assert jobs["sft-scores"].body["role"] == "validation" and not jobs["sft-scores"].final
+    assert [s["job"] for s in jobs["sft-scores"].body["subjects"]] == ["sft-lr-1e-4", "sft-lr-1e-3"]
+    assert [c["job"] for c in jobs["sft-best"].body["candidates"]] == ["sft-lr-1e-4", "sft-lr-1e-3"]
+    # Nothing that is run without --final needs what is.
+    tests = {j.id for j in made.jobs if j.final}
+    assert "final" in tests
+    assert not {j.id for j in made.jobs if tests & set(j.needs)} - {"report"}
