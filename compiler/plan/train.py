@@ -66,7 +66,7 @@ def train_body(
         "parallel": defaults.parallel(stage, model, cluster),
         "attention": model.attention,
         "kernels": stage.kernels,
-        "checkpointing": defaults.checkpointing(stage, model, cluster),
+        "checkpointing": float(defaults.checkpointing(stage, model, cluster)),
         "log_every": stage.log_every,
         "evaluate_every": _every(stage.evaluate_every or EVALUATE_EVERY) if holdout else None,
         "save_every": _every(stage.save_every or SAVE_EVERY),

@@ -142,6 +142,7 @@ class TrainJob(Job):
     """init, data: ids of the jobs that made the start model and the data.
 
     precision: `bf16` keeps fp32 master weights and computes in bf16; `bf16_pure` keeps bf16 weights; `fp32` all in fp32.
+    checkpointing: share of the layers, 0 to 1, whose activations are computed again in the backward pass.
     diverged: what ends a run early: `auto`, a loss or a gradient that is no number, or a loss that stays far above its
     lowest; `nan`, the former alone.
     """
@@ -164,7 +165,7 @@ class TrainJob(Job):
         "auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flash_attention_4", "varlen"
     ]
     kernels: Literal["auto", "liger", "compiled", "none"]
-    checkpointing: bool
+    checkpointing: float
     log_every: int
     evaluate_every: Every | None
     save_every: Every | None

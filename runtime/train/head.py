@@ -64,7 +64,8 @@ def add_loss(model: Any) -> None:
     that many times. Everything else is as before. model: the causal language model, before adapters and sharding are put
     around it.
     """
-    before = model.forward
+    before, head = model.forward, model.get_output_embeddings()
+    project = head.forward
 
     def forward(
         *args: Any,
@@ -74,12 +75,16 @@ def add_loss(model: Any) -> None:
         devices: int = 1,
         **kwargs: Any,
     ) -> Any:
-        if targets is None or items is None:
+        if targets is None:
             return before(*args, **kwargs)
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
         hidden = hidden.reshape(-1, hidden.shape[-1])
-        weight = model.get_output_embeddings().weight
-        scale = devices / items.clamp(min=1)
-        return linear_cross_entropy(hidden if at is None else hidden[at], weight, targets, scale)
+        return head(hidden if at is None else hidden[at], targets, items, devices)
 
-    model.forward = forward
+    def loss(hidden: torch.Tensor, targets: Any = None, items: Any = None, devices: int = 1) -> Any:
+        """The head's own forward pass, since FSDP2 gathers a module's weights when it is called."""
+        if targets is None:
+            return project(hidden)
+        return linear_cross_entropy(hidden, head.weight, targets, devices / items.clamp(min=1))
+
+    model.forward, head.forward = forward, loss
