@@ -5,7 +5,9 @@
 
 import json
 import os
+import re
 import shutil
+import sys
 import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +31,7 @@ from compiled import (
 )
 from safetensors.torch import load_file
 
+from smolc.compiler.render.environment import render
 from smolc.runtime.train import start
 from smolc.runtime.train.scratch import bytes_tokenizer
 
@@ -85,8 +88,8 @@ WAYS = [
 ]
 
 
-# Packed rows are the quickstart's: tests/whole.
-@pytest.fixture(scope="module", params=["padded", "lora", "dpo"])
+# Full training of plain and packed rows is in test_one_mathematics.py.
+@pytest.fixture(scope="module", params=["lora", "dpo"])
 def alone(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
@@ -140,3 +143,62 @@ def test_fsdp_does_not_quietly_become_ddp(tmp_path: Path) -> None:
     done = launch(tmp_path, [*command, "-m", "smolc.runtime", "jobs/fsdp/job.yaml"])
     assert done.returncode != 0 and not (tmp_path / "out/fsdp/done.json").exists()
     assert "error: what was built is not what the job asks for" in done.stderr
+
+
+# What a shell may hold, or a user's `accelerate config` may have left.
+NASTY = {
+    "ACCELERATE_USE_DEEPSPEED": "true",
+    "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2",
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "8",
+    "ACCELERATE_MIXED_PRECISION": "fp16",
+    "ACCELERATE_USE_PARALLELISM_CONFIG": "true",
+    "PARALLELISM_CONFIG_CP_SIZE": "2",
+    "FSDP_OFFLOAD_PARAMS": "true",
+}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """NASTY, and a default configuration of accelerate that asks for something else, too."""
+    config = tmp_path / "home" / "accelerate" / "default_config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text((LAUNCH / "ddp_cpu.yaml").read_text().replace("'no'", "fp16"))
+    return NASTY | {"HF_HOME": str(config.parents[1])}
+
+
+def one_way(folder: Path) -> None:
+    write_folder(folder, MODEL, job("one", 1))
+    start.run(context_of(folder, "base"))
+    write_rows(folder, TOKENIZER, chat_rows(TOKENIZER, 50), [])
+    finished(folder, "base")
+    finished(folder, "data")
+
+
+def test_launch_sh_takes_nothing_from_the_shell(tmp_path: Path, shell: dict[str, str]) -> None:
+    one_way(tmp_path)
+    config = (
+        (LAUNCH / "ddp_cpu.yaml")
+        .read_text()
+        .replace("MULTI_GPU", "'NO'")
+        .replace("processes: 2", "processes: 1")
+    )
+    (tmp_path / "jobs/one/accelerate.yaml").write_text(config)
+    text = render("launch.sh.j2", id="one", title="one", notes=[], accelerate=True, nodes=1, world=1)
+    (tmp_path / "jobs/one/launch.sh").write_text(text)
+    done = launch(tmp_path, ["bash", "jobs/one/launch.sh"], SMOLC_PYTHON=sys.executable, **shell)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = json.loads((tmp_path / "out/one/result.json").read_text())["faithful"]
+    built = {what: built for what, _, built in table}
+    assert (built["processes"], built["distribution"], built["computed in"]) == ("1", "one process", "fp32")
+
+
+@ZERO
+def test_without_it_the_difference_is_told(tmp_path: Path, shell: dict[str, str]) -> None:
+    one_way(tmp_path)
+    # These, accelerate and transformers refuse themselves.
+    del shell["ACCELERATE_USE_PARALLELISM_CONFIG"], shell["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"]
+    done = launch(tmp_path, ["python", "-m", "smolc.runtime", "jobs/one/job.yaml"], **shell)
+    assert done.returncode == 1 and not (tmp_path / "out/one/done.json").exists()
+    assert "error: what was built is not what the job asks for" in done.stderr
+    assert re.search(r"distribution +one process +ZeRO-2", done.stderr)
+    assert "Traceback" not in done.stderr

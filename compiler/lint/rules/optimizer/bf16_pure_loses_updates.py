@@ -7,14 +7,14 @@ or less, in any run of a grid.
 
 ## Why is this bad?
 
-A bf16 number has 8 bits of precision: a weight moves only if it is changed by 1/512 of itself or more. Adam
+A bf16 number has 8 bits of precision: a weight moves only if it is changed by 2^-9 (1/512) of itself or more. Adam
 changes a weight by about the learning rate in a step, so at 1e-5 every weight above 0.005 stays where it is,
-and at 1e-6 nearly all do; layer norms, which begin at 1.0, never move. One project found every norm of its
-published models exactly at 1.0 and 10 to 15% of quality in it (speculators#765), another fixed a recipe at
-6e-6 (Automodel#3444), and optimisers got stochastic rounding for it (ao#1124).
+at 1e-6 every one above 0.0005, which is nearly all; layer norms, which begin at 1.0, never move. One project found
+every norm of its published models exactly at 1.0 and 10 to 15% of quality in it (speculators#765), another fixed a
+recipe at 6e-6 (Automodel#3444), and optimisers got stochastic rounding for it (ao#1124).
 
-`bf16` computes in bf16 too and keeps fp32 master weights; the same recipe with the one or the other is
-another run.
+`bf16` computes in bf16 too and keeps fp32 master weights, under DDP, FSDP2 and ZeRO alike; the same recipe with the
+one or the other is another run.
 
 ## Wrong
 
