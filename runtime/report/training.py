@@ -92,6 +92,13 @@ def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
+def kernels(result: dict[str, Any]) -> str:
+    """Of the layers, and whether a micro batch is a CUDA graph."""
+    name = result.get("kernels")
+    said = f", {label(name)}" if isinstance(name, str) and name != "plain" else ""
+    return said + (", as a CUDA graph" if result.get("graph") is True else "")
+
+
 def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple[str, str]]:
     job = view.job
     if not isinstance(job, TrainJob):
@@ -116,9 +123,7 @@ def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple
         ("parallel", _parallel(job, view.result)),
     ]
     if attention := view.result.get("attention"):
-        settings.append(
-            ("attention", label(str(attention)) + (", liger" if view.result.get("liger") else ""))
-        )
+        settings.append(("attention", label(str(attention)) + kernels(view.result)))
     total, trained = number(view.result.get("parameters")), number(view.result.get("trainable_parameters"))
     if total:
         some = f", {count(trained)} of them trained" if trained is not None and trained != total else ""
@@ -174,7 +179,8 @@ def _charts(
     loss = _series(runs, names, "loss", "eval_loss", winner)
     if loss:
         ys = [y for s in loss for _, y in s.points]
-        steep = min(ys) > 0 and max(ys) / min(ys) > 30
+        # A run that exploded would press the others flat.
+        steep = min(ys) > 0 and max(ys) / min(ys) > (8 if "diverged" in runs.lost.values() else 30)
         notes = ["Dots: held-out loss."] if any(s.dots for s in loss) else []
         notes += ["Crosses: where a run was stopped."] if runs.lost else []
         charts.append(
@@ -197,9 +203,9 @@ def _charts(
 def _in_words(series: list[Series]) -> str:
     """The loss curves, for who does not see them."""
     said = (
-        f"{s.name}: {'held-out ' if s.dots else ''}{decimal(s.points[0][1])} at step {s.points[0][0]:.0f}, "
-        f"{decimal(s.points[-1][1])} at step {s.points[-1][0]:.0f}"
+        f"{s.name}: {decimal(s.points[0][1])} to {decimal(s.points[-1][1])} at step {s.points[-1][0]:.0f}"
         for s in series
+        if not s.dots
     )
     return f"Loss over steps. {'; '.join(said)}"
 

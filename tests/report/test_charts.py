@@ -139,3 +139,20 @@ def test_ticks_are_inside_and_a_few(low: float, size: float, about: int) -> None
 def test_ticks_are_numbers_one_would_write(values: tuple[float, float], log: bool, said: list[str]) -> None:
     ticks = scale_over(values, log).ticks(5)
     assert [tick_text(t, ticks) for t in ticks] == said
+
+
+def test_a_stopped_run_is_a_cross_where_it_was() -> None:
+    """And no part of the line between those that ended."""
+    points = [(1e-4, 3.0, "a stopped"), (1e-3, 1.0, "b"), (1e-2, 2.0, "c")]
+    svg = grid_plot(points, 1, "lr", "loss", apart={0})
+    assert svg.count('class="cross"') == 2 and "3 · stopped" in texts(svg)
+    assert svg.count('class="dot') == 2 and "1 · winner" in texts(svg)
+    thread = next(part for part in svg.split("<path") if 'class="thread"' in part)
+    assert thread.split('d="')[1].split('"')[0].count("L") == 1
+
+
+def test_a_lost_run_ends_in_a_cross() -> None:
+    lines = [Series("a", [(0, 1), (1, 2)], 0), Series("b, diverged", [(0, 1), (1, 9)], 1, lost=True)]
+    svg = line_chart(lines, "step", "loss", about="in words")
+    assert svg.count('class="cross"') == 2 and 'aria-label="in words"' in svg
+    assert "b, diverged" in texts(svg)

@@ -2,9 +2,9 @@
 
 ## What it does
 
-Looks for sweeps that pick by `eval_loss`, or halve by it (`halve_at`), while what the loss is of differs between their runs: the method, the
-tokens it is on (`loss_on`), a preference loss, its beta or weights, the template, or the data that the
-validation rows are kept out of.
+Looks for sweeps that pick by `eval_loss`, or halve by it (`halve_at`), while what the loss is of differs between
+their runs: the method, the tokens it is on (`loss_on`), a preference loss, its beta or weights, the template, or
+the data that the validation rows are kept out of.
 
 ## Why is this bad?
 
