@@ -11,6 +11,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train.diverged import Diverged, Divergence
 from smolc.runtime.train.resume import keep_newest
@@ -62,8 +63,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.divergence.past(state.log_history)
         for row in state.log_history:
             self.loss = float(row["loss"]) if "loss" in row else self.loss
+            if "eval_loss" in row:
+                self.eval_loss, self.evaluated_at = float(row["eval_loss"]), int(row["step"])
         if state.is_world_process_zero:
-            self.first_loss = keep_until(self.metrics, state.global_step)
+            evaluated = self.evaluated_at == state.global_step
+            self.first_loss = keep_until(self.metrics, state.global_step, evaluated=evaluated)
             self.context.progress(state.global_step, self.last, "step")
         if state.global_step >= self.last < self.length.steps:
             raise Reached
@@ -148,10 +152,12 @@ def _running(per_row: Any, order: Any, length: Length) -> list[int]:
     return [0, *(int(n) for n in per_step.cumsum())]
 
 
-def keep_until(metrics: Path, step: int) -> float | None:
-    """Drop what an interrupted run logged after the checkpoint it continues from. Returns its first loss."""
+def keep_until(metrics: Path, step: int, *, evaluated: bool) -> float | None:
+    """Drop what an interrupted run logged after the checkpoint it continues from. evaluated: whether the checkpoint was
+    made after an evaluation at its step; one at the very end comes after it, and is made again. Returns the first loss.
+    """
     lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() and step > 0 else []
     rows = [json.loads(line) for line in lines if line.endswith("}")]
-    kept = [row for row in rows if row["step"] <= step]
-    metrics.write_text("".join(f"{json.dumps(row)}\n" for row in kept), encoding="utf-8")
+    kept = [row for row in rows if row["step"] < step + (evaluated or "eval_loss" not in row)]
+    write_atomically(metrics, "".join(f"{json.dumps(row)}\n" for row in kept))
     return next((float(row["loss"]) for row in kept if "loss" in row), None)
