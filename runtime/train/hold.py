@@ -59,6 +59,7 @@ class HoldsMasters:
     """`hold_masters` after construction, before training."""
 
     masters: Masters | None = None
+    records = False
     model: Any
     optimizer: Any
     accelerator: Any

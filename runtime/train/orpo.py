@@ -9,8 +9,8 @@ from trl.experimental.orpo.orpo_trainer import ORPOTrainer
 
 from smolc.runtime.jobs.train import OrpoLoss, TrainJob
 from smolc.runtime.train.common import Common, Parts
-from smolc.runtime.train.model import keeps_dropout
 from smolc.runtime.train.linear_loss import IGNORED
+from smolc.runtime.train.model import keeps_dropout
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> ORPOConfig:

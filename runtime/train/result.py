@@ -7,10 +7,9 @@ import sys
 from typing import Any
 
 from smolc.runtime.jobs.train import TrainJob
-from smolc.runtime.train.attention import Route
+from smolc.runtime.train.assemble import Assembled
 from smolc.runtime.train.faithful.check import Check
 from smolc.runtime.train.model import saved_dtype
-from smolc.runtime.train.watch import Watch
 
 
 def peak_memory_gib(accelerator: Any) -> float:
@@ -23,32 +22,25 @@ def peak_memory_gib(accelerator: Any) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
-def result_of(
-    job: TrainJob,
-    watch: Watch,
-    accelerator: Any,
-    *,
-    attention: Route,
-    liger: bool,
-    sizes: tuple[int, int],
-    loads: tuple[tuple[float, float], tuple[float, float]],
-    check: Check,
-) -> dict[str, Any]:
-    """Tokens are non-padding ones of the whole run; seconds and tokens per second, of its last start.
+def result_of(job: TrainJob, made: Assembled, sizes: tuple[int, int], check: Check) -> dict[str, Any]:
+    """rung: where a part of a run ends that is not its last. Tokens are non-padding ones of the whole run; seconds and
+    tokens per second, of its last start. sizes: all parameters and the trained ones.
 
-    loads: `balance.loads` of the rows as drawn, and as trained. In the result: the work of the busiest device over the
-    mean, for both, and the busiest's work as trained over that as drawn.
+    balance: the work of the busiest device over the mean, with rows as drawn and as trained, and the busiest's work as
+    trained over that as drawn.
     """
+    watch, accelerator, loads = made.watcher, made.trainer.accelerator, made.loads
     seconds = watch.ended - watch.began
-    steps = watch.length.steps
+    steps, whole = watch.last, watch.last == watch.length.steps
     seen = watch.tokens_after[steps] - watch.tokens_after[watch.begin_step]
     return {
-        "model": {"out": f"{job.id}/model"},
+        "model": {"out": f"{job.id}/model"} if whole else None,
+        "rung": None if whole else {"step": steps, "of": watch.length.steps},
         "train_loss": watch.loss,
         "first_loss": watch.first_loss,
         "eval_loss": watch.eval_loss,
         "steps": steps,
-        "epochs": round(watch.length.epochs, 4),
+        "epochs": round(watch.length.epochs * steps / watch.length.steps, 4),
         "tokens": watch.tokens_after[steps],
         "trained_tokens": watch.trained_after[steps],
         "seconds": round(seconds, 3),
@@ -63,9 +55,10 @@ def result_of(
             "trained": round(loads[1][0] / loads[1][1], 4),
             "busiest": round(loads[1][0] / loads[0][0], 4),
         },
-        "attention": attention.kind,
-        "attention_why": attention.why,
-        "liger": liger,
+        "attention": made.attention.kind,
+        "attention_why": made.attention.why,
+        "kernels": made.speed.kernels,
+        "graph": made.trainer.records,
         "dtype": str(saved_dtype(job)).removeprefix("torch."),
         "adapter": job.adapter.model_dump(mode="json"),
         "parameters": sizes[0],

@@ -42,7 +42,6 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
     loss per trained token instead of per batch."""
 
     own_loss: bool
-    records: bool
     recorded: CapturedStep | None = None
     # Sums over what was trained, or evaluated, since they were last told: loss, trained tokens, right guesses.
     _sums: torch.Tensor | None = None

@@ -22,7 +22,7 @@ from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train.faithful.check import table
 from smolc.runtime.train.faithful.launch import check_batch
 from smolc.runtime.train.faithful.seen import Seen
-from smolc.runtime.train.run import METHODS
+from smolc.runtime.train.assemble import METHODS
 from smolc.runtime.train.settings import trainer_settings
 from smolc.runtime.train.steps import length_of, row_order
 
@@ -33,7 +33,7 @@ ELSEWHERE = {
     "needs": "the order of jobs, which the manifest has, too",
     "init": "the folder that is read",
     "data": "the folder that is read",
-    "method": "which trainer it is: run.METHODS; cpt and sft differ in their rows alone",
+    "method": "which trainer it is: assemble.METHODS; cpt and sft differ in their rows alone",
     "loss.reference": "the folder that is read",
     "attention": "refused where it cannot be had: test_train_attention.py",
     "keep": "test_bad_luck.py: how many checkpoints stay",

@@ -69,7 +69,8 @@ def train(tmp_path: Path, model_folder: Path) -> Callable[..., Path]:
     """Prepare a folder with the start model and rows; run the job `sft` in this process if `go`."""
 
     def prepared(rows: Rows = chat_rows, *, packed: bool = False, go: bool = True, **said: Any) -> Path:
-        write_folder(tmp_path, MODEL, TRAIN | said)
+        rows_of = {"packing": "best_fit", "length": 110} if packed else {}
+        write_folder(tmp_path, MODEL, TRAIN | rows_of | said)
         if not (tmp_path / "out").exists():
             shutil.copytree(model_folder / "out", tmp_path / "out")
             both = rows(TOKENIZER, 30), rows(TOKENIZER, 37)[30:]

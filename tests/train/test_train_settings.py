@@ -7,10 +7,10 @@ from compiled import LORA, TRAIN
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train.model import adapter_config, keeps_dropout, saved_dtype, weight_dtype
-from smolc.runtime.train.run import out_of_memory
 from smolc.runtime.train.settings import trainer_settings
 from smolc.runtime.train.steps import Length
 
+ZERO = {"type": "zero", "stage": 2, "offload": "none"}
 EVERY = {"steps": None, "fraction": 0.25}
 
 
@@ -48,9 +48,11 @@ def settings(
             {"save_every": EVERY, "keep": 3},
             {"save_strategy": "steps", "save_steps": 10, "save_total_limit": None},
         ),
-        ({"precision": "bf16"}, {"bf16": True, "fp16": False}),
+        # Nothing is autocast for bf16 (see hold.py); DeepSpeed goes by the word.
+        ({"precision": "bf16"}, {"bf16": False, "fp16": False}),
+        ({"precision": "bf16", "parallel": ZERO}, {"bf16": True, "fp16": False}),
         ({"precision": "bf16_pure"}, {"bf16": False, "fp16": False}),
-        ({"checkpointing": True}, {"gradient_checkpointing_kwargs": {"use_reentrant": False}}),
+        ({"checkpointing": 1.0}, {"gradient_checkpointing": False}),  # see layers.py
         ({"trust_remote_code": True}, {"trust_remote_code": True}),
     ],
 )
@@ -101,10 +103,3 @@ def test_an_adapter_says_all_it_was_told() -> None:
     assert (config.r, config.lora_alpha, config.lora_dropout) == (4, 8.0, 0.1)
     assert config.target_modules == {"q_proj"} and config.use_rslora and config.use_dora
     assert keeps_dropout(job(adapter=LORA | {"dropout": 0.1})) and not keeps_dropout(job(adapter=LORA))
-
-
-def test_out_of_memory_says_what_would_fit() -> None:
-    error = out_of_memory(job(precision="bf16"), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
-    assert "2 sequences of up to 64 tokens per device, precision bf16" in error.message
-    assert "1 sequences per device x 4 accumulation steps (the same batch)" in str(error.help)
-    assert "checkpointing = true" in str(error.help) and "lora" in str(error.help)
