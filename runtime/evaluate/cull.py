@@ -38,7 +38,7 @@ def run(context: Context) -> None:
         loss = "" if row["eval_loss"] is None else f" (eval_loss {decimal(row['eval_loss'])})"
         print(f"{named(row['values'], row['job'])}: {row['verdict']}{loss}")
     context.tells = {str(row["then"]): str(row["verdict"]) for row in table}
-    context.write_result({"keep": job.keep, "table": table})
+    context.write_result({"keep": job.keep, "at": job.at, "table": table})
 
 
 def best(table: list[dict[str, Any]], keep: int) -> list[dict[str, Any]]:
