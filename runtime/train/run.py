@@ -61,12 +61,15 @@ def in_a_grid(context: Context) -> bool:
 
 
 def train(context: Context, job: TrainJob) -> None:
-    from smolc.runtime.train import model, result, resume, save
+    from smolc.runtime.train import model, probe, result, resume, save
     from smolc.runtime.train.assemble import assemble, rows_of
     from smolc.runtime.train.faithful.check import Check
     from smolc.runtime.train.faithful.seen import Asked
+    from smolc.runtime.train.faithful.spread import launched
+    from smolc.runtime.train.faithful.table import demand
 
     checkpoints = context.out / "checkpoints"
+    job, trials = probe.tuned(context, job)
     data = rows_of(context, job)
     length = data.length
     made = assemble(context, job, data)
@@ -75,12 +78,15 @@ def train(context: Context, job: TrainJob) -> None:
     checkpoint = resume.agreed(checkpoints, resume.made_from(context), job.id)
     if checkpoint is None and (checkpoint := rungs.handed_on(context, job.part)) and is_main:
         rungs.take_curve(context, job)
+    demand(launched(job, trainer.accelerator))
     check = Check(Asked(job, length, data.train, data.order, made.attention_name))
     trainer.before_first_step = check
     sizes = model.count_parameters(trainer.model)
     if is_main:
         print(f"{length.steps} steps of {length.sequences} sequences, {length.epochs:.2f} epochs", flush=True)
         print(f"attention = {made.attention.kind}: {made.attention.why}", flush=True)
+        if trials:
+            print(probe.table(trials, job), flush=True)
         if checkpoint is not None:
             print(f"continuing from {checkpoint.name}", flush=True)
 
@@ -91,7 +97,7 @@ def train(context: Context, job: TrainJob) -> None:
     if watcher.last == length.steps:
         save.save_trained(job, trainer, made.tokenizer, made.start, context.out)
     if is_main:
-        context.write_result(result.result_of(job, made, sizes, check))
+        context.write_result(result.result_of(job, made, sizes, check, trials))
         resume.over(checkpoints, "finished")
     finish()
 

@@ -9,9 +9,31 @@ import torch
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
-from smolc.runtime.jobs.train import Fsdp2, Zero
+from smolc.runtime.jobs.train import Fsdp2, TrainJob, Zero
 from smolc.runtime.train.faithful.seen import Seen
 from smolc.runtime.train.faithful.table import Row, compared
+
+
+def launched(job: TrainJob, accelerator: Any) -> Iterator[Row]:
+    """What accelerate is about to build: compared before it does, since another way may not even begin here."""
+    name = str(accelerator.distributed_type.value)
+    if name == "DEEPSPEED":
+        name = f"ZeRO-{accelerator.state.deepspeed_plugin.zero_stage}"
+    elif name == "FSDP":
+        name = f"FSDP{accelerator.state.fsdp_plugin.fsdp_version}"
+    else:
+        name = {"NO": "one process", "MULTI_GPU": "DDP", "MULTI_CPU": "DDP"}.get(name, name)
+    yield compared("processes", job.processes, accelerator.num_processes)
+    yield compared("distribution", asked_for(job), name)
+
+
+def asked_for(job: TrainJob) -> str:
+    kind = job.parallel
+    if isinstance(kind, Zero):
+        return f"ZeRO-{kind.stage}"
+    if isinstance(kind, Fsdp2):
+        return "FSDP2"
+    return "DDP" if job.processes > 1 else "one process"
 
 
 def rows(seen: Seen) -> Iterator[Row]:
@@ -20,13 +42,7 @@ def rows(seen: Seen) -> Iterator[Row]:
     yield compared("processes", job.processes, trainer.accelerator.num_processes)
     if job.device != "auto":
         yield compared("device", job.device, trainer.accelerator.device.type)
-    if isinstance(kind, Zero):
-        asked = f"ZeRO-{kind.stage}"
-    elif isinstance(kind, Fsdp2):
-        asked = "FSDP2"
-    else:
-        asked = "DDP" if job.processes > 1 else "one process"
-    yield compared("distribution", asked, distribution(seen))
+    yield compared("distribution", asked_for(job), distribution(seen))
     if isinstance(kind, Zero):
         yield compared("offload", kind.offload, offload(seen.engine))
     if isinstance(kind, Fsdp2):
