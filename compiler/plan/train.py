@@ -66,6 +66,7 @@ def train_body(
         "parallel": defaults.parallel(stage, model, cluster),
         "attention": model.attention,
         "kernels": stage.kernels,
+        "probe": _probe(stage, cluster),
         "checkpointing": float(defaults.checkpointing(stage, model, cluster)),
         "log_every": stage.log_every,
         "evaluate_every": _every(stage.evaluate_every or EVALUATE_EVERY) if holdout else None,
@@ -73,6 +74,15 @@ def train_body(
         "keep": stage.keep,
         "diverged": stage.diverged,
         "trust_remote_code": model.trust_remote_code,
+    }
+
+
+def _probe(stage: Stage, cluster: Cluster) -> dict[str, bool]:
+    """What the recipe leaves open is measured where there may be a GPU."""
+    there = cluster.device != "cpu"
+    return {
+        "micro": there and stage.micro_batch == "auto",
+        "checkpointing": there and stage.checkpointing == "auto",
     }
 
 

@@ -72,6 +72,13 @@ class Batch(Strict):
     data_parallel: int
 
 
+class Probe(Strict):
+    """What a short measurement on the GPU may choose otherwise than planned. The global batch stays."""
+
+    micro: bool
+    checkpointing: bool
+
+
 class Duration(Strict):
     """Exactly one is set. Tokens are counted as non-padding tokens of the prepared rows."""
 
@@ -166,6 +173,7 @@ class TrainJob(Job):
     ]
     kernels: Literal["auto", "liger", "compiled", "none"]
     checkpointing: float
+    probe: Probe = Probe(micro=False, checkpointing=False)
     log_every: int
     evaluate_every: Every | None
     save_every: Every | None

@@ -10,6 +10,7 @@ from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train.assemble import Assembled
 from smolc.runtime.train.faithful.check import Check
 from smolc.runtime.train.model import saved_dtype
+from smolc.runtime.train.probe import Trial, told
 
 
 def peak_memory_gib(accelerator: Any) -> float:
@@ -22,7 +23,9 @@ def peak_memory_gib(accelerator: Any) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
-def result_of(job: TrainJob, made: Assembled, sizes: tuple[int, int], check: Check) -> dict[str, Any]:
+def result_of(
+    job: TrainJob, made: Assembled, sizes: tuple[int, int], check: Check, trials: list[Trial]
+) -> dict[str, Any]:
     """rung: where a part of a run ends that is not its last. Tokens are non-padding ones of the whole run; seconds and
     tokens per second, of its last start. sizes: all parameters and the trained ones.
 
@@ -59,6 +62,9 @@ def result_of(job: TrainJob, made: Assembled, sizes: tuple[int, int], check: Che
         "attention_why": made.attention.why,
         "kernels": made.speed.kernels,
         "graph": made.trainer.records,
+        "batch": job.batch.model_dump(mode="json"),
+        "checkpointing": job.checkpointing,
+        "probe": told(trials),
         "dtype": str(saved_dtype(job)).removeprefix("torch."),
         "adapter": job.adapter.model_dump(mode="json"),
         "parameters": sizes[0],
