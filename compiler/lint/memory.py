@@ -44,7 +44,7 @@ def needed(
     if kind == "fsdp2":
         if (offload or parallel.get("offload")) == "all":
             return 0.0
-        return count * per / max(1, world // parallel.get("replicate", 1))
+        return float(count * per / max(1, world // parallel.get("replicate", 1)))
     return count * (per + _reference(run))
 
 

@@ -69,8 +69,8 @@ def out_of_memory(context: Context, job: TrainJob, error: BaseException) -> JobE
     where = moment(error)
     lines = [
         f"a GPU's memory is full {where}: {_asked(seen)}",
-        f"  the job: {plan.micro} sequence{'s' if plan.micro > 1 else ''} of up to {plan.length} tokens at once, {_trained(job)}, "
-        f"{job.precision}, {_spread(job)}",
+        f"  the job: {plan.micro} sequence{'s' if plan.micro > 1 else ''} of up to {plan.length} tokens at once, "
+        f"{_trained(job)}, {job.precision}, {_spread(job)}",
     ]
     if seen.total is not None:
         lines.append(

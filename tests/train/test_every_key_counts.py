@@ -36,11 +36,13 @@ ELSEWHERE = {
     "method": "which trainer it is: assemble.METHODS; cpt and sft differ in their rows alone",
     "loss.reference": "the folder that is read",
     "attention": "refused where it cannot be had: test_train_attention.py",
-    "keep": "test_bad_luck.py: how many checkpoints stay",
+    "keep": "test_train_bad_luck.py: how many checkpoints stay",
     "diverged": "test_train_diverged.py",
     "part.before": "rungs.py",
     "part.verdict": "rungs.py",
     "part.until": "rungs.py",
+    "probe.micro": "test_train_probe.py",
+    "probe.checkpointing": "test_train_probe.py",
 }
 EVERY = {"steps": 3, "fraction": None}
 ZERO = {"type": "zero", "stage": 2, "offload": "none"}
