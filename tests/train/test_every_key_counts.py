@@ -19,10 +19,10 @@ from prepared import JOBS, prepared
 from smolc.runtime.jobs.base import Strict
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import TrainJob
+from smolc.runtime.train.assemble import METHODS
 from smolc.runtime.train.faithful.check import table
 from smolc.runtime.train.faithful.launch import check_batch
 from smolc.runtime.train.faithful.seen import Seen
-from smolc.runtime.train.assemble import METHODS
 from smolc.runtime.train.settings import trainer_settings
 from smolc.runtime.train.steps import length_of, row_order
 

@@ -319,7 +319,10 @@ def test_what_this_machine_cannot_do(train: Callable[..., Path], said: dict[str,
 def test_a_tokenizer_larger_than_the_model(train: Callable[..., Path]) -> None:
     folder = train(go=False)
     bytes_tokenizer((*SPECIAL, "<more>"), 128).save_pretrained(folder / "out/data/tokenizer")
-    with pytest.raises(JobError, match=r"ids go up to 259, the model has embeddings for 259 tokens; without one: <more> \(259\)"):
+    with pytest.raises(
+        JobError,
+        match=r"ids go up to 259, the model has embeddings for 259 tokens; without one: <more> \(259\)",
+    ):
         run.run(context_of(folder, "sft"))
 
 
