@@ -100,6 +100,16 @@ def begin(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
         )
 
 
+def wait(process: subprocess.Popen[bytes], metrics: Path, step: int) -> None:
+    """Until a run that was begun just now has logged a step, counted from where it goes on; the run before left lines."""
+    last, new = None, 0
+    while process.poll() is None and new < step:
+        size = metrics.stat().st_size if metrics.is_file() else 0
+        new += last is not None and size > last
+        last = size
+        time.sleep(0.005)
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     """All of its processes at once, as when a machine goes down; torchrun's children are sessions of their own."""
     pids = [process.pid, *children_of(process.pid)]
@@ -174,8 +184,8 @@ def main() -> int:
                 told = []
                 for _ in range(options.kills):
                     process = begin(folder, command)
-                    # The first half is imports: most moments are in the second.
-                    time.sleep(seconds * chance.uniform(0.45, 1.0))
+                    wait(process, folder / "out/sft/metrics.jsonl", chance.randint(0, STEPS))
+                    time.sleep(chance.uniform(0, 1.0 if chance.random() < 0.3 else 0.1))
                     if process.poll() is not None:
                         break
                     kill(process)
