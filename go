@@ -82,7 +82,8 @@ case $command in
     cd "$here"
     if [ $# -gt 0 ]; then exec "$venv/bin/python" -m pytest "$@"; fi
     "$venv/bin/python" -m pytest -m 'not slow' -n 2
-    "$venv/bin/python" -m pytest -m slow # these fill the machine by themselves
+    # Some start two processes each; a file's tests share what they prepared.
+    "$venv/bin/python" -m pytest -m slow -n 2 --dist loadfile
     ;;
   check)
     needs train,dev
