@@ -44,7 +44,7 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "cohere2": ("cohere2", TURNS),
     "stablelm": ("stablelm", {}),
     "gpt-neox": ("gpt_neox", {}),
-    "gpt2": ("gpt2", {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 64}),
+    "gpt2": ("gpt2", {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256}),
     "deepseek-v3": (
         "deepseek_v3",
         {
