@@ -71,7 +71,7 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "gpt-oss": ("gpt_oss", {"num_local_experts": 4, "num_experts_per_tok": 2, **HEAD, **TURNS}),
     "afmoe": ("afmoe", {"num_experts": 4, "num_dense_layers": 1, **EXPERTS, **HEAD, **TURNS}),
-    "opt": ("opt", {"ffn_dim": 64, "word_embed_proj_dim": 64, "max_position_embeddings": 64}),
+    "opt": ("opt", {"ffn_dim": 64, "word_embed_proj_dim": 64, "max_position_embeddings": 256}),
     "bloom": ("bloom", {"n_layer": 2, "n_head": 4}),
     "lfm2": ("lfm2", {"layer_types": ["conv", "full_attention"]}),
     "granite-hybrid": ("granitemoehybrid", {"layer_types": ["mamba", "attention"], "mamba_n_heads": 4}),
