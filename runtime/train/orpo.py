@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from accelerate.utils import convert_outputs_to_fp32
 from trl.experimental.orpo.orpo_config import ORPOConfig
 from trl.experimental.orpo.orpo_trainer import ORPOTrainer
 
@@ -43,6 +44,8 @@ class Trainer(Common, ORPOTrainer):  # type: ignore[misc]
 
 
 def trainer(job: TrainJob, args: ORPOConfig, parts: Parts) -> Trainer:
+    # TRL takes log-softmax in the logits' own numbers; in bf16 a likelihood would have three digits.
+    parts.model.forward = convert_outputs_to_fp32(parts.model.forward)
     made = Trainer(
         model=parts.model,
         args=args,

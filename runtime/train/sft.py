@@ -80,6 +80,8 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
         batch = {**self._prepare_inputs(inputs), "items": torch.as_tensor(num_items_in_batch).cuda()}
         if self.recorded is None:
             self.recorded = self._record(model, batch)
+        if not self.recorded.fits(batch):
+            return super().training_step(model, inputs, num_items_in_batch)
         loss, trained, right = self.recorded(batch).unbind()
         self._add(torch.zeros_like(right), trained, right)
         self.note_loss(loss)

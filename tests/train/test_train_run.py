@@ -197,6 +197,13 @@ def test_orpo_learns(train: Callable[..., Path]) -> None:
     assert rows[-1]["nll_loss"] < rows[0]["nll_loss"] and rows[-1]["rewards/accuracies"] > 0.5
 
 
+def test_orpos_likelihoods_are_not_rounded_to_bf16(train: Callable[..., Path], tmp_path: Path) -> None:
+    """Of answers, as the sum of their tokens': in bf16 none would have more than eight bits."""
+    folder = train(pair_rows, method="orpo", loss=ORPO, precision="bf16", **steps(1))
+    (row, *_) = (row for row in read_metrics(folder, "sft") if "logps/chosen" in row)
+    assert torch.tensor(row["logps/chosen"]).bfloat16().item() != pytest.approx(row["logps/chosen"], rel=1e-6)
+
+
 @pytest.mark.parametrize("method", ["dpo", "orpo", "kto"])
 def test_trl_reads_our_ids_and_no_others(train: Callable[..., Path], method: str) -> None:
     """No token is added, lost or doubled on the way through TRL."""
