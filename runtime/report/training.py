@@ -103,18 +103,16 @@ def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple
     job = view.job
     if not isinstance(job, TrainJob):
         return []
-    batch, optimizer, schedule = job.batch, job.optimizer, job.schedule
+    optimizer, schedule = job.optimizer, job.schedule
     lr = setting(optimizer.lr)
     if any(key.rpartition(".")[2] == "lr" for key in varied):
         lr = f"{lr} (the winner's)" if winner_known else "varied"
     regular = f"weight decay {setting(optimizer.weight_decay)}, clip {setting(optimizer.clip)}"
     warmup = percent(schedule.warmup, 0) if schedule.warmup < 1 else f"{count(schedule.warmup)} steps"
-    unit = "pairs" if job.method in ("dpo", "orpo") else "sequences"
-    how = f"{batch.micro} micro × {batch.accumulation} accumulated × {batch.data_parallel} data-parallel"
     settings = [
         ("method", _method(job)),
         ("learning rate", f"{lr}, {schedule.type}, {warmup} warm-up"),
-        ("batch", f"{batch.global_sequences} {unit} = {how}"),
+        ("batch", _batch(job, view.result)),
         ("duration", _duration(job)),
         ("length", f"{count(job.length)} tokens, packing {job.packing.replace('_', ' ')}"),
         ("optimiser", f"{optimizer.type}, {regular}"),
@@ -129,6 +127,19 @@ def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple
         some = f", {count(trained)} of them trained" if trained is not None and trained != total else ""
         settings.append(("parameters", count(total) + some))
     return settings
+
+
+def _batch(job: TrainJob, result: dict[str, Any]) -> str:
+    """As it was divided: what was measured on the GPU may have divided it otherwise than planned."""
+    planned, used = job.batch, result.get("batch")
+    used = used if isinstance(used, dict) else {}
+    micro = number(used.get("micro")) or planned.micro
+    accumulation = number(used.get("accumulation")) or planned.accumulation
+    unit = "pairs" if job.method in ("dpo", "orpo") else "sequences"
+    said = f"{planned.global_sequences} {unit} = {micro:g} micro × {accumulation:g} accumulated"
+    said += f" × {planned.data_parallel} data-parallel"
+    tried = result.get("probe")
+    return said + (f"; the fastest of {len(tried)} tried" if isinstance(tried, list) and tried else "")
 
 
 def _method(job: TrainJob) -> str:

@@ -88,7 +88,13 @@ def test_what_a_reader_wants_in_the_order_they_want_it(finished: FakeFolder) -> 
             "· winner",
             "diverged",
         ),
-        *("32 sequences = 8 micro × 4 accumulated × 1 data-parallel", "Reward margin", "32 pairs =", "Data"),
+        *(
+            "32 sequences = 16 micro × 2 accumulated × 1 data-parallel; the fastest of 3 tried",
+            "sdpa, liger, as a CUDA graph",
+            "Reward margin",
+            "32 pairs =",
+            "Data",
+        ),
         *(
             "97.7%",
             "p50 26, p90 37, p99 52, longest 70, 3 over 64",
