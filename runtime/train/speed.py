@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.train import Full, TrainJob
+from smolc.runtime.jobs.train import Full, TrainJob, Zero
 from smolc.runtime.train.hold import holds_masters
 
 RATE = 3.5e14
@@ -59,14 +59,24 @@ def seconds_of(parameters: int, tokens: float) -> float:
 def _kernels(
     job: TrainJob, on_cuda: bool, fixed: bool, seconds: float
 ) -> Literal["compiled", "liger", "plain"]:
-    there = {name: on_cuda and find_spec(PACKAGES[name]) is not None for name in PACKAGES}
-    if job.kernels in ("liger", "compiled"):
-        if not there[job.kernels]:
-            why = f"the package {PACKAGES[job.kernels]} is not installed" if on_cuda else "there is no GPU"
-            raise JobError(f"kernels = {job.kernels}: {why}", help="write kernels = auto")
-        return job.kernels
     if job.kernels == "none":
         return "plain"
-    if there["compiled"] and fixed and seconds >= COMPILES_FROM:
+    missing = {name: _missing(name, job, on_cuda) for name in PACKAGES}
+    if job.kernels != "auto":
+        if (why := missing[job.kernels]) is not None:
+            raise JobError(f"kernels = {job.kernels}: {why}", help="write kernels = auto")
+        return job.kernels
+    if missing["compiled"] is None and fixed and seconds >= COMPILES_FROM:
         return "compiled"
-    return "liger" if there["liger"] else "plain"
+    return "liger" if missing["liger"] is None else "plain"
+
+
+def _missing(name: str, job: TrainJob, on_cuda: bool) -> str | None:
+    """Why these kernels cannot be had here; None if they can."""
+    if not on_cuda:
+        return "there is no GPU"
+    if find_spec(PACKAGES[name]) is None:
+        return f"the package {PACKAGES[name]} is not installed"
+    if name == "compiled" and isinstance(job.parallel, Zero):
+        return "ZeRO gathers weights inside of the layers"
+    return None
