@@ -83,7 +83,7 @@ case $command in
     if [ $# -gt 0 ]; then exec "$venv/bin/python" -m pytest "$@"; fi
     "$venv/bin/python" -m pytest -m 'not slow' -n 2
     # Some start two processes each; a file's tests share what they prepared.
-    "$venv/bin/python" -m pytest -m slow -n 2 --dist loadfile
+    "$venv/bin/python" -m pytest -m 'slow and not long' -n 2 --dist loadfile
     ;;
   check)
     needs train,dev

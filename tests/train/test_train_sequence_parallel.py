@@ -105,7 +105,11 @@ def prepared(folder: Path, body: dict[str, Any]) -> None:
     finished(folder, "data")
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# CI takes one of them.
+RUNS = [pytest.param(kind, marks=() if kind == "packed" else pytest.mark.long) for kind in KINDS]
+
+
+@pytest.fixture(scope="module", params=RUNS)
 def alone(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
@@ -135,7 +139,7 @@ def same(folder: Path, name: str, world: int) -> None:
     ("processes", "parallel"),
     [
         pytest.param(2, zero(3, sequence=2), id="zero3-two"),
-        pytest.param(4, zero(2, sequence=2), id="zero2-four"),
+        pytest.param(4, zero(2, sequence=2), id="zero2-four", marks=pytest.mark.long),
     ],
 )
 def test_sequence_parallel_gives_the_losses_of_one(
@@ -152,6 +156,7 @@ def test_sequence_parallel_gives_the_losses_of_one(
 
 
 @ZERO
+@pytest.mark.long
 def test_a_run_that_shares_rows_continues_where_it_was(tmp_path: Path) -> None:
     body = job("one", 2, 2, parallel=zero(2, sequence=2), keep=2) | {
         "save_every": {"steps": 4, "fraction": None}
@@ -166,6 +171,7 @@ def test_a_run_that_shares_rows_continues_where_it_was(tmp_path: Path) -> None:
 
 
 @ZERO
+@pytest.mark.long
 @pytest.mark.parametrize(
     "parallel",
     [
