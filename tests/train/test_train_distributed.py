@@ -83,7 +83,7 @@ def start_job(folder: Path, name: str, config: str | None, deepspeed: str | None
 
 WAYS = [
     pytest.param("ddp", {}, "ddp_cpu.yaml", None, id="ddp"),
-    pytest.param("zero2", zero(2), "zero_cpu.yaml", "zero2.json", id="zero2", marks=ZERO),
+    pytest.param("zero2", zero(2), "zero_cpu.yaml", "zero2.json", id="zero2", marks=[ZERO, pytest.mark.long]),
     pytest.param("zero3", zero(3), "zero_cpu.yaml", "zero3.json", id="zero3", marks=ZERO),
 ]
 

@@ -56,7 +56,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parallel", ["ddp", "zero(stage=2)", "zero(stage=3)"])
+@pytest.mark.parametrize(
+    "parallel",
+    [
+        "ddp",
+        pytest.param("zero(stage=2)", marks=pytest.mark.long),
+        pytest.param("zero(stage=3)", marks=pytest.mark.long),
+    ],
+)
 def test_two_processes_give_the_losses_of_one(alone: tuple[Path, list[float]], parallel: str) -> None:
     if parallel != "ddp":
         pytest.importorskip("deepspeed")
