@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.train import Fsdp2, TrainJob, Zero
 from smolc.runtime.train.speed import seconds_of
+
+if TYPE_CHECKING:
+    from smolc.runtime.train.assemble import Rows
 
 PAYS_FROM = 300.0
 """Seconds of training below which the planned division is taken."""
@@ -108,16 +111,15 @@ def key_of(job: TrainJob, device: str) -> str:
     return hashlib.sha256(json.dumps([body, device, versions], sort_keys=True).encode()).hexdigest()[:32]
 
 
-def tuned(context: Context, job: TrainJob) -> tuple[TrainJob, list[Trial]]:
+def tuned(context: Context, job: TrainJob, data: Rows) -> tuple[TrainJob, list[Trial]]:
     """The job as it will run, and what was measured; as planned if nothing was, or nothing fitted. All processes call it,
     before they form a group; the first one measures."""
-    from smolc.runtime.train.assemble import on_cuda, parameters_of, rows_of
+    from smolc.runtime.train.assemble import on_cuda, parameters_of
 
     if not (job.probe.micro or job.probe.checkpointing) or not on_cuda(job):
         return job, []
     import torch
 
-    data = rows_of(context, job)
     tokens = int(data.counts.tokens[data.order].sum())
     parameters = parameters_of(context, job)
     if why_not(job, on_cuda=True, parameters=parameters, tokens=tokens) is not None:

@@ -64,9 +64,7 @@ class Bench:
 
     def _pass(self, batch: dict[str, Any]) -> None:
         self.trainer.model.train()
-        rest = {name: value for name, value in batch.items() if name != "items"}
-        loss, _ = self.trainer._loss(self.trainer.model, rest, batch["items"], 1)
-        loss.backward()
+        self.trainer.pass_through(self.trainer.model, batch)
 
     def _clear(self) -> None:
         self.trainer.model.zero_grad()

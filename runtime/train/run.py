@@ -69,8 +69,8 @@ def train(context: Context, job: TrainJob) -> None:
     from smolc.runtime.train.faithful.table import demand
 
     checkpoints = context.out / "checkpoints"
-    job, trials = probe.tuned(context, job)
     data = rows_of(context, job)
+    job, trials = probe.tuned(context, job, data)
     length = data.length
     made = assemble(context, job, data)
     trainer, watcher = made.trainer, made.watcher

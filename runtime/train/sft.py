@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -93,16 +94,17 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
         masters.record()
         model.train()
 
-        def work(given: dict[str, Any]) -> torch.Tensor:
-            rest = {name: value for name, value in given.items() if name != "items"}
-            loss, right = self._loss(model, rest, given["items"], self.accelerator.num_processes)
-            loss.backward()
-            return torch.stack([loss.detach(), _trained(rest, right), right])
+        return CapturedStep(partial(self.pass_through, model), batch, masters.clear)
 
-        return CapturedStep(work, batch, masters.clear)
+    def pass_through(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
+        """Forward and backward pass. batch: with `items`. Returns the loss, the trained tokens and the right guesses."""
+        rest = {name: value for name, value in batch.items() if name != "items"}
+        loss, right = self._loss(model, rest, batch["items"], self.accelerator.num_processes)
+        loss.backward()
+        return torch.stack([loss.detach(), _trained(rest, right), right])
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        if self.own_loss and "loss" in logs:
+        if self._sums is not None and "loss" in logs:
             _, trained, right = self._take_sums()
             logs = {**logs, "mean_token_accuracy": right / max(trained, 1.0)}
         super().log(logs, *args, **kwargs)

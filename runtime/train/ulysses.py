@@ -109,13 +109,6 @@ class SequenceParallel:
         trainer._add(torch.zeros_like(loss).detach(), trained.to(loss.dtype), right.to(loss.dtype))
         return (loss, outputs) if return_outputs else loss
 
-    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        trainer: Any = self
-        if "loss" in logs:
-            _, trained, right = trainer._take_sums()
-            logs = {**logs, "mean_token_accuracy": right / max(trained, 1.0)}
-        super().log(logs, *args, **kwargs)  # type: ignore[misc]
-
 
 def register(*, varlen: bool) -> str:
     """Attention within the documents of packed rows, by their position ids; transformers' name of it.

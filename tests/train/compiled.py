@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.done import write_done
 from smolc.runtime.jobs.manifest import Manifest, read_job, read_manifest
 
+# On a CPU, deepspeed compiles its communication as it starts.
+COMPILES = (
+    shutil.which(os.environ.get("CXX", "c++")) is not None
+    and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
+)
 SPECIAL = ("<pad>", "<|im_start|>", "<|im_end|>")
 WORDS = (
     "alpha",

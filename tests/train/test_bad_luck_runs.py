@@ -1,6 +1,5 @@
 """What goes wrong in the middle of real runs of a tiny model, in this process."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,14 @@ import pytest
 import torch
 from compiled import (
     LORA,
-    MODEL,
     SPECIAL,
     TRAIN,
-    chat_rows,
     context_of,
-    finished,
     losses,
-    write_folder,
-    write_rows,
 )
 
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.train import run, start
+from smolc.runtime.train import run
 from smolc.runtime.train.scratch import bytes_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -36,29 +30,6 @@ SAVING = {
     "save_every": {"steps": 4, "fraction": None},
     "keep": 2,
 }
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_folder(tmp_path_factory.mktemp("start"), MODEL)
-    start.run(context_of(folder, "base"))
-    return folder
-
-
-@pytest.fixture
-def train(tmp_path: Path, model_folder: Path) -> Callable[..., Path]:
-    def prepared(*, go: bool = True, **said: Any) -> Path:
-        write_folder(tmp_path, MODEL, TRAIN | said)
-        if not (tmp_path / "out").exists():
-            shutil.copytree(model_folder / "out", tmp_path / "out")
-            write_rows(tmp_path, TOKENIZER, chat_rows(TOKENIZER, 30), chat_rows(TOKENIZER, 37)[30:])
-        finished(tmp_path, "base")
-        finished(tmp_path, "data")
-        if go:
-            run.run(context_of(tmp_path, "sft"))
-        return tmp_path
-
-    return prepared
 
 
 def full(*_: Any, **__: Any) -> Any:

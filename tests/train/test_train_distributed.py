@@ -4,11 +4,9 @@
 """
 
 import json
-import os
 import re
 import shutil
 import sys
-import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from compiled import (
+    COMPILES,
     LORA,
     MODEL,
     SPECIAL,
@@ -37,11 +36,6 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 
 LAUNCH = Path(__file__).parent / "launch"
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
-# On a CPU, deepspeed compiles its communication as it starts.
-COMPILES = (
-    shutil.which(os.environ.get("CXX", "c++")) is not None
-    and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
-)
 ZERO = pytest.mark.skipif(
     find_spec("deepspeed") is None or not COMPILES,
     reason="needs deepspeed, a C++ compiler and Python's headers",

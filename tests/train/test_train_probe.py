@@ -120,4 +120,4 @@ def test_without_a_gpu_the_plan_stands(tmp_path: Any) -> None:
     from smolc.runtime.train.probe import tuned
 
     asked = job(device="cpu")
-    assert tuned(None, asked) == (asked, [])  # type: ignore[arg-type]  # the folder is not looked at
+    assert tuned(None, asked, None) == (asked, [])  # type: ignore[arg-type]  # the folder is not looked at

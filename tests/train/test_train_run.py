@@ -14,25 +14,20 @@ import pytest
 import torch
 from compiled import (
     LORA,
-    MODEL,
     SPECIAL,
     TRAIN,
     chat_rows,
     context_of,
-    finished,
     launch,
     losses,
-    pack,
     pair_rows,
     read_metrics,
     unpaired_rows,
-    write_folder,
-    write_rows,
 )
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.train import run, start
+from smolc.runtime.train import run
 from smolc.runtime.train.scratch import bytes_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -54,34 +49,6 @@ KTO = {
     "undesirable_weight": 1.0,
     "reference": "base",
 }
-Rows = Callable[[Any, int], list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_folder(tmp_path_factory.mktemp("start"), MODEL)
-    start.run(context_of(folder, "base"))
-    return folder
-
-
-@pytest.fixture
-def train(tmp_path: Path, model_folder: Path) -> Callable[..., Path]:
-    """Prepare a folder with the start model and rows; run the job `sft` in this process if `go`."""
-
-    def prepared(rows: Rows = chat_rows, *, packed: bool = False, go: bool = True, **said: Any) -> Path:
-        rows_of = {"packing": "best_fit", "length": 110} if packed else {}
-        write_folder(tmp_path, MODEL, TRAIN | rows_of | said)
-        if not (tmp_path / "out").exists():
-            shutil.copytree(model_folder / "out", tmp_path / "out")
-            both = rows(TOKENIZER, 30), rows(TOKENIZER, 37)[30:]
-            write_rows(tmp_path, TOKENIZER, *(pack(part, 110) if packed else part for part in both))
-        finished(tmp_path, "base")
-        finished(tmp_path, "data")
-        if go:
-            run.run(context_of(tmp_path, "sft"))
-        return tmp_path
-
-    return prepared
 
 
 def result(folder: Path) -> dict[str, Any]:

@@ -6,9 +6,7 @@ The launch files are those that `smolc build` would render for the same job.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from compiled import (
+    COMPILES,
     LORA,
     MODEL,
     SPECIAL,
@@ -38,11 +37,6 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
 GPUS = torch.cuda.device_count()
-# On a CPU, deepspeed compiles its communication as it starts.
-COMPILES = (
-    shutil.which(os.environ.get("CXX", "c++")) is not None
-    and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
-)
 ZERO = pytest.mark.skipif(
     find_spec("deepspeed") is None or not COMPILES or bool(GPUS),
     reason="needs deepspeed, a C++ compiler and Python's headers, and no GPU",
