@@ -12,6 +12,7 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.disk import told
 from smolc.runtime.jobs.done import is_done, write_done
 from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.leave import leave
 from smolc.runtime.jobs.looks import note_look
 from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
 
@@ -67,4 +68,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -103,7 +103,7 @@ def train(context: Context, job: TrainJob) -> None:
 
 
 def finish() -> None:
-    """Leave the process group together: DeepSpeed may abort at exit otherwise, and rank 0 reports."""
+    """Leave the process group together: a rank that went first would look dead to the others."""
     import torch.distributed as distributed
 
     if distributed.is_available() and distributed.is_initialized():
