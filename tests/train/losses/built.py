@@ -1,0 +1,117 @@
+"""Trainers as a training job builds them, on random rows, and what they make of a step's batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from compiled import MODEL, SPECIAL, TRAIN, context_of, finished, write_folder, write_rows
+
+from smolc.runtime.train import start
+from smolc.runtime.train.assemble import assemble, rows_of
+from smolc.runtime.train.scratch import bytes_tokenizer
+
+STEPS = 100
+TOKENIZER = bytes_tokenizer(SPECIAL, 128)
+
+
+def ids(random: Any, least: int, most: int) -> list[int]:
+    return random.integers(0, 64, random.integers(least, most + 1)).tolist()  # type: ignore[no-any-return]
+
+
+def pairs(count: int) -> list[dict[str, Any]]:
+    random = np.random.default_rng(5)
+    names = ("prompt_ids", 2, 9), ("chosen_ids", 1, 12), ("rejected_ids", 1, 12)
+    return [{name: ids(random, a, b) for name, a, b in names} for _ in range(count)]
+
+
+def unpaired(count: int) -> list[dict[str, Any]]:
+    random = np.random.default_rng(6)
+    return [
+        {
+            "prompt_ids": ids(random, 2, 9),
+            "completion_ids": ids(random, 1, 12),
+            "label": bool(random.random() < 0.6),
+        }
+        for _ in range(count)
+    ]
+
+
+def documents(count: int) -> list[dict[str, Any]]:
+    """Some tokens are trained, in random places; in one row of ten, none."""
+    random = np.random.default_rng(7)
+    rows = []
+    for _ in range(count):
+        tokens = ids(random, 3, 20)
+        trained = random.random(len(tokens)) < (0.6 if random.random() < 0.9 else 0.0)
+        rows.append(
+            {"input_ids": tokens, "labels": [t if on else -100 for t, on in zip(tokens, trained, strict=True)]}
+        )
+    return rows
+
+
+def build(folder: Path, rows: list[dict[str, Any]], **said: Any) -> Any:
+    """The trainer of a job for 100 steps, with weights that are no longer the start model's: the reference is."""
+    batch = said.get("batch", {"micro": 3, "accumulation": 1})
+    sequences = batch["micro"] * batch["accumulation"]
+    batch = batch | {"global_sequences": sequences, "data_parallel": 1}
+    steps = {"epochs": None, "steps": STEPS, "tokens": None}
+    write_folder(folder, MODEL, TRAIN | said | {"batch": batch, "duration": steps})
+    if not (folder / "out").exists():
+        start.run(context_of(folder, "base"))
+        write_rows(folder, TOKENIZER, rows, [])
+    finished(folder, "base")
+    finished(folder, "data")
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "no"
+    context = context_of(folder, "sft")
+    trainer = assemble(context, context.job, rows_of(context, context.job)).trainer
+    torch.manual_seed(11)
+    with torch.no_grad():
+        for weight in trainer.model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05 * torch.randn_like(weight))
+    return trainer
+
+
+def steps(trainer: Any) -> Iterator[tuple[float, list[Any]]]:
+    """For each optimiser step: the loss that is trained, forward and backward, and the rows of its micro batches."""
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+    micro = trainer.args.per_device_train_batch_size
+    batches, at = iter(trainer.get_train_dataloader()), 0
+    for _ in range(STEPS):
+        inputs, items = trainer.get_batch_samples(
+            batches, trainer.args.gradient_accumulation_steps, trainer.args.device
+        )
+        losses = [float(trainer.training_step(trainer.model, given, items)) for given in inputs]
+        rows = []
+        for _ in inputs:
+            rows.append([trainer.train_dataset[int(i)] for i in trainer.order[at : at + micro]])
+            at += micro
+        yield sum(losses), rows
+
+
+class Deviation:
+    """The largest relative deviation of a loss from its reference."""
+
+    def __init__(self) -> None:
+        self.largest, self.count = 0.0, 0
+
+    def add(self, loss: float, expected: float) -> None:
+        assert abs(loss - expected) <= 1e-5 * abs(expected) + 1e-7, (self.count, loss, expected)
+        self.largest = max(self.largest, abs(loss - expected) / max(abs(expected), 1e-2))
+        self.count += 1
+
+
+@contextmanager
+def deviation(name: str) -> Iterator[Deviation]:
+    """Checks each of 100 losses against its reference to 1e-5, and prints the largest deviation."""
+    seen = Deviation()
+    yield seen
+    assert seen.count == STEPS
+    print(f"{name}: {seen.largest:.1e}")

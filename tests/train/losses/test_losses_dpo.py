@@ -1,0 +1,63 @@
+"""Each loss of DPO, and mixes of them, against its paper's formula in float64, on 100 random batches."""
+
+from pathlib import Path
+from typing import Any
+
+import built
+import numpy as np
+import pytest
+import reference
+
+from smolc.compiler.model.methods import DPO_LOSSES
+
+BETA, SMOOTHING = 0.2, 0.1
+
+
+class Answers:
+    """Log-probabilities of every pair's tokens, under the trained model and the reference, each computed once."""
+
+    def __init__(self, trainer: Any) -> None:
+        self.model = reference.Llama(trainer.accelerator.unwrap_model(trainer.model))
+        self.start = reference.Llama(trainer.ref_model)
+        self.known: dict[tuple[int, ...], tuple[Any, Any]] = {}
+
+    def of(self, prompt: list[int], answer: list[int]) -> tuple[Any, Any]:
+        key = (*prompt, -1, *answer)
+        if key not in self.known:
+            models = self.model, self.start
+            self.known[key] = tuple(m.log_probs(prompt + answer) for m in models)  # type: ignore[assignment]
+        return self.known[key]
+
+    def pairs(self, rows: list[dict[str, Any]]) -> reference.Pairs:
+        chosen = [self.of(row["prompt_ids"], row["chosen_ids"]) for row in rows]
+        rejected = [self.of(row["prompt_ids"], row["rejected_ids"]) for row in rows]
+        return reference.Pairs(
+            *([each[i] for each in side] for i in (0, 1) for side in (chosen, rejected)),
+            *(np.array([float(len(row[f"{name}_ids"])) for row in rows]) for name in ("chosen", "rejected")),
+        )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dpo")
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, Answers]:
+    return {}
+
+
+def build(folder: Path, answers: dict[str, Answers], losses: tuple[str, ...], **said: Any) -> tuple[Any, Answers]:
+    loss = {"type": "dpo", "loss": list(losses), "weights": None, "beta": BETA, "reference": "base"}
+    loss |= {"label_smoothing": SMOOTHING} | said.pop("loss", {})
+    trainer = built.build(folder, built.pairs(3 * built.STEPS), method="dpo", loss=loss, **said)
+    return trainer, answers.setdefault("all", Answers(trainer))
+
+
+@pytest.mark.parametrize("name", DPO_LOSSES)
+def test_each_loss_is_its_papers(name: str, folder: Path, answers: dict[str, Answers]) -> None:
+    trainer, known = build(folder, answers, (name,))
+    with built.deviation(name) as seen:
+        for loss, (rows,) in built.steps(trainer):
+            each = reference.DPO[name](known.pairs(rows), BETA, SMOOTHING)
+            seen.add(loss, float(each.mean()))
