@@ -7,6 +7,7 @@ reads. `checkpoint-<step>/complete` is written last, and lists the checkpoint's 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from smolc.runtime.jobs.disk import DiskError, told
 from smolc.runtime.jobs.done import fingerprint, read_done
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
+from smolc.runtime.jobs.train import TrainJob
+from smolc.runtime.train.continued import DIVISION, bound, free
 from smolc.runtime.train.raised import through
 from smolc.runtime.train.seal import COMPLETE, DamagedError, check
 
@@ -45,33 +48,51 @@ SHOWN = 12
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run is made of. job: its values, without `FREE`. needs: fingerprints of the outputs that it reads."""
+    """What a run is made of. job: its values, without `FREE`. needs: fingerprints of the outputs that it reads.
+    bound: why the division of the batch counts, where it does."""
 
     job: dict[str, Any]
     needs: dict[str, str]
+    bound: str | None = None
 
     def differences(self, job: dict[str, Any], needs: dict[str, Any]) -> list[str]:
-        """What an older run had otherwise, as `key: then -> now`."""
-        then, now = _flat(job), _flat(self.job)
-        lines = [
-            f"{key}: {_shown(then, key)} -> {_shown(now, key)}"
-            for key in sorted({*then, *now})
-            if _shown(then, key) != _shown(now, key)
-        ]
+        """What an older run computed otherwise, as `key: then -> now`."""
+        changed = self._changed(job)
+        lines = [line for key, line in changed.items() if key not in free(self.bound)]
+        if self.bound is not None and DIVISION & changed.keys():
+            lines.append(f"({self.bound})")
         made_again = sorted(n for n in {*needs, *self.needs} if needs.get(n) != self.needs.get(n))
         return lines + [f"{name}: made again since, from other things" for name in made_again]
 
+    def otherwise(self, job: dict[str, Any]) -> list[str]:
+        """In what an older run only went another way to the same numbers."""
+        changed = self._changed(job)
+        if "batch.micro" in changed:
+            changed.pop("batch.accumulation", None)  # follows from it
+        return [line for key, line in changed.items() if key in free(self.bound)]
 
-def made_from(context: Context) -> Origin:
-    """Of the job as it is now and of the outputs that are there now."""
+    def _changed(self, job: dict[str, Any]) -> dict[str, str]:
+        then, now = _flat(job), _flat(self.job)
+        return {
+            key: f"{key}: {_shown(then, key)} -> {_shown(now, key)}"
+            for key in sorted({*then, *now})
+            if _shown(then, key) != _shown(now, key)
+        }
+
+
+def made_from(context: Context, divided: TrainJob | None = None, config: Any = None) -> Origin:
+    """Of the job as it is now and of the outputs that are there now. divided: the job with its batch as it was divided on
+    the GPU. config: of the model."""
+    job = divided or context.job
+    assert isinstance(job, TrainJob)
     entry = next(e for e in context.manifest.jobs if e.id == context.job.id)
     needs = {}
     for need in entry.needs:
         done = read_done(context.folder, need)
         needs[need] = fingerprint(done, entry) if done is not None else ""
     # As JSON gives it back: tuples are lists there.
-    values = json.loads(context.job.model_dump_json(exclude=set(FREE)))
-    return Origin(values, needs)
+    values = json.loads(job.model_dump_json(exclude=set(FREE)))
+    return Origin(values, needs, bound(job, config))
 
 
 def mark(checkpoints: Path, origin: Origin) -> None:
@@ -81,21 +102,26 @@ def mark(checkpoints: Path, origin: Origin) -> None:
 
 
 def differences(checkpoints: Path, origin: Origin) -> list[str]:
-    """In what the checkpoints that are here were made otherwise, as `key: then -> now`; all of it where nothing says."""
+    """What the checkpoints that are here were computed from otherwise, as `key: then -> now`; all where nothing says."""
     marker = _read(checkpoints / MARKER)
     return origin.differences(_object(marker.get("job")), _object(marker.get("needs")))
 
 
 def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
     """The newest whole checkpoint to continue from, or None to start at the first step. What cannot be used any more is
-    removed, and said. For the main process only.
+    removed, and said, as is what differs in how it is computed. For the main process only.
 
     Raises JobError, with what differs, if the checkpoints are of an unfinished run of another job.
     """
     found = sorted(checkpoints.glob("checkpoint-*"), key=_step, reverse=True)
     whole = [path for path in found if (path / COMPLETE).is_file()]
+    marker = _read(checkpoints / MARKER)
     other = differences(checkpoints, origin)
-    if other and whole and not _read(checkpoints / MARKER).get("over"):
+    otherwise = origin.otherwise(_object(marker.get("job")))
+    if marker.get("over"):
+        # Nothing of it is left to be computed: who changes how it is done wants to see it done.
+        other += otherwise
+    elif other and whole:
         raise _of_another_job(checkpoints, whole[0], other, job_id)
     newest = None if other else _first_good(whole)
     if newest is None:
@@ -107,6 +133,11 @@ def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
     for path in found:
         if _step(path) > _step(newest) or path not in whole:
             shutil.rmtree(path, ignore_errors=True)
+    print(
+        f"continuing from {newest.name}" + (f" with {', '.join(otherwise)}" if otherwise else ""), flush=True
+    )
+    if otherwise:
+        mark(checkpoints, origin)
     return newest
 
 
@@ -153,6 +184,8 @@ def loading(checkpoint: Path | None) -> Iterator[None]:
     one before. Other errors go through."""
     import torch
 
+    for name in ("transformers.trainer", "transformers.trainer_utils"):
+        logging.getLogger(name).addFilter(_not_said_already)
     try:
         yield
     except (JobError, torch.OutOfMemoryError, torch.distributed.DistError):
@@ -166,6 +199,12 @@ def loading(checkpoint: Path | None) -> Iterator[None]:
             f"{checkpoint.name} cannot be loaded: {first[:300]}",
             help="run again: it is set aside, and the run goes on from the one before it, if there is one",
         ) from error
+
+
+def _not_said_already(record: logging.LogRecord) -> bool:
+    """transformers warns of a micro batch or intervals that a checkpoint had otherwise: it goes by the new ones, see
+    watch.py."""
+    return "from trainer_state.json" not in record.getMessage()
 
 
 @contextmanager

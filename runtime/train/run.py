@@ -75,9 +75,11 @@ def train(context: Context, job: TrainJob) -> None:
     made = assemble(context, job, data)
     trainer, watcher = made.trainer, made.watcher
     is_main = trainer.accelerator.is_main_process
-    checkpoint = resume.agreed(checkpoints, resume.made_from(context), job.id)
+    origin = resume.made_from(context, job, trainer.model.config.get_text_config())
+    checkpoint = resume.agreed(checkpoints, origin, job.id)
     if checkpoint is None and (checkpoint := rungs.handed_on(context, job.part)) and is_main:
         rungs.take_curve(context, job)
+        print(f"continuing from {checkpoint.name}", flush=True)
     demand(launched(job, trainer.accelerator))
     check = Check(Asked(job, length, data.train, data.order, made.attention_name))
     trainer.before_first_step = check
@@ -87,8 +89,6 @@ def train(context: Context, job: TrainJob) -> None:
         print(f"attention = {made.attention.kind}: {made.attention.why}", flush=True)
         if trials:
             print(probe.table(trials, job), flush=True)
-        if checkpoint is not None:
-            print(f"continuing from {checkpoint.name}", flush=True)
 
     with resume.loading(checkpoint), suppress(rungs.Reached):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)

@@ -58,6 +58,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Raises Reached."""
+        # A checkpoint's state has those of the run that wrote it, and transformers would go by them.
+        state.logging_steps, state.save_steps = args.logging_steps, args.save_steps
+        state.train_batch_size = args.train_batch_size
         self.begin_step = state.global_step
         self.began = time.monotonic()
         self.divergence.past(state.log_history)
