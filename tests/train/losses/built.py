@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from smolc.runtime.train import start
 from smolc.runtime.train.assemble import assemble, rows_of
 from smolc.runtime.train.scratch import bytes_tokenizer
 
-STEPS = 100
+BATCHES = 100
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
 
 
@@ -56,11 +55,11 @@ def documents(count: int) -> list[dict[str, Any]]:
 
 
 def build(folder: Path, rows: list[dict[str, Any]], **said: Any) -> Any:
-    """The trainer of a job for 100 steps, with weights that are no longer the start model's: the reference is."""
+    """The trainer of a job over 100 micro batches, with weights that are no longer the start model's: the reference is."""
     batch = said.get("batch", {"micro": 3, "accumulation": 1})
     sequences = batch["micro"] * batch["accumulation"]
     batch = batch | {"global_sequences": sequences, "data_parallel": 1}
-    steps = {"epochs": None, "steps": STEPS, "tokens": None}
+    steps = {"epochs": None, "steps": BATCHES // batch["accumulation"], "tokens": None}
     write_folder(folder, MODEL, TRAIN | said | {"batch": batch, "duration": steps})
     if not (folder / "out").exists():
         start.run(context_of(folder, "base"))
@@ -74,44 +73,35 @@ def build(folder: Path, rows: list[dict[str, Any]], **said: Any) -> Any:
     with torch.no_grad():
         for weight in trainer.model.parameters():
             if weight.requires_grad:
-                weight.add_(0.05 * torch.randn_like(weight))
+                weight.add_(0.1 * torch.randn_like(weight))
     return trainer
 
 
-def steps(trainer: Any) -> Iterator[tuple[float, list[Any]]]:
-    """For each optimiser step: the loss that is trained, forward and backward, and the rows of its micro batches."""
+def steps(trainer: Any, *, backward: bool = False) -> Iterator[tuple[float, list[Any]]]:
+    """For each optimiser step: its loss, and the rows of each of its micro batches. Without `backward`, steps are one micro
+    batch, and its loss is only computed."""
     trainer.model.train()
-    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
-    micro = trainer.args.per_device_train_batch_size
-    batches, at = iter(trainer.get_train_dataloader()), 0
-    for _ in range(STEPS):
-        inputs, items = trainer.get_batch_samples(
-            batches, trainer.args.gradient_accumulation_steps, trainer.args.device
-        )
-        losses = [float(trainer.training_step(trainer.model, given, items)) for given in inputs]
-        rows = []
-        for _ in inputs:
-            rows.append([trainer.train_dataset[int(i)] for i in trainer.order[at : at + micro]])
-            at += micro
-        yield sum(losses), rows
+    micro, accumulation = trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps
+    trainer.current_gradient_accumulation_steps = accumulation
+    order = trainer.order.reshape(-1, accumulation, micro)
+    batches = iter(trainer.get_train_dataloader())
+    for numbers in order:
+        inputs, items = trainer.get_batch_samples(batches, accumulation, trainer.args.device)
+        assert len(inputs) == accumulation and (backward or accumulation == 1)
+        if backward:
+            loss = sum(float(trainer.training_step(trainer.model, given, items)) for given in inputs)
+        else:
+            with torch.no_grad():
+                given = trainer._prepare_inputs(inputs[0])
+                loss = float(trainer.compute_loss(trainer.model, given, num_items_in_batch=items))
+        yield loss, [[trainer.train_dataset[int(i)] for i in each] for each in numbers]
 
 
-class Deviation:
-    """The largest relative deviation of a loss from its reference."""
-
-    def __init__(self) -> None:
-        self.largest, self.count = 0.0, 0
-
-    def add(self, loss: float, expected: float) -> None:
-        assert abs(loss - expected) <= 1e-5 * abs(expected) + 1e-7, (self.count, loss, expected)
-        self.largest = max(self.largest, abs(loss - expected) / max(abs(expected), 1e-2))
-        self.count += 1
-
-
-@contextmanager
-def deviation(name: str) -> Iterator[Deviation]:
-    """Checks each of 100 losses against its reference to 1e-5, and prints the largest deviation."""
-    seen = Deviation()
-    yield seen
-    assert seen.count == STEPS
-    print(f"{name}: {seen.largest:.1e}")
+def agree(name: str, losses: Iterator[tuple[float, float]]) -> None:
+    """Each loss with its reference, to 1e-5; prints the largest relative deviation."""
+    largest, count = 0.0, 0
+    for loss, expected in losses:
+        assert abs(loss - expected) <= 1e-5 * abs(expected) + 1e-7, (count, loss, expected)
+        largest, count = max(largest, abs(loss - expected) / max(abs(expected), 1e-2)), count + 1
+    assert count > 0
+    print(f"{name}: {count} losses, {largest:.1e}")
