@@ -53,11 +53,10 @@ WAYS: dict[str, tuple[int, dict[str, Any], str | None, str | None]] = {
 CLOCK = ("seconds",)
 
 
-def prepare(folder: Path, way: str, steps: int = STEPS, **said: Any) -> list[str]:
-    """A compiled folder with the job `sft`. Returns the command that runs it."""
-    processes, parallel, config, deepspeed = WAYS[way]
+def job(way: str, steps: int, **said: Any) -> dict[str, Any]:
+    processes, parallel, _, _ = WAYS[way]
     batch = {"global_sequences": 4, "micro": 1, "accumulation": 4 // processes, "data_parallel": processes}
-    job = {
+    return {
         **compiled.TRAIN,
         **parallel,
         "batch": batch,
@@ -67,8 +66,13 @@ def prepare(folder: Path, way: str, steps: int = STEPS, **said: Any) -> list[str
         "keep": 2,
         **said,
     }
+
+
+def prepare(folder: Path, way: str, steps: int = STEPS, **said: Any) -> list[str]:
+    """A compiled folder with the job `sft`. Returns the command that runs it."""
+    _, _, config, deepspeed = WAYS[way]
     tokenizer = bytes_tokenizer(compiled.SPECIAL, 128)
-    compiled.write_folder(folder, compiled.MODEL, job)
+    compiled.write_folder(folder, compiled.MODEL, job(way, steps, **said))
     start.run(compiled.context_of(folder, "base"))
     rows = compiled.chat_rows(tokenizer, 61)
     compiled.write_rows(folder, tokenizer, rows[:50], rows[50:])
