@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from compiled import TRAIN, context_of, finished, write_folder
+from compiling import SMALL, planned
 from safetensors.torch import save_file
+from transformers import MixtralConfig
 
+from smolc.compiler.render import files, write
 from smolc.runtime.jobs.disk import DiskError
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.train import resume, seal
@@ -197,13 +200,115 @@ def test_what_is_not_computed_with_may_change(
     assert resume.prepare(checkpoints, origin(tmp_path, **said), "sft") == checkpoints / "checkpoint-20"
 
 
+HALVED = {"batch": TRAIN["batch"] | {"micro": 1, "accumulation": 4}}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, ""),
+        (HALVED, " with batch.micro: 2 -> 1"),
+        ({"checkpointing": True}, " with checkpointing: 0.0 -> 1.0"),
+        ({"kernels": "none"}, ' with kernels: "auto" -> "none"'),
+        ({"attention": "sdpa"}, ' with attention: "auto" -> "sdpa"'),
+        ({"probe": {"micro": True, "checkpointing": False}}, " with probe.micro: false -> true"),
+    ],
+)
+def test_how_a_step_is_computed_may_change_and_is_told(
+    checkpoints: Path, tmp_path: Path, said: dict[str, object], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each time against the run before."""
+    for line in (f"continuing from checkpoint-20{told}\n", "continuing from checkpoint-20\n"):
+        assert resume.prepare(checkpoints, origin(tmp_path, **said), "sft") == checkpoints / "checkpoint-20"
+        assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"batch": TRAIN["batch"] | {"micro": 1, "data_parallel": 2}},
+        {"batch": TRAIN["batch"] | {"global_sequences": 8, "accumulation": 4}},
+        {"precision": "bf16"},
+        {"parallel": {"type": "fsdp2", "reshard": True}},
+    ],
+)
+def test_where_and_in_what_a_step_is_computed_may_not(
+    checkpoints: Path, tmp_path: Path, said: dict[str, object]
+) -> None:
+    with pytest.raises(JobError, match="of an unfinished run that was another"):
+        resume.prepare(checkpoints, origin(tmp_path, **said), "sft")
+
+
+def dpo(*losses: str) -> dict[str, object]:
+    weights = {"loss": losses, "weights": [1.0] * len(losses), "label_smoothing": 0.0}
+    return {"method": "dpo", "loss": {"type": "dpo", "beta": 0.1, "reference": "base"} | weights}
+
+
+KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0, "reference": "base"}
+
+
+@pytest.mark.parametrize(
+    ("job", "why"),
+    [
+        ({"method": "kto", "loss": KTO}, "kto compares with a mean over the rows of a micro batch"),
+        ({"method": "orpo", "loss": {"type": "orpo", "beta": 0.1}}, "orpo averages its cross entropy"),
+        (dpo("sigmoid", "sft"), "the loss sft is taken over a micro batch"),
+        (dpo("sigmoid"), None),
+        (dpo("ipo", "apo_zero"), None),
+    ],
+)
+def test_losses_over_micro_batches_go_on_as_they_were_divided(
+    tmp_path: Path, job: dict[str, object], why: str | None
+) -> None:
+    now = origin(tmp_path, **job, **HALVED)
+    then = origin(tmp_path, **job).job
+    both = ["batch.accumulation: 2 -> 4", "batch.micro: 2 -> 1"]
+    said = now.differences(then, now.needs)
+    assert said == [] if why is None else said[:2] == both and why in said[2]
+    assert now.otherwise(then) == (both[1:] if why is None else [])
+    recomputed = origin(tmp_path, **job, checkpointing=True)
+    assert recomputed.differences(then, now.needs) == []
+
+
 @pytest.mark.parametrize("why", ["finished", "diverged"])
+@pytest.mark.parametrize("said", [{"seed": 4}, HALVED])
 def test_a_run_that_came_to_its_end_does_not_stand_in_the_way(
-    checkpoints: Path, tmp_path: Path, why: str
+    checkpoints: Path, tmp_path: Path, why: str, said: dict[str, object]
 ) -> None:
     resume.over(checkpoints, why)
-    assert resume.prepare(checkpoints, origin(tmp_path, seed=4), "sft") is None
+    assert resume.prepare(checkpoints, origin(tmp_path, **said), "sft") is None
     assert not list(checkpoints.glob("checkpoint-*"))
+
+
+def test_experts_are_balanced_within_a_micro_batch(tmp_path: Path) -> None:
+    write_folder(tmp_path, TRAIN | HALVED)
+    context = context_of(tmp_path, "sft")
+    then = origin(tmp_path).job
+    for routed in (False, True):
+        config = MixtralConfig(output_router_logits=routed)
+        now = resume.made_from(context, context.job, config)
+        assert bool(now.differences(then, now.needs)) is routed
+
+
+def test_a_build_leaves_the_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "build"
+
+    def built(*said: str) -> resume.Origin:
+        write(folder, files(planned(tmp_path, SMALL, *said), "..", "case.recipe"))
+        return resume.made_from(context_of(folder, "sft"))
+
+    checkpoints = folder / "out/sft/checkpoints"
+    half = checkpoints / "checkpoint-5"
+    origin = built("stage.sft.micro_batch=8")
+    half.mkdir(parents=True)
+    resume.mark(checkpoints, origin)
+    for name in ("trainer_state.json", "rng_state.pth"):
+        (half / name).write_text("{}")
+    seal.seal(half)
+    then = built("stage.sft.micro_batch=4", "stage.sft.checkpointing=true")
+    assert resume.prepare(checkpoints, then, "sft") == half
+    out = capsys.readouterr().out
+    assert out.startswith("continuing from checkpoint-5 with batch.micro: 8 -> 4, checkpointing: 0.0 -> 1.0")
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"job": 3}', '{"job": {"seed": {"a": 1}}, "needs": []}'])

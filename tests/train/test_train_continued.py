@@ -93,3 +93,19 @@ def test_it_goes_on_with_the_curve_of_a_whole_run(
     assert results[0]["resumed_from_step"] == 3 and results[0]["batch"]["micro"] == then["batch"]["micro"]
     assert results[0]["tokens"] == results[1]["tokens"]
     assert results[0]["eval_loss"] == pytest.approx(results[1]["eval_loss"], rel=close)
+
+
+@pytest.mark.slow
+def test_it_goes_on_logging_and_saving_as_it_says_now(
+    train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as early:
+        full_after(2 * 5 + 1, early)
+        with pytest.raises(JobError, match="memory is full"):
+            train(**SAVING)
+    folder = train(**SAVING | {"log_every": 2, "save_every": {"steps": 4, "fraction": None}})
+    assert [row["step"] for row in read_metrics(folder, "sft") if "loss" in row] == [1, 2, 3, 4, 6, 8]
+    steps = {
+        int(path.name.partition("-")[2]) for path in (folder / "out/sft/checkpoints").glob("checkpoint-*")
+    }
+    assert steps == {8, 9}
