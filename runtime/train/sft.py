@@ -14,6 +14,7 @@ from smolc.runtime.train import head
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.graph import CapturedStep
 from smolc.runtime.train.linear_loss import IGNORED
+from smolc.runtime.train.neftune import Noise
 from smolc.runtime.train.rows import Collator, Targets, fill_up
 from smolc.runtime.train.spread import parts_of, sequence_of
 from smolc.runtime.train.ulysses import SequenceParallel
@@ -24,7 +25,7 @@ def arguments(job: TrainJob, settings: dict[str, Any]) -> SFTConfig:
     assert isinstance(job.loss, PlainLoss)
     return SFTConfig(
         **settings,
-        neftune_noise_alpha=job.loss.neftune,
+        neftune_noise_alpha=None,  # see neftune.py
         loss_type="nll",
         max_length=None,
         packing=False,
@@ -43,12 +44,15 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
     loss per trained token instead of per batch."""
 
     own_loss: bool
+    noise: Noise | None = None
     recorded: CapturedStep | None = None
     # Sums over what was trained, or evaluated, since they were last told: loss, trained tokens, right guesses.
     _sums: torch.Tensor | None = None
 
     def _loss(self, model: Any, inputs: dict[str, Any], items: torch.Tensor, devices: int) -> Any:
         """The sum of the batch's cross entropies over `items`, times `devices`; and the number of right guesses."""
+        if self.noise is not None:
+            self.noise.see(inputs)
         given = {name: value for name, value in inputs.items() if name != "labels"}
         return model(**given, items=items, devices=devices)
 
@@ -56,6 +60,8 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         if not self.own_loss:
+            if self.noise is not None:
+                self.noise.see(inputs)
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # A whole number: FSDP2 would round any other to bf16, and with it the loss by up to 1/512.
         items = torch.as_tensor(num_items_in_batch, device=self.args.device).long()
@@ -166,4 +172,7 @@ def trainer(job: TrainJob, args: SFTConfig, parts: Parts) -> Trainer:
     made.order, made.own_loss, made.records = parts.order, own_loss, records
     if own_loss:
         head.add_loss(parts.model)
+    assert isinstance(job.loss, PlainLoss)
+    if job.loss.neftune is not None:
+        made.noise = Noise(parts.model, job.loss.neftune)
     return made

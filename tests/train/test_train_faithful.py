@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -142,6 +143,10 @@ def trained_reference(seen: Seen, patch: Patch) -> None:
     patch.setattr(next(seen.trainer.ref_model.parameters()), "requires_grad", True)
 
 
+def noisy(seen: Seen, patch: Patch) -> None:
+    patch.setattr(seen.trainer, "noise", SimpleNamespace(alpha=5.0))
+
+
 def lora_layer(change: Callable[[Any, Patch], None]) -> Bend:
     return lambda seen, patch: change(
         next(m for m in seen.model.modules() if hasattr(m, "lora_A") and len(m.lora_A)), patch
@@ -162,7 +167,7 @@ BENT: list[tuple[str, str, Bend]] = [
     ("sft", "key-value cache", config("use_cache", True)),
     ("sft", "layers checkpointed", checkpointed),
     ("sft", "loss", argument("loss_type", "dft")),
-    ("sft", "neftune", argument("neftune_noise_alpha", 5.0)),
+    ("sft", "neftune", noisy),
     ("sft", "steps", lambda seen, patch: patch.setattr(seen.trainer.state, "max_steps", 7)),
     (
         "sft",

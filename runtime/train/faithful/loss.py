@@ -17,7 +17,7 @@ def rows(seen: Seen) -> Iterator[Row]:
     loss, trainer = seen.job.loss, seen.trainer
     if isinstance(loss, PlainLoss):
         yield compared("loss", "cross entropy", PLAIN.get(trainer.args.loss_type, trainer.args.loss_type))
-        noise = trainer.args.neftune_noise_alpha
+        noise = None if trainer.noise is None else trainer.noise.alpha
         if (loss.neftune, noise) != (None, None):
             yield compared("neftune", loss.neftune, noise)
         return

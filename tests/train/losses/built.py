@@ -49,17 +49,20 @@ def documents(count: int) -> list[dict[str, Any]]:
         tokens = ids(random, 3, 20)
         trained = random.random(len(tokens)) < (0.6 if random.random() < 0.9 else 0.0)
         rows.append(
-            {"input_ids": tokens, "labels": [t if on else -100 for t, on in zip(tokens, trained, strict=True)]}
+            {
+                "input_ids": tokens,
+                "labels": [t if on else -100 for t, on in zip(tokens, trained, strict=True)],
+            }
         )
     return rows
 
 
-def build(folder: Path, rows: list[dict[str, Any]], **said: Any) -> Any:
-    """The trainer of a job over 100 micro batches, with weights that are no longer the start model's: the reference is."""
+def build(folder: Path, rows: list[dict[str, Any]], *, batches: int = BATCHES, **said: Any) -> Any:
+    """The trainer of a job over so many micro batches. Its weights are moved away from the start model's, the reference."""
     batch = said.get("batch", {"micro": 3, "accumulation": 1})
     sequences = batch["micro"] * batch["accumulation"]
     batch = batch | {"global_sequences": sequences, "data_parallel": 1}
-    steps = {"epochs": None, "steps": BATCHES // batch["accumulation"], "tokens": None}
+    steps = {"epochs": None, "steps": batches // batch["accumulation"], "tokens": None}
     write_folder(folder, MODEL, TRAIN | said | {"batch": batch, "duration": steps})
     if not (folder / "out").exists():
         start.run(context_of(folder, "base"))
@@ -105,3 +108,26 @@ def agree(name: str, losses: Iterator[tuple[float, float]]) -> None:
         largest, count = max(largest, abs(loss - expected) / max(abs(expected), 1e-2)), count + 1
     assert count > 0
     print(f"{name}: {count} losses, {largest:.1e}")
+
+
+@torch.no_grad()
+def make_table(model: Any, table: dict[tuple[int, int], float]) -> None:
+    """Makes a Llama answer from a table: p(next | token) = table[token, next], and what is left of 1 goes to token 40.
+
+    Layers add nothing; token i is a unit vector of its own, i < 32, which picks the head's column i.
+    """
+    width = model.config.hidden_size
+    embeddings, head = model.get_input_embeddings().weight, model.get_output_embeddings()
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
+    model.model.norm.weight.fill_(1.0)
+    # Long, so that the norm's epsilon is nothing; the norm then makes them sqrt(width) long.
+    embeddings.copy_(torch.eye(len(embeddings), width) * 1e4)
+    logits = torch.full_like(embeddings, -1e3)
+    for token in range(width):
+        known = {following: p for (before, following), p in table.items() if before == token}
+        for following, p in {40: 1 - sum(known.values()), **known}.items():
+            logits[following, token] = np.log(p) if p > 0 else -1e3
+    # The two weights are tied in the start model.
+    head.weight = torch.nn.Parameter(logits / width**0.5)

@@ -30,7 +30,11 @@ class Llama:
 
     def _heads(self, x: Floats, name: str, turned: bool) -> Floats:
         """(tokens, width) -> (heads, tokens, width of a head), turned by position where `turned`."""
-        y = (x @ self.weights[f"{name}.weight"].T).reshape(len(x), -1, self.config.head_dim).transpose(1, 0, 2)
+        y = (
+            (x @ self.weights[f"{name}.weight"].T)
+            .reshape(len(x), -1, self.config.head_dim)
+            .transpose(1, 0, 2)
+        )
         if not turned:
             return y
         half = self.config.head_dim // 2

@@ -1,0 +1,71 @@
+"""Cross entropy of cpt and sft against float64 on 100 random batches: the mean over the trained tokens of an optimiser step,
+whatever rows are padded, packed or laid end to end, and whoever computes it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import built
+import numpy as np
+import pytest
+import reference
+import varlen_on_cpu
+from compiled import pack
+
+from smolc.runtime.train import head, spread
+from smolc.runtime.train.attention import varlen
+
+ACCUMULATED = {"micro": 3, "accumulation": 2}
+
+
+def test_padded_rows(tmp_path: Path) -> None:
+    trainer = built.build(tmp_path, built.documents(300), batch=ACCUMULATED)
+    assert trainer.own_loss
+    built.agree("padded", against_reference(trainer))
+
+
+def test_padded_rows_whose_loss_is_left_to_trl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head, "why_not", lambda model, job: "a test")
+    trainer = built.build(tmp_path, built.documents(300), batch=ACCUMULATED)
+    assert not trainer.own_loss
+    built.agree("padded, TRL's loss", against_reference(trainer))
+
+
+def test_packed_rows(tmp_path: Path) -> None:
+    trainer = built.build(tmp_path, packed(), batch=ACCUMULATED, packing="best_fit")
+    built.agree("packed", against_reference(trainer))
+
+
+def test_rows_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As FlashAttention takes them; a slow kernel stands in for it."""
+    route_of = spread.route_of
+    monkeypatch.setattr(
+        spread, "route_of", lambda *a, **k: replace(route_of(*a, **k), kind="varlen", flat=True)
+    )
+    monkeypatch.setattr(varlen, "half_dtype", lambda value: value.dtype)
+    with varlen_on_cpu.kernel() as calls:
+        trainer = built.build(tmp_path, packed(), batch=ACCUMULATED, packing="best_fit")
+        built.agree("flat", against_reference(trainer))
+        assert calls
+
+
+def packed() -> list[dict[str, Any]]:
+    """300 rows."""
+    return pack(built.documents(1300), 48)[:300]
+
+
+def against_reference(trainer: Any) -> Iterator[tuple[float, float]]:
+    model = reference.Llama(trainer.accelerator.unwrap_model(trainer.model))
+    for loss, micro in built.steps(trainer, backward=True):
+        yield loss, cross_entropy(model, [row for rows in micro for row in rows])
+
+
+def cross_entropy(model: reference.Llama, rows: list[dict[str, Any]]) -> float:
+    """Each document alone; its first token is never trained."""
+    losses = []
+    for row in rows:
+        ends = np.cumsum(row.get("seq_lengths", [len(row["input_ids"])]))[:-1]
+        for ids, labels in zip(np.split(row["input_ids"], ends), np.split(row["labels"], ends), strict=True):
+            losses.append(-model.log_probs(ids.tolist())[labels[1:] != -100])
+    return float(np.concatenate(losses).mean())
