@@ -15,6 +15,9 @@ HOW = DIVISION | {"attention", "checkpointing", "kernels", "probe.checkpointing"
 """Keys of a job. A route of attention that would compute something else than the model does is refused
 (attention/route.py), and `auto` may be another one on the next GPU anyway; so with kernels."""
 
+FOLLOWS = {"batch.micro": ("batch.accumulation", "probe.micro"), "checkpointing": ("probe.checkpointing",)}
+"""What need not be told beside a key."""
+
 WITHIN = frozenset({"sft", "aot", "aot_unpaired"})
 """TRL's preference losses that are no mean over pairs: over the tokens of a micro batch, or of its pairs once sorted."""
 

@@ -22,7 +22,7 @@ from smolc.runtime.jobs.done import fingerprint, read_done
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.train import TrainJob
-from smolc.runtime.train.continued import DIVISION, bound, free
+from smolc.runtime.train.continued import DIVISION, FOLLOWS, bound, free
 from smolc.runtime.train.raised import through
 from smolc.runtime.train.seal import COMPLETE, DamagedError, check
 
@@ -67,8 +67,9 @@ class Origin:
     def otherwise(self, job: dict[str, Any]) -> list[str]:
         """In what an older run only went another way to the same numbers."""
         changed = self._changed(job)
-        if "batch.micro" in changed:
-            changed.pop("batch.accumulation", None)  # follows from it
+        for key, follows in FOLLOWS.items():
+            for other in follows if key in changed else ():
+                changed.pop(other, None)
         return [line for key, line in changed.items() if key in free(self.bound)]
 
     def _changed(self, job: dict[str, Any]) -> dict[str, str]:

@@ -308,7 +308,7 @@ def test_a_build_leaves_the_checkpoints(tmp_path: Path, capsys: pytest.CaptureFi
     then = built("stage.sft.micro_batch=4", "stage.sft.checkpointing=true")
     assert resume.prepare(checkpoints, then, "sft") == half
     out = capsys.readouterr().out
-    assert out.startswith("continuing from checkpoint-5 with batch.micro: 8 -> 4, checkpointing: 0.0 -> 1.0")
+    assert out == "continuing from checkpoint-5 with batch.micro: 8 -> 4, checkpointing: 0.0 -> 1.0\n"
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"job": 3}', '{"job": {"seed": {"a": 1}}, "needs": []}'])
