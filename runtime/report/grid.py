@@ -45,19 +45,20 @@ class Grid:
 class Runs:
     """A stage's training runs. One of a halved grid was trained in several jobs: `views` has the last of each.
 
-    lost: `diverged` or `stopped`, by id. curves: what was logged. seconds: what all its jobs took.
+    lost: `diverged` or `stopped`, by id. curves: what was logged. seconds: what all its jobs took. results: as of one job.
     """
 
     views: tuple[JobView, ...]
     lost: dict[str, str]
     curves: dict[str, list[dict[str, Any]]]
     seconds: dict[str, float | None]
+    results: dict[str, dict[str, Any]]
 
 
 def runs_of(run: Run, views: list[JobView]) -> Runs:
     """views: all training jobs of a stage."""
     ends = tuple(v for v in views if not isinstance(v.job, TrainJob) or v.job.ends_run)
-    lost, curves, seconds = {}, {}, {}
+    lost, curves, seconds, results = {}, {}, {}, {}
     for end in ends:
         chain = _chain(run, end)
         states = [word for word in ("diverged", "stopped") if any(v.result.get(word) is True for v in chain)]
@@ -67,7 +68,30 @@ def runs_of(run: Run, views: list[JobView]) -> Runs:
         curves[end.id] = next((rows for rows in logged if rows), [])
         took = [v.seconds for v in chain if v.seconds is not None]
         seconds[end.id] = sum(took) if took else None
-    return Runs(ends, lost, curves, seconds)
+        results[end.id] = end.result | _summed(chain[::-1])
+    return Runs(ends, lost, curves, seconds, results)
+
+
+def _summed(parts: list[JobView]) -> dict[str, float]:
+    """What a part's result says of that part alone, for all that were trained; the rest is of the whole run so far."""
+    trained: list[dict[str, Any]] = []
+    for part in parts:
+        if part.result.get("stopped") is True:  # a copy of the one before
+            break
+        trained.append(part.result)
+        if part.result.get("diverged") is True:
+            break
+    timed = [
+        (seconds, rate)
+        for result in trained
+        if (seconds := number(result.get("seconds"))) and (rate := number(result.get("tokens_per_second")))
+    ]
+    peaks = [peak for result in trained if (peak := number(result.get("peak_memory_gib"))) is not None]
+    found = {"peak_memory_gib": max(peaks)} if peaks else {}
+    if timed:
+        found["seconds"] = sum(seconds for seconds, _ in timed)
+        found["tokens_per_second"] = sum(seconds * rate for seconds, rate in timed) / found["seconds"]
+    return found
 
 
 def _chain(run: Run, end: JobView) -> list[JobView]:
@@ -134,16 +158,16 @@ def grid_of(pick: JobView, runs: Runs, values: dict[str, dict[str, Any]]) -> Gri
     table = {str(row.get("job")): row for row in objects(pick.result.get("table"))}
     rows = []
     for view in runs.views:
-        seconds = runs.seconds[view.id]
+        seconds, result = runs.seconds[view.id], runs.results[view.id]
         row, own = table.get(view.id, {}), values.get(view.id, {})
         note = view.state if view.state != "done" else str(row.get("why") or "")
-        pace = number(view.result.get("tokens_per_second"))
+        pace = number(result.get("tokens_per_second"))
         rows.append(
             GridRow(
                 values=tuple(setting(own[k]) if k in own else "–" for k in keys),
                 score=decimal(number(row.get("score"))),
-                train_loss=decimal(number(view.result.get("train_loss"))),
-                eval_loss=decimal(number(view.result.get("eval_loss"))),
+                train_loss=decimal(number(result.get("train_loss"))),
+                eval_loss=decimal(number(result.get("eval_loss"))),
                 pace="–" if pace is None else count(pace),
                 seconds="–" if seconds is None else duration(seconds),
                 winner=view.id == pick.result.get("winner"),

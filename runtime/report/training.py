@@ -64,7 +64,7 @@ def _training(run: Run, stage: str, jobs: list[JobView]) -> Training:
     return Training(
         stage=label(stage),
         title=label(shown.entry.title if len(views) == 1 else stage),
-        facts=tuple(_facts(best.result)) if best else (),
+        facts=tuple(_facts(runs.results[best.id])) if best else (),
         settings=tuple(_settings(shown, set(values.get(shown.id, {})) if grid else set(), best is not None)),
         charts=tuple(_charts(runs, names, winner, pick, values)),
         grid=grid,

@@ -23,15 +23,18 @@ RECIPE = SMALL[: SMALL.index("stage dpo")].replace(
 
 def made(folder: Path) -> Path:
     write(folder, files(planned(folder.parent, RECIPE), "..", "case.recipe"))
-    stopped = {"stopped": True, "why": "stopped at step 6 of 12", "eval_loss": 2.5, "train_loss": 2.4}
+    took = {"seconds": 30.0, "tokens_per_second": 100.0, "peak_memory_gib": 5.0}
+    stopped = {"stopped": True, "why": "stopped at step 6 of 12", "eval_loss": 2.5, "train_loss": 2.4, **took}
     lost = {"diverged": True, "why": "the loss became nan", "steps": 3, "eval_loss": None}
-    ended = {"eval_loss": 1.5, "train_loss": 1.4}
+    ended = {"eval_loss": 1.5, "train_loss": 1.4, "steps": 12, "tokens": 4000, **took}
     for lr, half, whole, steps in (
         ("1e-4", stopped, stopped, 6),
         ("1e-3", ended, ended, 12),
         ("1e-2", lost, lost, 3),
     ):
         put(folder, f"sft-lr-{lr}-to-50pct", half | {"stopped": False}, min(6, steps))
+        if whole is ended:
+            whole = ended | {"seconds": 10.0, "tokens_per_second": 200.0, "peak_memory_gib": 4.0}
         put(folder, f"sft-lr-{lr}", whole, steps)
     rows = [
         {
@@ -72,6 +75,10 @@ def test_one_row_and_one_line_a_run(tmp_path: Path) -> None:
     assert [row.note for row in grid.rows] == [
         "stopped at step 6 of 12, held-out loss 2.5000", "", "diverged at step 3",
     ]  # fmt: skip
+    assert [row.pace for row in grid.rows] == ["100", "125", "–"]
+    facts = dict(training.facts)
+    assert (facts["time"], facts["tokens"], facts["tokens per second"]) == ("40 s", "4,000", "125")
+    assert facts["peak memory"] == "5 GiB"
     loss, by_rate = training.charts
     for said in ("lr = 1e-4, stopped: 2.9", "at step 6", "lr = 1e-3, winner", "lr = 0.01, diverged"):
         assert said in loss.svg
