@@ -14,6 +14,8 @@ from typing import Any
 import datasets
 import yaml
 
+from smolc.compiler.plan.types import Cluster, Job
+from smolc.compiler.render.accelerate import accelerate_yaml, deepspeed_json
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.done import write_done
 from smolc.runtime.jobs.manifest import Manifest, read_job, read_manifest
@@ -236,3 +238,21 @@ def launch(folder: Path, command: list[str], **environment: str) -> subprocess.C
     return subprocess.run(
         command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False
     )
+
+
+def start_job(folder: Path, body: dict[str, Any], processes: int) -> str:
+    """What it printed. The launch files are rendered as for a cluster of as many devices."""
+    name = body["id"]
+    command = ["python"]
+    if processes > 1:
+        cluster = Cluster("here", body["device"], processes=processes)
+        made = Job(name, "train", "", "sft", (), body, "", cluster)
+        place = folder / "jobs" / name
+        (place / "accelerate.yaml").write_text(accelerate_yaml(made), encoding="utf-8")
+        if body["parallel"]["type"] == "zero":
+            (place / "deepspeed.json").write_text(deepspeed_json(made), encoding="utf-8")
+        command = ["accelerate", "launch", "--config_file", f"jobs/{name}/accelerate.yaml"]
+    done = launch(folder, [*command, "-m", "smolc.runtime", f"jobs/{name}/job.yaml"])
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    assert (folder / "out" / name / "done.json").is_file()
+    return done.stdout

@@ -22,16 +22,14 @@ from compiled import (
     chat_rows,
     context_of,
     finished,
-    launch,
     losses,
     pack,
+    start_job,
     write_folder,
     write_rows,
 )
 from safetensors.torch import load_file
 
-from smolc.compiler.plan.types import Cluster, Job
-from smolc.compiler.render.accelerate import accelerate_yaml, deepspeed_json
 from smolc.runtime.train import start
 from smolc.runtime.train.scratch import bytes_tokenizer
 
@@ -59,24 +57,6 @@ def zero(stage: int, sequence: int = 1, offload: str = "none") -> dict[str, Any]
 
 def fsdp2(**said: Any) -> dict[str, Any]:
     return {"type": "fsdp2", "reshard": True, "context": 1, "replicate": 1, "offload": "none"} | said
-
-
-def start_job(folder: Path, body: dict[str, Any], processes: int) -> str:
-    """What it printed. The launch files are rendered as for a cluster of as many devices."""
-    name = body["id"]
-    command = ["python"]
-    if processes > 1:
-        cluster = Cluster("here", body["device"], processes=processes)
-        made = Job(name, "train", "", "sft", (), body, "", cluster)
-        place = folder / "jobs" / name
-        (place / "accelerate.yaml").write_text(accelerate_yaml(made), encoding="utf-8")
-        if body["parallel"]["type"] == "zero":
-            (place / "deepspeed.json").write_text(deepspeed_json(made), encoding="utf-8")
-        command = ["accelerate", "launch", "--config_file", f"jobs/{name}/accelerate.yaml"]
-    done = launch(folder, [*command, "-m", "smolc.runtime", f"jobs/{name}/job.yaml"])
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
-    assert (folder / "out" / name / "done.json").is_file()
-    return done.stdout
 
 
 KINDS: dict[str, dict[str, Any]] = {
