@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from accelerate.utils import convert_outputs_to_fp32
 from trl.experimental.orpo.orpo_config import ORPOConfig
 from trl.experimental.orpo.orpo_trainer import ORPOTrainer
@@ -12,6 +13,7 @@ from smolc.runtime.jobs.train import OrpoLoss, TrainJob
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.linear_loss import IGNORED
 from smolc.runtime.train.model import keeps_dropout
+from smolc.runtime.train.token_mean import TokenMean
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> ORPOConfig:
@@ -37,10 +39,18 @@ def columns_of(row: dict[str, Any]) -> dict[str, list[int]]:
     return columns
 
 
-class Trainer(Common, ORPOTrainer):  # type: ignore[misc]
-    """TRL tokenises each row with this method; it finds no text in ours and leaves them alone before that."""
+class Trainer(Common, TokenMean, ORPOTrainer):  # type: ignore[misc]
+    """TRL tokenises each row with `tokenize_row`; it finds no text in ours and leaves them alone before that."""
 
     tokenize_row = staticmethod(columns_of)
+
+    def trained(self, batch: dict[str, Any]) -> torch.Tensor:
+        return batch["chosen_attention_mask"][:, 1:].sum()
+
+    def concatenated_forward(self, model: Any, batch: dict[str, Any]) -> Any:
+        """The fifth is the cross entropy of prompts and chosen answers."""
+        output = super().concatenated_forward(model, batch)
+        return output if self.share is None else (*output[:4], output[4] * self.share, *output[5:])
 
 
 def trainer(job: TrainJob, args: ORPOConfig, parts: Parts) -> Trainer:

@@ -75,7 +75,7 @@ class Llama:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A micro batch of preference pairs: log p of the tokens of the whole sequence after the first, and of how many tokens
+    """Preference pairs: log p of the tokens of the whole sequence after the first, and of how many tokens
     the answer is made."""
 
     chosen: list[Floats]
@@ -209,7 +209,7 @@ def discopop(pairs: Pairs, beta: float, smoothing: float) -> Floats:
 
 
 def sft(pairs: Pairs, beta: float, smoothing: float) -> Floats:
-    """Cross entropy of the chosen answers, a mean over the tokens of the micro batch."""
+    """Cross entropy of the chosen answers, a mean over the tokens of all pairs of a step."""
     w = pairs.logps[0]
     return np.full(len(w), -w.sum() / pairs.chosen_length.sum())
 
@@ -243,7 +243,7 @@ def orpo(pairs: Pairs, beta: float) -> float:
     """Hong et al. 2024 (arXiv 2403.07691), equation 6: L_SFT - lambda log s(log(odds(w) / odds(l))), lambda = beta,
     P(y|x) the geometric mean over the answer's tokens (equation 3).
 
-    L_SFT is over the prompt's tokens, too, as in TRL and by default in the authors' code; a mean over the micro batch.
+    L_SFT is over the prompt's tokens, too, as in TRL and by default in the authors' code; a mean over all of a step.
     """
     w, n, _, _ = pairs.logps
     p, q = np.exp(w / pairs.chosen_length), np.exp(n / pairs.rejected_length)
