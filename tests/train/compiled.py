@@ -240,7 +240,7 @@ def launch(folder: Path, command: list[str], **environment: str) -> subprocess.C
     )
 
 
-def start_job(folder: Path, body: dict[str, Any], processes: int) -> str:
+def start_job(folder: Path, body: dict[str, Any], processes: int, **environment: str) -> str:
     """What it printed. The launch files are rendered as for a cluster of as many devices."""
     name = body["id"]
     command = ["python"]
@@ -252,7 +252,7 @@ def start_job(folder: Path, body: dict[str, Any], processes: int) -> str:
         if body["parallel"]["type"] == "zero":
             (place / "deepspeed.json").write_text(deepspeed_json(made), encoding="utf-8")
         command = ["accelerate", "launch", "--config_file", f"jobs/{name}/accelerate.yaml"]
-    done = launch(folder, [*command, "-m", "smolc.runtime", f"jobs/{name}/job.yaml"])
+    done = launch(folder, [*command, "-m", "smolc.runtime", f"jobs/{name}/job.yaml"], **environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
     assert (folder / "out" / name / "done.json").is_file()
     return done.stdout

@@ -38,18 +38,16 @@ ZERO = pytest.mark.skipif(
     find_spec("deepspeed") is None or not COMPILES,
     reason="needs deepspeed, a C++ compiler and Python's headers",
 )
-TWO_GPUS = pytest.mark.skipif(GPUS < 2, reason="FSDP2 runs on GPUs only: needs two")
+TWO_GPUS = pytest.mark.skipif(GPUS < 2, reason="needs two GPUs")
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # Dropout draws random numbers, on each process its own: a part that goes on must draw those of the whole run.
 DROPPING = {"adapter": LORA | {"dropout": 0.2}}
 ZERO3 = {"parallel": {"type": "zero", "stage": 3, "offload": "none", "sequence": 1}}
-FSDP2 = {
-    "parallel": {"type": "fsdp2", "reshard": True, "context": 1, "replicate": 1, "offload": "none"},
-    "device": "cuda",
-    "kernels": "none",
-}
+FSDP2 = {"parallel": {"type": "fsdp2", "reshard": True, "context": 1, "replicate": 1, "offload": "none"}}
+ON_GPUS = FSDP2 | {"device": "cuda", "kernels": "none"}
+WAYS = {"ddp": "DDP", "zero": "ZeRO-3", "fsdp2": "FSDP2"}
 
 
 def job(
@@ -92,8 +90,10 @@ def lost(folder: Path, name: str) -> None:
         pytest.param(DROPPING, 0.0, id="ddp", marks=CPU),
         pytest.param({"precision": "bf16"}, 0.0, id="ddp-masters", marks=CPU),
         pytest.param(ZERO3, 0.0, id="zero3", marks=[CPU, ZERO]),
-        pytest.param(FSDP2, 1e-5, id="fsdp2", marks=TWO_GPUS),
-        pytest.param(FSDP2 | {"precision": "bf16"}, 1e-3, id="fsdp2-bf16", marks=TWO_GPUS),
+        pytest.param(FSDP2, 0.0, id="fsdp2", marks=CPU),
+        pytest.param(FSDP2 | {"precision": "bf16"}, 0.0, id="fsdp2-bf16", marks=CPU),
+        pytest.param(ON_GPUS, 1e-5, id="gpus", marks=TWO_GPUS),
+        pytest.param(ON_GPUS | {"precision": "bf16"}, 1e-3, id="gpus-bf16", marks=TWO_GPUS),
     ],
 )
 def test_the_parts_of_a_run_are_the_run(tmp_path: Path, said: dict[str, Any], close: float) -> None:
@@ -105,14 +105,20 @@ def test_the_parts_of_a_run_are_the_run(tmp_path: Path, said: dict[str, Any], cl
     write_rows(tmp_path, TOKENIZER, chat_rows(TOKENIZER, 30), chat_rows(TOKENIZER, 37)[30:])
     for id in ("base", "data"):
         finished(tmp_path, id)
-    start_job(tmp_path, whole, 2)
-    start_job(tmp_path, halves[0], 2)
+    # See there.
+    path = (
+        {"PYTHONPATH": str(Path(__file__).parent / "fsdp_on_cpu")}
+        if said.get("parallel") == FSDP2["parallel"]
+        else {}
+    )
+    start_job(tmp_path, whole, 2, **path)
+    start_job(tmp_path, halves[0], 2, **path)
     lost(tmp_path, "high-half")
     context = context_of(tmp_path, "cull")
     cull.run(context)
     entry = next(e for e in read_manifest(tmp_path).jobs if e.id == "cull")
     write_done(tmp_path, entry, {}, 0.0, context.tells)
-    assert "continuing from checkpoint-3" in start_job(tmp_path, ends[0], 2)
+    assert "continuing from checkpoint-3" in start_job(tmp_path, ends[0], 2, **path)
     assert "stopped at step 3 of 6" in start_job(tmp_path, ends[1], 2)
 
     curve = losses(tmp_path, "low")
@@ -120,6 +126,8 @@ def test_the_parts_of_a_run_are_the_run(tmp_path: Path, said: dict[str, Any], cl
     results = [
         json.loads((tmp_path / f"out/{id}/result.json").read_text()) for id in ("low", "whole", "low-half")
     ]
+    assert results[0]["distributed"] == results[1]["distributed"]
+    assert WAYS[whole["parallel"]["type"]] in results[0]["distributed"]["distribution"]
     assert results[0]["eval_loss"] == pytest.approx(results[1]["eval_loss"], rel=close, abs=0.0)
     assert results[0]["tokens"] == results[1]["tokens"] > results[2]["tokens"]
     assert [result["rung"] for result in results] == [None, None, {"step": 3, "of": 6}]
