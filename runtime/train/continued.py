@@ -18,18 +18,16 @@ HOW = DIVISION | {"attention", "checkpointing", "kernels", "probe.checkpointing"
 FOLLOWS = {"batch.micro": ("batch.accumulation", "probe.micro"), "checkpointing": ("probe.checkpointing",)}
 """What need not be told beside a key."""
 
-WITHIN = frozenset({"sft", "aot", "aot_unpaired"})
-"""TRL's preference losses that are no mean over pairs: over the tokens of a micro batch, or of its pairs once sorted."""
+WITHIN = frozenset({"aot", "aot_unpaired"})
+"""TRL's preference losses that sort the pairs of a micro batch."""
 
 
 def bound(job: TrainJob, config: Any = None) -> str | None:
     """Why the division of the batch is part of what this job computes; None where it is not. config: of the model."""
     if job.method == "kto":
         return "kto compares with a mean over the rows of a micro batch"
-    if job.method == "orpo":
-        return "orpo averages its cross entropy over the tokens of a micro batch"
     if isinstance(job.loss, DpoLoss) and (found := sorted(WITHIN.intersection(job.loss.loss))):
-        return f"the loss {' and '.join(found)} is taken over a micro batch"
+        return f"{' and '.join(found)} sort the pairs of a micro batch"
     if getattr(config, "output_router_logits", False):
         return "the balance of the model's experts is a loss over a micro batch"
     return None

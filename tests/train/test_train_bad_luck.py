@@ -251,9 +251,9 @@ KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight"
     ("job", "why"),
     [
         ({"method": "kto", "loss": KTO}, "kto compares with a mean over the rows of a micro batch"),
-        ({"method": "orpo", "loss": {"type": "orpo", "beta": 0.1}}, "orpo averages its cross entropy"),
-        (dpo("sigmoid", "sft"), "the loss sft is taken over a micro batch"),
-        (dpo("sigmoid"), None),
+        (dpo("sigmoid", "aot"), "aot sort the pairs of a micro batch"),
+        ({"method": "orpo", "loss": {"type": "orpo", "beta": 0.1}}, None),
+        (dpo("sigmoid", "sft"), None),
         (dpo("ipo", "apo_zero"), None),
     ],
 )

@@ -48,9 +48,11 @@ RECOMPUTED = {"checkpointing": True}
 DPO = {
     "method": "dpo",
     "loss": {
-        "type": "dpo", "loss": ["sigmoid"], "weights": None, "beta": 0.1, "label_smoothing": 0.0, "reference": "base"
+        "type": "dpo", "loss": ["sigmoid", "sft"], "weights": [1.0, 0.5], "beta": 0.1, "label_smoothing": 0.0,
+        "reference": "base",
     },
 }  # fmt: skip
+ORPO = {"method": "orpo", "loss": {"type": "orpo", "beta": 0.1}}
 RUNS = [
     pytest.param({}, divided(1) | RECOMPUTED, EXACT, "batch.micro: 2 -> 1, checkpointing: 0.0 -> 1.0", id="rows"),
     pytest.param({}, divided(4) | {"attention": "eager", "kernels": "none"}, EXACT,
@@ -58,6 +60,7 @@ RUNS = [
     pytest.param({"packed": True}, divided(1) | RECOMPUTED, EXACT, "batch.micro: 2 -> 1", id="packed"),
     pytest.param({"adapter": LORA}, divided(1), EXACT, "batch.micro: 2 -> 1", id="lora"),
     pytest.param({"rows": pair_rows, **DPO}, divided(1), EXACT, "batch.micro: 2 -> 1", id="dpo"),
+    pytest.param({"rows": pair_rows, **ORPO}, divided(1), EXACT, "batch.micro: 2 -> 1", id="orpo"),
     pytest.param({"precision": "bf16"}, divided(1) | RECOMPUTED, HALF, "batch.micro: 2 -> 1", id="masters"),
 ]  # fmt: skip
 
@@ -92,7 +95,9 @@ def test_it_goes_on_with_the_curve_of_a_whole_run(
     results = [json.loads((folder / f"out/{id}/result.json").read_text()) for id in ("sft", "whole")]
     assert results[0]["resumed_from_step"] == 3 and results[0]["batch"]["micro"] == then["batch"]["micro"]
     assert results[0]["tokens"] == results[1]["tokens"]
-    assert results[0]["eval_loss"] == pytest.approx(results[1]["eval_loss"], rel=close)
+    # TRL's held-out loss of pairs is a mean over micro batches.
+    averaged = 1e-3 if "rows" in said else close
+    assert results[0]["eval_loss"] == pytest.approx(results[1]["eval_loss"], rel=averaged)
 
 
 @pytest.mark.slow
