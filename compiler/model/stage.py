@@ -121,7 +121,8 @@ class Stage(Noun):
     )
     micro_batch: Annotated[Literal["auto"], choice("auto")] | Count = Field(
         default="auto",
-        description="Sequences per device and forward pass; never changes the result's mathematics.",
+        description="Sequences per device and forward pass. The batch stays what it is, and so do the results, but for "
+        "`kto`, `aot` and `aot_unpaired`, whose losses compare the sequences of one pass.",
     )
     length: Length = Field(
         default=Quantity(1, "epoch"), description="How long it trains: epochs, steps or tokens."

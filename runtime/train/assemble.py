@@ -151,6 +151,8 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
     if hold.holds_masters(job):
         trainer.hold_masters()
     hold.shard_in_bf16(job, trainer.accelerator)
+    if speed.gathers_whole(job):
+        layers.gather_whole(trainer.model)
     layers.arrange(trainer.model, compiled=chosen.kernels == "compiled", recomputed=job.checkpointing)
     micro, devices = job.batch.micro, job.batch.data_parallel
     drawn, trained = (balance.loads(work, micro, devices, o, padded=padded) for o in (data.order, order))

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from smolc.runtime.jobs.train import TrainJob, Zero
+from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train.linear_loss import IGNORED, linear_cross_entropy
 
 SCALED = (
@@ -26,8 +26,6 @@ SCALED = (
 def why_not(model: Any, job: TrainJob) -> str | None:
     """Why this model's loss is left to TRL; None if it is not. model: the causal language model itself."""
     config = model.config.get_text_config()
-    if isinstance(job.parallel, Zero):
-        return "ZeRO gathers weights by its own hooks"
     if job.sharers > 1:
         return "context parallel divides the labels of rows, which are flat there"
     if getattr(model, "base_model", model) is model or model.get_output_embeddings() is None:
@@ -82,7 +80,7 @@ def add_loss(model: Any) -> None:
         return head(hidden if at is None else hidden[at], targets, items, devices)
 
     def loss(hidden: torch.Tensor, targets: Any = None, items: Any = None, devices: int = 1) -> Any:
-        """The head's own forward pass, since FSDP2 gathers a module's weights when it is called."""
+        """The head's own forward pass, since FSDP2 and ZeRO-3 gather a module's weights when it is called."""
         if targets is None:
             return project(hidden)
         return linear_cross_entropy(hidden, head.weight, targets, devices / items.clamp(min=1))

@@ -1,6 +1,6 @@
-"""What is done to each decoder layer: compiled, or its activations computed again in the backward pass.
+"""What is done to each decoder layer: gathered as one, compiled, or its activations computed again in the backward pass.
 
-Both wrap `forward` alone: hooks of FSDP2 and ZeRO stay outside, names of parameters stay what they are.
+The latter two wrap `forward` alone: hooks of FSDP2 and ZeRO stay outside, names of parameters stay what they are.
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ def arrange(model: Any, *, compiled: bool, recomputed: float) -> None:
     if compiled:
         _compile(model)
     recompute(model, recomputed)
+
+
+def gather_whole(model: Any) -> None:
+    """ZeRO-3 then gathers a layer's weights at once, before its forward or backward pass, instead of each matrix when it is
+    needed: fewer waits, and nothing of it is left inside of the layer."""
+    from deepspeed.utils import set_z3_leaf_module
+
+    for layer in decoder_layers(model):
+        set_z3_leaf_module(layer, True)
 
 
 def _compile(model: Any) -> None:

@@ -66,9 +66,20 @@ def _kernels(
         if (why := missing[job.kernels]) is not None:
             raise JobError(f"kernels = {job.kernels}: {why}", help="write kernels = auto")
         return job.kernels
-    if missing["compiled"] is None and fixed and seconds >= COMPILES_FROM:
+    # Under ZeRO it was tried on CPUs alone, so one has to ask for it.
+    if missing["compiled"] is None and fixed and seconds >= COMPILES_FROM and not isinstance(job.parallel, Zero):
         return "compiled"
     return "liger" if missing["liger"] is None else "plain"
+
+
+def is_zero3(job: TrainJob) -> bool:
+    return isinstance(job.parallel, Zero) and job.parallel.stage == 3
+
+
+def gathers_whole(job: TrainJob) -> bool:
+    """Whether ZeRO-3 takes a layer as one. Frozen weights that are computed with again in the backward pass are gone by
+    then (DeepSpeed 0.19)."""
+    return is_zero3(job) and isinstance(job.adapter, Full)
 
 
 def _missing(name: str, job: TrainJob, on_cuda: bool) -> str | None:
@@ -77,6 +88,8 @@ def _missing(name: str, job: TrainJob, on_cuda: bool) -> str | None:
         return "there is no GPU"
     if find_spec(PACKAGES[name]) is None:
         return f"the package {PACKAGES[name]} is not installed"
-    if name == "compiled" and isinstance(job.parallel, Zero):
-        return "ZeRO gathers weights inside of the layers"
+    if name == "compiled" and is_zero3(job) and not gathers_whole(job):
+        return "ZeRO-3 gathers weights inside of layers that are frozen"
+    if name == "compiled" and job.sharers > 1:
+        return "devices that share rows exchange them inside of the layers"
     return None

@@ -56,6 +56,7 @@ def chosen(
         (LARGE, LONG, {"packed": False}, "liger", False),
         (LARGE, LONG, {"on_cuda": False}, "plain", False),
         (LARGE, SHORT, {"kernels": "compiled"}, "compiled", False),
+        (LARGE, SHORT, {"kernels": "compiled", "parallel": ZERO}, "compiled", False),
     ],
 )
 def test_what_pays(
@@ -75,7 +76,8 @@ def test_what_pays(
     [
         ({"kernels": "compiled", "on_cuda": False}, "no GPU"),
         ({"kernels": "liger", "installed": ("triton",)}, "liger_kernel is not installed"),
-        ({"kernels": "compiled", "parallel": ZERO}, "inside of the layers"),
+        ({"kernels": "compiled", "parallel": ZERO | {"sequence": 2}}, "inside of the layers"),
+        ({"kernels": "compiled", "parallel": ZERO, "adapter": LORA}, "inside of layers that are frozen"),
     ],
 )
 def test_what_cannot_be_had_is_said(monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], why: str) -> None:
