@@ -67,7 +67,12 @@ def _kernels(
             raise JobError(f"kernels = {job.kernels}: {why}", help="write kernels = auto")
         return job.kernels
     # Under ZeRO it was tried on CPUs alone, so one has to ask for it.
-    if missing["compiled"] is None and fixed and seconds >= COMPILES_FROM and not isinstance(job.parallel, Zero):
+    if (
+        missing["compiled"] is None
+        and fixed
+        and seconds >= COMPILES_FROM
+        and not isinstance(job.parallel, Zero)
+    ):
         return "compiled"
     return "liger" if missing["liger"] is None else "plain"
 
