@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from side_by_side import Task, environment, run_all
+
 STEPS, DOCUMENTS, SEED = 20, 16, 7
 LENGTH = 512
 WITHIN = {"bf16": 2e-3, "fp32": 1e-4}
@@ -178,51 +180,30 @@ def put_together(unpacked: Path, folder: Path) -> None:
     datasets.Dataset.from_list(made).save_to_disk(str(out))
 
 
-def environment(devices: list[int] | None = None) -> dict[str, str]:
-    here = {**os.environ, "SMOLC_PYTHON": sys.executable, "HF_HUB_OFFLINE": "1"}
-    return here if devices is None else {**here, "CUDA_VISIBLE_DEVICES": ",".join(map(str, devices))}
-
-
 def curve(folder: Path) -> list[float]:
     lines = (folder / "out" / job_of(folder, "train") / "metrics.jsonl").read_text().splitlines()
     return [row["loss"] for row in map(json.loads, lines) if "loss" in row]
 
 
-def run_all(folders: dict[Way, Path], total: int) -> dict[Way, float]:
-    """Seconds of each that ended well. As many at once as there are devices for; a way that hangs is ended."""
-    waiting, free = sorted(folders, key=lambda way: -way.devices), set(range(total))
-    running: dict[Way, tuple[subprocess.Popen[bytes], set[int], float]] = {}
-    seconds: dict[Way, float] = {}
-    while waiting or running:
-        for way in list(waiting):
-            if way.devices <= len(free):
-                taken = set(sorted(free)[: way.devices])
-                free -= taken
-                waiting.remove(way)
-                folder = folders[way]
-                with (folder / "log.txt").open("wb") as log:
-                    process = subprocess.Popen(
-                        ["bash", f"jobs/{job_of(folder, 'train')}/launch.sh"],
-                        cwd=folder,
-                        env=environment(sorted(taken)),
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        start_new_session=True,
-                    )
-                running[way] = (process, taken, time.monotonic())
-        time.sleep(0.2)
-        for way, (process, taken, began) in list(running.items()):
-            took = time.monotonic() - began
-            if process.poll() is None and took > PATIENCE:
-                os.killpg(process.pid, 9)
-                process.wait()
-            if process.poll() is not None:
-                del running[way]
-                free |= taken
-                if process.returncode == 0:
-                    seconds[way] = took
-                print(f"{way.name}: {'done' if way in seconds else 'FAILED'} after {took:.0f} s", flush=True)
-    return seconds
+def run_ways(folders: dict[Way, Path], total: int) -> dict[Way, float]:
+    """Seconds of each that ended well."""
+    tasks = [
+        Task(
+            way.name,
+            way.devices,
+            ["bash", f"jobs/{job_of(folder, 'train')}/launch.sh"],
+            folder,
+            folder / "log.txt",
+            PATIENCE,
+        )
+        for way, folder in sorted(folders.items(), key=lambda pair: -pair[0].devices)
+    ]
+    seconds = run_all(tasks, total, told)
+    return {way: seconds[way.name] for way in folders if way.name in seconds}
+
+
+def told(task: Task, seconds: float | None) -> None:
+    print(f"{task.name}: {'FAILED' if seconds is None else f'{seconds:.0f} s'}", flush=True)
 
 
 def tell(folders: dict[Way, Path], seconds: dict[Way, float]) -> bool:
@@ -293,7 +274,7 @@ def main() -> int:
             source = packed if way.packed else first
             if source is not None and folder != source:
                 shutil.copytree(source / "out", folder / "out")
-        seconds = run_all(folders, max(asked.gpus))
+        seconds = run_ways(folders, max(asked.gpus))
         well = tell(folders, seconds)
     finally:
         if asked.keep is None:

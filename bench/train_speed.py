@@ -1,19 +1,22 @@
-"""Tokens per second of training on one GPU: ours in several forms and TRL's, each run in a process of its own.
+"""Tokens per second of training: ours in several forms and TRL's, each run in processes of its own.
 
-    python bench/train_speed.py WORK --shape 3b --variants trl pure masters lora
-    python bench/train_speed.py WORK --shape 135m --variants trl_unpacked small --rounds 2
+    python bench/train_speed.py WORK --shape 3b --variants trl_4 pure masters lora
+    python bench/train_speed.py WORK --shape 135m --variants trl_unpacked_32 small --rounds 2
+    python bench/train_speed.py WORK --shape 3b --gpus 4 --variants masters ddp@2 fsdp2@2 fsdp2@4 zero3@4
+
+`@4`: spread over four GPUs. With `--gpus`, runs that fit beside each other run at the same time, each on its own GPUs.
 
 A model of the shape with random weights and synthetic rows (log-normal lengths) are made in WORK. Ours is the job as
-`smolc run` runs it, apart from the saving of the weights at its end. Real tokens, without padding, over the steps after
-the warm-up; peak is what torch allocated.
+`smolc run` runs it, apart from the saving of the weights at its end. Real tokens of each GPU, without padding, over the
+steps after the warm-up; peak is what torch allocated.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,6 +26,7 @@ import datasets
 import numpy as np
 import torch
 import yaml
+from side_by_side import Task, run_all
 
 SHAPES: dict[str, dict[str, int]] = {
     "3b": {"vocab_size": 128256, "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36}
@@ -56,6 +60,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "masters_4": {"precision": "bf16", "kernels": "compiled", "micro": 4, "checkpointing": 1.0},
     "lora": {"precision": "bf16", "kernels": "compiled", "micro": 4, "adapter": LORA},
     "lora_liger": {"precision": "bf16", "kernels": "liger", "micro": 4, "adapter": LORA},
+    # 3B shape, fp32 masters, spread over several GPUs: 16,384 tokens an update on each
+    "ddp": {"precision": "bf16", "kernels": "compiled", "micro": 1, "accumulation": 4},
+    "fsdp2": {"precision": "bf16", "kernels": "compiled", "micro": 2, "accumulation": 2}
+    | {"parallel": {"type": "fsdp2", "reshard": True}},
+    "fsdp2_4": {"precision": "bf16", "kernels": "compiled", "micro": 4}
+    | {"parallel": {"type": "fsdp2", "reshard": True}},
+    "zero2": {"precision": "bf16", "kernels": "compiled", "micro": 2, "accumulation": 2}
+    | {"parallel": {"type": "zero", "stage": 2, "offload": "none"}},
+    "zero3": {"precision": "bf16", "kernels": "compiled", "micro": 2, "accumulation": 2}
+    | {"parallel": {"type": "zero", "stage": 3, "offload": "none"}},
+    "zero3_4": {"precision": "bf16", "kernels": "compiled", "micro": 4}
+    | {"parallel": {"type": "zero", "stage": 3, "offload": "none"}},
+    "zero3_liger": {"precision": "bf16", "kernels": "liger", "micro": 2, "accumulation": 2}
+    | {"parallel": {"type": "zero", "stage": 3, "offload": "none"}},
     # 135M shape, 8192 tokens an update
     "small": {"precision": "bf16", "kernels": "auto", "micro": 4},
     "small_plain": {"precision": "bf16", "kernels": "none", "micro": 4},
@@ -102,7 +120,7 @@ def packed(made: list[list[int]], length: int) -> datasets.Dataset:
     return datasets.Dataset.from_list(rows)
 
 
-def job_of(shape: str, steps: int, variant: dict[str, Any]) -> dict[str, Any]:
+def job_of(shape: str, steps: int, variant: dict[str, Any], gpus: int) -> dict[str, Any]:
     micro, accumulation = variant["micro"], variant.get("accumulation", 1)
     return {
         "kind": "train", "id": "sft", "title": "", "stage": "sft", "needs": ["base", "data"], "seed": 0,
@@ -110,52 +128,75 @@ def job_of(shape: str, steps: int, variant: dict[str, Any]) -> dict[str, Any]:
         "loss": {"type": "cross_entropy", "neftune": None},
         "adapter": variant.get("adapter", {"type": "full"}),
         "length": DOCUMENTS[shape][0], "packing": "best_fit",
-        "batch": {"global_sequences": micro * accumulation, "micro": micro, "accumulation": accumulation,
-                  "data_parallel": 1},
+        "batch": {"global_sequences": micro * accumulation * gpus, "micro": micro, "accumulation": accumulation,
+                  "data_parallel": gpus},
         "duration": {"epochs": None, "steps": steps, "tokens": None},
         "optimizer": {"type": "adamw", "lr": 1e-5, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0,
                       "clip": 1.0},
         "schedule": {"type": "constant", "warmup": 0.0, "floor": 1.0, "decay": None},
-        "precision": variant["precision"], "parallel": {"type": "ddp"}, "attention": "auto",
+        "precision": variant["precision"], "parallel": variant.get("parallel", {"type": "ddp"}), "attention": "auto",
         "kernels": variant["kernels"], "checkpointing": float(variant.get("checkpointing", 0.0)),
         "log_every": 1, "evaluate_every": None, "save_every": None, "keep": 1, "trust_remote_code": False,
     }  # fmt: skip
 
 
-def ours(work: Path, shape: str, steps: int, variant: dict[str, Any]) -> dict[str, Any]:
-    from smolc.runtime.jobs.context import Context
-    from smolc.runtime.jobs.manifest import read_job, read_manifest
-    from smolc.runtime.train import run, save
+def write_folder(work: Path, name: str, job: dict[str, Any], gpus: int) -> Path:
+    """A compiled folder with the one job, and its launch files as `smolc build` renders them."""
+    from smolc.compiler.plan.types import Cluster, Job
+    from smolc.compiler.render.accelerate import accelerate_yaml, deepspeed_json
 
-    job = job_of(shape, steps, variant)
-    folder = work / "folder"
-    (folder / "jobs" / "sft").mkdir(parents=True, exist_ok=True)
-    (folder / "jobs" / "sft" / "job.yaml").write_text(yaml.safe_dump(job))
-    shutil.rmtree(folder / "out" / "sft", ignore_errors=True)
+    folder = work / name
+    place = folder / "jobs" / "sft"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "job.yaml").write_text(yaml.safe_dump(job))
+    (folder / "out").mkdir(exist_ok=True)
+    for made in ("base", "data"):
+        if not (folder / "out" / made).exists():
+            (folder / "out" / made).symlink_to(work / "out" / made)
+    if not (folder / "model").exists():
+        (folder / "model").symlink_to(work / "model")
     entries = [
         {"id": id, "kind": kind, "title": "", "stage": None, "needs": [], "hash": id}
         for id, kind in (("base", "model"), ("data", "prepare"), ("sft", "train"))
     ]
     entries[2]["needs"] = ["base", "data"]
-    cluster = {"name": "here", "device": "auto", "nodes": 1, "processes": 1, "parallel_jobs": 1}
+    cluster = {"name": "here", "device": "auto", "nodes": 1, "processes": gpus, "parallel_jobs": 1}
     manifest = {
         "smolc": "0",
         "edition": 1,
         "recipe": "r",
         "about": "",
         "hash": "0",
-        "root": "..",
+        "root": ".",
         "cluster": cluster,
     }
     (folder / "manifest.json").write_text(json.dumps(manifest | {"jobs": entries}))
+    if gpus > 1:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        made_of = Job("sft", "train", "", "sft", (), job, "", Cluster("here", device, processes=gpus))
+        (place / "accelerate.yaml").write_text(accelerate_yaml(made_of))
+        if job["parallel"]["type"] == "zero":
+            (place / "deepspeed.json").write_text(deepspeed_json(made_of))
+    return folder
+
+
+def ours(folder: Path) -> dict[str, Any]:
+    """Run by each process."""
+    from smolc.runtime.jobs.context import Context
+    from smolc.runtime.jobs.manifest import read_job, read_manifest
+    from smolc.runtime.train import run, save
+
+    shutil.rmtree(folder / "out" / "sft", ignore_errors=True)
     save.save_trained = lambda *_: None
     run.run(Context(folder, read_manifest(folder), read_job(folder, "sft")))
+    if os.environ.get("RANK", "0") != "0":
+        return {}
     rows = [json.loads(x) for x in (folder / "out/sft/metrics.jsonl").read_text().splitlines()]
     result = json.loads((folder / "out/sft/result.json").read_text())
     return {
         "points": [(r["tokens"], r["seconds"]) for r in rows],
         "loss": [r["loss"] for r in rows if "loss" in r],
-    } | {key: result.get(key) for key in ("peak_memory_gib", "attention", "kernels", "graph")}
+    } | {key: result.get(key) for key in ("peak_memory_gib", "attention", "kernels", "graph", "world_size")}
 
 
 def trl(work: Path, shape: str, steps: int, *, packing: bool, batch: int) -> dict[str, Any]:
@@ -190,39 +231,73 @@ def trl(work: Path, shape: str, steps: int, *, packing: bool, batch: int) -> dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("work", type=Path)
     parser.add_argument("--shape", choices=SHAPES, default="3b")
     parser.add_argument("--variants", nargs="+", required=True)
     parser.add_argument("--steps", type=int, default=14)
     parser.add_argument("--warm", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--one", choices=("prepare", "run"), help=argparse.SUPPRESS)
+    parser.add_argument("--gpus", type=int, default=1)
+    parser.add_argument("--patience", type=float, default=240.0, help="seconds after which a run is ended")
+    parser.add_argument("--kernels", help="instead of a variant's own")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one is not None:
-        {"prepare": prepare, "run": one}[options.one](options)
+    options.work = options.work.resolve()
+    if options.one:
+        one(options)
         return
     options.work.mkdir(parents=True, exist_ok=True)
-    log = options.work / "log.txt"
-    for name in ["prepare", *options.variants * options.rounds]:
-        command = [sys.executable, __file__, str(options.work), "--variants", name]
-        command += ["--one", "prepare" if name == "prepare" else "run"]
-        command += [f"--{key}={getattr(options, key)}" for key in ("shape", "steps", "warm")]
-        start = time.monotonic()
-        with log.open("a") as file:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=file, text=True, check=False)
-            file.write(done.stdout)
-        told = [line for line in done.stdout.splitlines() if line.startswith(name)]
-        said = told[-1] if told else f"{name:16} ended with {done.returncode}, see {log}"
-        print(f"{said}  {time.monotonic() - start:.0f} s in all", flush=True)
+    prepare(options)
+    tasks = [
+        task_of(options, variant, round) for round in range(options.rounds) for variant in options.variants
+    ]
+    run_all(tasks, options.gpus, told)
+
+
+def task_of(options: argparse.Namespace, variant: str, round: int) -> Task:
+    name, _, number = variant.partition("@")
+    gpus = int(number or 1)
+    command = [sys.executable]
+    if not name.startswith("trl"):
+        said = VARIANTS[name] | ({"kernels": options.kernels} if options.kernels else {})
+        folder = write_folder(options.work, variant, job_of(options.shape, options.steps, said, gpus), gpus)
+        if gpus > 1:
+            config = folder / "jobs" / "sft" / "accelerate.yaml"
+            command += [
+                "-m",
+                "accelerate.commands.launch",
+                "--config_file",
+                str(config),
+                "--main_process_port",
+                "0",
+            ]
+    command += [str(Path(__file__).resolve()), str(options.work), "--variants", variant, "--one"]
+    command += [f"--{key}={getattr(options, key)}" for key in ("shape", "steps", "warm")]
+    place = options.work / variant
+    place.mkdir(exist_ok=True)
+    return Task(variant, gpus, command, place, options.work / f"{variant}-{round}.txt", options.patience)
+
+
+def told(task: Task, seconds: float | None) -> None:
+    lines = task.log.read_text(errors="replace").splitlines()
+    if seconds is None:
+        print(f"{task.name:16} failed, see {task.log}\n" + "\n".join(lines[-15:]), flush=True)
+        return
+    said = next((line for line in reversed(lines) if line.startswith(f"{task.name} ")), "said nothing")
+    print(f"{said}  {seconds:.0f} s in all", flush=True)
 
 
 def prepare(options: argparse.Namespace) -> None:
     work, shape = options.work, options.shape
+    if (work / "out" / "base" / "result.json").is_file():
+        return
     make_model(shape, work / "model")
     length = DOCUMENTS[shape][0]
-    made = documents(shape, options.steps * 16 * length)
-    out = work / "folder" / "out"
+    made = documents(shape, options.steps * 4 * options.gpus * length)
+    out = work / "out"
     packed(made, length).save_to_disk(str(out / "data" / "train"))
     datasets.Dataset.from_list([{"input_ids": d} for d in made]).save_to_disk(str(work / "documents"))
     shutil.copytree(
@@ -232,23 +307,27 @@ def prepare(options: argparse.Namespace) -> None:
     (out / "base").mkdir(parents=True)
     result = {"model": {"root": "model"}, "parameters": count(shape)}
     (out / "base" / "result.json").write_text(json.dumps(result))
-    print(f"prepare          {count(shape):,} parameters")
+    print(f"{count(shape):,} parameters", flush=True)
 
 
 def one(options: argparse.Namespace) -> None:
-    work, shape, (name,) = options.work, options.shape, options.variants
+    work, shape, (variant,) = options.work, options.shape, options.variants
+    name, _, number = variant.partition("@")
     if name.startswith("trl"):
         batch = int(name.rpartition("_")[2])
         found = trl(work, shape, options.steps, packing="unpacked" not in name, batch=batch)
     else:
-        found = ours(work, shape, options.steps, VARIANTS[name])
+        found = ours(work / variant)
+    if not found:
+        return
     points = found.pop("points")
     losses = [round(x, 4) for x in found.pop("loss")]
     warm = min(options.warm, len(points) - 2)
     (tokens, began), (more, ended) = points[warm], points[-1]
     speed, step = (more - tokens) / (ended - began), (ended - began) / (len(points) - 1 - warm)
+    speed /= int(number or 1)
     print(
-        f"{name:16} {speed:9,.0f} tok/s  MFU {6 * count(shape) * speed / 989e12:5.1%}  {step * 1000:6.0f} ms a step  "
+        f"{variant:16} {speed:9,.0f} tok/s  MFU {6 * count(shape) * speed / 989e12:5.1%}  {step * 1000:6.0f} ms a step  "
         f"{found}  losses {losses[:4]} .. {losses[-1]}",
         flush=True,
     )

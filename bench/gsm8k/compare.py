@@ -1,17 +1,17 @@
-"""Whole runs on GSM8K's training problems: smolc against a plain TRL script, full and LoRA, several seeds, taking turns.
+"""Whole runs on GSM8K's training problems: smolc against a plain TRL script, full and LoRA, several seeds.
 
-    python bench/gsm8k/compare.py WORK MODEL train.jsonl held_out.jsonl [--seeds 0 1 2] [--kinds full lora]
+    python bench/gsm8k/compare.py WORK MODEL train.jsonl held_out.jsonl [--seeds 0 1 2] [--kinds full lora] [--gpus 4]
 
 MODEL: SmolLM2-135M-Instruct as a folder (bench/smollm2.py makes one). Seconds are of the training alone, without loading,
 preparing and saving; tokens an update are about equal (32 problems). The held-out loss is the mean over the tokens of the
-answers to the held-out problems, of both models by the same code.
+answers to the held-out problems, of both models by the same code. The first seed's runs have a GPU to themselves, and
+smolc's follows TRL's on it: their seconds are comparable. The others run two to a GPU, where there are several.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -22,103 +22,146 @@ from typing import Any
 import torch
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from side_by_side import Task, environment, run_all  # noqa: E402
+
+KINDS = ("full", "lora")
+WHO = ("TRL", "smolc")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name in ("work", "model", "train", "held_out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--kinds", nargs="+", choices=("full", "lora"), default=["full", "lora"])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--gpus", type=int, default=1)
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--score", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    work: Path = options.work
+    if options.score is not None:
+        score(options)
+        return
+    work = options.work = options.work.resolve()
     work.mkdir(parents=True)
-    shutil.copyfile(HERE / "speed.recipe", work / "speed.recipe")
+    text = (HERE / "speed.recipe").read_text(encoding="utf-8")
+    (work / "speed.recipe").write_text(text.replace("3epoch", f"{options.epochs:g}epoch"), encoding="utf-8")
     shutil.copyfile(options.train, work / "train.jsonl")
     (work / "model").symlink_to(options.model.resolve())
-    smolc = Smolc(work, options.seeds)
-    found: dict[tuple[str, str], list[dict[str, float]]] = {}
-    for kind in options.kinds:
-        for seed in options.seeds:
-            for who in ("TRL", "smolc"):
-                model, told = trl(work, kind, seed) if who == "TRL" else smolc.train(kind, seed)
-                told["loss"] = held_out_loss(model, options.held_out, options.device)
-                found.setdefault((kind, who), []).append(told)
-                print(f"{kind} seed {seed} {who}: {told}", flush=True)
-    for (kind, who), runs in found.items():
-        losses, seconds = [r["loss"] for r in runs], [r["seconds"] for r in runs]
-        spread = stdev(losses) if len(losses) > 1 else float("nan")
-        print(
-            f"| {kind} | {who} | {mean(losses):.4f} ± {spread:.4f} | {mean(seconds):.1f} | {runs[0]['steps']:.0f} |"
-        )
+    for seed in options.seeds:
+        prepare(work, seed, options.kinds)
+    print("rows are prepared", flush=True)
+
+    runs = [(kind, seed, who) for seed in options.seeds for who in WHO for kind in options.kinds]
+    alone = [run for run in runs if run[1] == options.seeds[0]]
+    others = [run for run in runs if run not in alone]
+    # One after the other on each GPU: TRL's and smolc's of a kind take turns on the same one.
+    run_all([trained(options, *run) for run in alone], min(options.gpus, len(options.kinds)), told)
+    each = 2 if options.gpus > 1 else 1
+    run_all([trained(options, *run) for run in others], each * options.gpus, told, each)
+    run_all([scored(options, *run) for run in runs], options.gpus, told)
+    tell(work, runs)
 
 
-class Smolc:
-    """One compiled folder a seed; start model and rows are made once."""
-
-    def __init__(self, work: Path, seeds: list[int]) -> None:
-        self.folders = {seed: work / f"seed-{seed}" for seed in seeds}
-        for seed, folder in self.folders.items():
-            command = [sys.executable, "-m", "smolc.compiler.cli", "build", str(work / "speed.recipe")]
-            run([*command, "-o", str(folder), "--set", f"recipe.seed={seed}"], work)
-
-    def train(self, kind: str, seed: int) -> tuple[Path, dict[str, float]]:
-        folder = self.folders[seed]
-        for job in ("base", f"{kind}-data", kind):
-            run(["bash", f"jobs/{job}/launch.sh"], folder)
-        told = json.loads((folder / "out" / kind / "result.json").read_text())
-        return folder / "out" / kind / "model", {"seconds": told["seconds"], "steps": told["steps"]}
+def prepare(work: Path, seed: int, kinds: list[str]) -> None:
+    """One compiled folder a seed, with the start model and the rows."""
+    folder = folder_of(work, seed)
+    build = [sys.executable, "-m", "smolc.compiler.cli", "build", str(work / "speed.recipe"), "-o"]
+    call([*build, str(folder), "--set", f"recipe.seed={seed}"], work)
+    for job in ("base", *(f"{kind}-data" for kind in kinds)):
+        call(["bash", f"jobs/{job}/launch.sh"], folder)
 
 
-def trl(work: Path, kind: str, seed: int) -> tuple[Path, dict[str, float]]:
-    out = work / f"trl-{kind}-{seed}"
-    command = [
-        sys.executable,
-        str(HERE / "trl_sft.py"),
-        "model",
-        "train.jsonl",
-        str(out),
-        "--seed",
-        str(seed),
-    ]
-    run([*command, *(["--lora"] if kind == "lora" else [])], work)
-    return out / "model", json.loads((out / "result.json").read_text())
+def trained(options: argparse.Namespace, kind: str, seed: int, who: str) -> Task:
+    work = options.work
+    if who == "smolc":
+        folder, command = folder_of(work, seed), ["bash", f"jobs/{kind}/launch.sh"]
+    else:
+        folder, out = work, place_of(work, kind, seed, who)
+        out.mkdir()
+        command = [sys.executable, str(HERE.resolve() / "trl_sft.py"), "model", "train.jsonl", str(out)]
+        command += ["--seed", str(seed), "--epochs", str(options.epochs)]
+        command += ["--lora"] * (kind == "lora") + ["--cpu"] * (options.device == "cpu")
+    name = f"{kind} seed {seed} {who}"
+    return Task(name, 1, command, folder, work / f"{name.replace(' ', '-')}.txt", 900)
 
 
-def run(command: list[str], folder: Path) -> None:
-    env = {**os.environ, "SMOLC_PYTHON": sys.executable}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+def scored(options: argparse.Namespace, kind: str, seed: int, who: str) -> Task:
+    model = place_of(options.work, kind, seed, who) / "model"
+    command = [sys.executable, str(Path(__file__).resolve()), "-", str(options.model.resolve()), "-"]
+    command += [str(options.held_out.resolve()), "--score", str(model), "--device", options.device]
+    name = f"{kind} seed {seed} {who} held out"
+    return Task(name, 1, command, options.work, options.work / f"{name.replace(' ', '-')}.txt", 300)
+
+
+def folder_of(work: Path, seed: int) -> Path:
+    return work / f"seed-{seed}"
+
+
+def place_of(work: Path, kind: str, seed: int, who: str) -> Path:
+    """Where `model` and `result.json` are."""
+    return folder_of(work, seed) / "out" / kind if who == "smolc" else work / f"trl-{kind}-{seed}"
+
+
+def call(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        sys.exit(
-            f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        )
+        said = f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}\n{said}")
+
+
+def told(task: Task, seconds: float | None) -> None:
+    if seconds is None:
+        lines = task.log.read_text(errors="replace").splitlines()
+        print(f"{task.name} failed\n" + "\n".join(lines[-15:]), flush=True)
+    else:
+        print(f"{task.name}: {seconds:.0f} s in all", flush=True)
+
+
+def tell(work: Path, runs: list[tuple[str, int, str]]) -> None:
+    first = runs[0][1]
+    print("\n| trained | by | held-out loss | of each seed | seconds | updates |\n|---|---|---|---|---|---|")
+    for kind in dict.fromkeys(run[0] for run in runs):
+        for who in WHO:
+            losses, seconds, steps = [], 0.0, 0
+            for seed in (run[1] for run in runs if (run[0], run[2]) == (kind, who)):
+                place = place_of(work, kind, seed, who)
+                if not (place / "model" / "held_out.json").is_file():
+                    continue
+                losses.append(json.loads((place / "model" / "held_out.json").read_text())["loss"])
+                result = json.loads((place / "result.json").read_text())
+                if seed == first:
+                    seconds, steps = result["seconds"], result["steps"]
+            spread = f" ± {stdev(losses):.4f}" if len(losses) > 1 else ""
+            each = ", ".join(f"{loss:.4f}" for loss in losses)
+            middle = f"{mean(losses):.4f}{spread}" if losses else "-"
+            print(f"| {kind} | {who} | {middle} | {each} | {seconds:.1f} | {steps} |", flush=True)
 
 
 @torch.no_grad()
-def held_out_loss(folder: Path, rows: Path, device: str) -> float:
+def score(options: argparse.Namespace) -> None:
+    """The held-out loss of one model, with the start model's tokenizer and template."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(
-        folder.parent.parent / "model" if not has_tokenizer(folder) else folder
-    )
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    model: Any = AutoModelForCausalLM.from_pretrained(options.score, dtype=torch.bfloat16)
+    model = model.to(options.device).eval()
     total, count = 0.0, 0
-    for line in rows.read_text(encoding="utf-8").splitlines():
+    for line in options.held_out.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         user = {"role": "user", "content": row["question"]}
         prompt = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
-        answer = row["answer"] + "<|im_end|>"
         before = len(tokenizer(prompt).input_ids)
-        ids = torch.tensor([tokenizer(prompt + answer).input_ids], device=device)
+        whole = tokenizer(prompt + row["answer"] + "<|im_end|>").input_ids
+        ids = torch.tensor([whole], device=options.device)
         logits = model(ids).logits[0, before - 1 : -1].float()
         total += float(torch.nn.functional.cross_entropy(logits, ids[0, before:], reduction="sum"))
         count += ids.shape[1] - before
-    return total / count
-
-
-def has_tokenizer(folder: Path) -> bool:
-    return (folder / "tokenizer.json").is_file()
+    (options.score / "held_out.json").write_text(json.dumps({"loss": total / count, "tokens": count}))
 
 
 if __name__ == "__main__":

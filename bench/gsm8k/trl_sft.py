@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--lora", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args()
 
     rows = [json.loads(line) for line in options.rows.read_text(encoding="utf-8").splitlines()]
@@ -41,7 +43,8 @@ def main() -> None:
         warmup_steps=0.05,
         weight_decay=0.0,
         max_grad_norm=1.0,
-        bf16=True,
+        bf16=not options.cpu,
+        use_cpu=options.cpu,
         seed=options.seed,
         save_strategy="no",
         logging_steps=10,
@@ -49,7 +52,7 @@ def main() -> None:
     )
     lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(options.model),
+        model=AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32),
         args=config,
         train_dataset=chats,
         processing_class=AutoTokenizer.from_pretrained(options.model),
