@@ -94,6 +94,9 @@ def deepspeed_json(job: Job) -> str:
         "gradient_clipping": body["optimizer"]["clip"],
         "bf16": {"enabled": body["precision"] in ("bf16", "bf16_pure")},
         "fp16": {"enabled": body["precision"] == "fp16"},
+        # Over micro batches and over devices: DeepSpeed takes the weights' 16 bits unless it is told otherwise.
+        "data_types": {"grad_accum_dtype": "fp32"},
+        "communication_data_type": "fp32",
         "zero_optimization": zero,
     }
     return json.dumps(config, indent=2) + "\n"

@@ -41,6 +41,7 @@ def rows(seen: Seen) -> Iterator[Row]:
     if states != "-" and job.optimizer.type != "adamw_8bit":
         yield compared("optimiser state in", master, states)
     yield compared("computed in", computed, compute(seen, trained))
+    yield compared("gradients summed in", master, summed(seen, trained))
 
 
 def masters(seen: Seen) -> str:
@@ -72,6 +73,19 @@ def compute(seen: Seen, held: str) -> str:
         return DTYPES.get(policy.param_dtype, str(policy.param_dtype))
     if accelerator.native_amp and hasattr(seen.model, "_original_forward"):
         return str(accelerator.mixed_precision)
+    return held
+
+
+def summed(seen: Seen, held: str) -> str:
+    """Over micro batches and over devices. DeepSpeed takes bf16 for both unless it is told otherwise."""
+    if seen.engine is not None:
+        both = seen.engine.get_data_types()[1], seen.engine.communication_data_type
+        return " and ".join(dict.fromkeys(DTYPES.get(dtype, str(dtype)) for dtype in both))
+    if (own := getattr(seen.trainer, "masters", None)) is not None:
+        return dtypes(bucket.flat for bucket in own.buckets)
+    policy = fsdp_policy(seen.trainer.model_wrapped)
+    if policy is not None and policy.reduce_dtype is not None:
+        return DTYPES.get(policy.reduce_dtype, str(policy.reduce_dtype))
     return held
 
 
