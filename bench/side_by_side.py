@@ -24,15 +24,18 @@ class Task:
 
 
 def environment(devices: list[int] | None = None) -> dict[str, str]:
+    """devices: numbers among those that this process may use."""
     here = {**os.environ, "SMOLC_PYTHON": sys.executable, "HF_HUB_OFFLINE": "1"}
-    return here if devices is None else {**here, "CUDA_VISIBLE_DEVICES": ",".join(map(str, devices))}
+    if devices is None:
+        return here
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(n) for n in range(max(devices) + 1)]
+    return {**here, "CUDA_VISIBLE_DEVICES": ",".join(names[n % len(names)] for n in devices)}
 
 
-def run_all(
-    tasks: list[Task], total: int, ended: Callable[[Task, float | None], None], each: int = 1
-) -> dict[str, float]:
+def run_all(tasks: list[Task], total: int, ended: Callable[[Task, float | None], None]) -> dict[str, float]:
     """Seconds of each that ended well, by name. `ended` is told of each as it ends, with None if it failed. In their order
-    as far as devices are free, of `total`, of which `each` are one GPU; one that hangs is ended."""
+    as far as devices are free, of `total`; one that hangs is ended."""
     waiting, free = list(tasks), set(range(total))
     running: list[tuple[Task, subprocess.Popen[bytes], set[int], float]] = []
     seconds: dict[str, float] = {}
@@ -45,7 +48,7 @@ def run_all(
                 process = subprocess.Popen(
                     task.command,
                     cwd=task.folder,
-                    env=environment([slot % (total // each) for slot in sorted(taken)]),
+                    env=environment(sorted(taken)),
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,

@@ -4,8 +4,8 @@
 
 MODEL: SmolLM2-135M-Instruct as a folder (bench/smollm2.py makes one). Seconds are of the training alone, without loading,
 preparing and saving; tokens an update are about equal (32 problems). The held-out loss is the mean over the tokens of the
-answers to the held-out problems, of both models by the same code. The first seed's runs have a GPU to themselves, and
-smolc's follows TRL's on it: their seconds are comparable. The others run two to a GPU, where there are several.
+answers to the held-out problems, of both models by the same code. Each run has a GPU to itself; where there are several,
+as many run at once.
 """
 
 from __future__ import annotations
@@ -56,13 +56,9 @@ def main() -> None:
         prepare(work, seed, options.kinds)
     print("rows are prepared", flush=True)
 
-    runs = [(kind, seed, who) for seed in options.seeds for who in WHO for kind in options.kinds]
-    alone = [run for run in runs if run[1] == options.seeds[0]]
-    others = [run for run in runs if run not in alone]
-    # One after the other on each GPU: TRL's and smolc's of a kind take turns on the same one.
-    run_all([trained(options, *run) for run in alone], min(options.gpus, len(options.kinds)), told)
-    each = 2 if options.gpus > 1 else 1
-    run_all([trained(options, *run) for run in others], each * options.gpus, told, each)
+    # The slow ones first, so that no GPU waits in the end.
+    runs = [(kind, seed, who) for who in WHO for seed in options.seeds for kind in options.kinds]
+    run_all([trained(options, *run) for run in runs], options.gpus, told)
     run_all([scored(options, *run) for run in runs], options.gpus, told)
     tell(work, runs)
 
@@ -123,23 +119,21 @@ def told(task: Task, seconds: float | None) -> None:
 
 
 def tell(work: Path, runs: list[tuple[str, int, str]]) -> None:
-    first = runs[0][1]
     print("\n| trained | by | held-out loss | of each seed | seconds | updates |\n|---|---|---|---|---|---|")
-    for kind in dict.fromkeys(run[0] for run in runs):
+    for kind in KINDS:
         for who in WHO:
-            losses, seconds, steps = [], 0.0, 0
-            for seed in (run[1] for run in runs if (run[0], run[2]) == (kind, who)):
-                place = place_of(work, kind, seed, who)
-                if not (place / "model" / "held_out.json").is_file():
-                    continue
-                losses.append(json.loads((place / "model" / "held_out.json").read_text())["loss"])
-                result = json.loads((place / "result.json").read_text())
-                if seed == first:
-                    seconds, steps = result["seconds"], result["steps"]
+            places = [place_of(work, kind, seed, who) for k, seed, w in runs if (k, w) == (kind, who)]
+            places = [place for place in places if (place / "model" / "held_out.json").is_file()]
+            if not places:
+                continue
+            losses = [json.loads((place / "model" / "held_out.json").read_text())["loss"] for place in places]
+            results = [json.loads((place / "result.json").read_text()) for place in places]
             spread = f" ± {stdev(losses):.4f}" if len(losses) > 1 else ""
             each = ", ".join(f"{loss:.4f}" for loss in losses)
-            middle = f"{mean(losses):.4f}{spread}" if losses else "-"
-            print(f"| {kind} | {who} | {middle} | {each} | {seconds:.1f} | {steps} |", flush=True)
+            seconds = mean(result["seconds"] for result in results)
+            print(
+                f"| {kind} | {who} | {mean(losses):.4f}{spread} | {each} | {seconds:.1f} | {results[0]['steps']} |"
+            )
 
 
 @torch.no_grad()
