@@ -10,8 +10,10 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import Full, TrainJob
 from smolc.runtime.train import footprint
+from smolc.runtime.train.continued import bound
 from smolc.runtime.train.footprint import Plan, Shape
 from smolc.runtime.train.raised import through
+from smolc.runtime.train.resume import whole_ones
 
 GIB = float(2**30)
 UNITS = {"bytes": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": GIB, "TiB": 2.0**40}
@@ -85,7 +87,11 @@ def out_of_memory(context: Context, job: TrainJob, error: BaseException) -> JobE
         hints.append(
             "checkpointing = true, an adapter (lora), more GPUs with parallel = fsdp2, or a shorter packing length"
         )
-    return JobError("\n".join(lines), help="what would fit:\n" + "\n".join(f"  {hint}" for hint in hints))
+    said = ["what would fit:", *(f"  {hint}" for hint in hints)]
+    if whole := whole_ones(context.out / "checkpoints"):
+        changes = "micro_batch or checkpointing" if bound(job) is None else "checkpointing"
+        said.append(f"with another {changes}, the run goes on from {whole[0].name}")
+    return JobError("\n".join(lines), help="\n".join(said))
 
 
 LOADING = "while the model was loaded"

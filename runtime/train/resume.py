@@ -170,10 +170,15 @@ def over(checkpoints: Path, why: str) -> None:
         write_atomically(checkpoints / MARKER, json.dumps(marker | {"over": why}, sort_keys=True) + "\n")
 
 
+def whole_ones(checkpoints: Path) -> list[Path]:
+    """The checkpoints that are written to their end, the newest first."""
+    whole = [path for path in checkpoints.glob("checkpoint-*") if (path / COMPLETE).is_file()]
+    return sorted(whole, key=_step, reverse=True)
+
+
 def keep_newest(checkpoints: Path, keep: int) -> None:
     """Remove the older of the whole checkpoints. Called when a new one is whole, so that there always is one."""
-    whole = [path for path in checkpoints.glob("checkpoint-*") if (path / COMPLETE).is_file()]
-    for path in sorted(whole, key=_step, reverse=True)[keep:]:
+    for path in whole_ones(checkpoints)[keep:]:
         # First the marker: half of a removed checkpoint is no checkpoint.
         (path / COMPLETE).unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
@@ -217,15 +222,11 @@ def disk_told(out: Path, job_id: str) -> Iterator[None]:
             yield
     except DiskError as error:
         checkpoints = out / "checkpoints"
-        whole = [path for path in checkpoints.glob("checkpoint-*") if (path / COMPLETE).is_file()]
+        whole = whole_ones(checkpoints)
         for path in checkpoints.glob("checkpoint-*"):
             if path not in whole:
                 shutil.rmtree(path, ignore_errors=True)
-        kept = (
-            f"{job_id} goes on from {max(whole, key=_step).name}"
-            if whole
-            else f"{job_id} has no checkpoint yet"
-        )
+        kept = f"{job_id} goes on from {whole[0].name}" if whole else f"{job_id} has no checkpoint yet"
         raise DiskError(f"{job_id}: {error.message}", help=f"{error.help} ({kept})") from error
 
 

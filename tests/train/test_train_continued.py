@@ -81,8 +81,9 @@ def test_it_goes_on_with_the_curve_of_a_whole_run(
     (folder / "out/sft").rename(folder / "out/whole")
     with monkeypatch.context() as early:
         full_after(2 * 5 + 1, early)  # in the sixth step
-        with pytest.raises(JobError, match="memory is full"):
+        with pytest.raises(JobError, match="memory is full") as caught:
             train(**said, **SAVING)
+    assert "the run goes on from checkpoint-3" in str(caught.value.help)
     assert [row["step"] for row in read_metrics(folder, "sft")] == [1, 2, 3, 4, 5]
     capsys.readouterr()
     train(**said, **SAVING, **then)
