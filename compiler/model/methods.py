@@ -61,6 +61,11 @@ class Sft(Variant):
         description="Whether what stands between the template's `thinking` tags is trained.",
         examples=["false"],
     )
+    loss: Annotated[Literal["nll", "dft"], choice("nll", "dft")] = Field(
+        default="nll",
+        description="`nll` is the cross entropy. `dft`, dynamic fine-tuning, lets a token count as much as the model "
+        "finds it likely, so that what it cannot know pulls less; held-out losses stay plain.",
+    )
     neftune: Positive | None = Field(
         default=None, description="NEFTune's noise, added to the embeddings.", examples=["5"]
     )

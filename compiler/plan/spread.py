@@ -107,6 +107,9 @@ def _shared(stage: Stage, key: str, span: Span | None) -> Iterator[Diagnostic]:
     if isinstance(method, Sft) and method.neftune is not None:
         why = f"neftune's noise depends on a row's length, and with `{key}` each device sees a part of it"
         yield _impossible(why, method.span_of("neftune"), "leave `neftune` out", span, "shared rows")
+    if isinstance(method, Sft) and method.loss == "dft":
+        why = f"with `{key}` the loss is TRL's, which has no dft for rows that devices share"
+        yield _impossible(why, method.span_of("loss"), "write `loss = nll`", span, "shared rows")
 
 
 def _rows(stage: Stage, parts: int, why: str, span: Span | None) -> Iterator[Diagnostic]:

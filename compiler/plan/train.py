@@ -123,7 +123,9 @@ def _loss(stage: Stage, reference: str | None) -> dict[str, Any]:
             "undesirable_weight": method.undesirable_weight,
             "reference": reference,
         }
-    return {"type": "cross_entropy", "neftune": method.neftune if isinstance(method, Sft) else None}
+    sft = isinstance(method, Sft)
+    dft, neftune = (method.loss == "dft", method.neftune) if sft else (False, None)
+    return {"type": "cross_entropy", "dft": dft, "neftune": neftune}
 
 
 def _adapter(stage: Stage) -> dict[str, Any]:

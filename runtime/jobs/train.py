@@ -32,9 +32,10 @@ class Lora(Strict):
 
 
 class PlainLoss(Strict):
-    """cpt and sft: cross entropy over the trained tokens."""
+    """cpt and sft: cross entropy over the trained tokens. dft: each counts as much as it is likely (dynamic fine-tuning)."""
 
     type: Literal["cross_entropy"]
+    dft: bool = False
     neftune: float | None
 
 

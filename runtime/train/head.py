@@ -55,12 +55,12 @@ def shifted(labels: torch.Tensor, *, pick: bool) -> dict[str, torch.Tensor]:
 
 
 def add_loss(model: Any) -> None:
-    """`model(..., targets, at, items, devices)` then gives the loss and the number of right guesses.
+    """`model(..., targets, at, items, devices, dft)` then gives the loss and the number of right guesses.
 
     targets, at: see `shifted`. items: int64, the trained tokens of the whole optimiser step, over which the loss is a mean;
     no floating-point number, since FSDP2 would round it. devices: they average their gradients, so each one's loss counts
-    that many times. Everything else is as before. model: the causal language model, before adapters and sharding are put
-    around it.
+    that many times. dft: see `linear_cross_entropy`. Everything else is as before. model: the causal language model, before
+    adapters and sharding are put around it.
     """
     before, head = model.forward, model.get_output_embeddings()
     project = head.forward
@@ -71,18 +71,21 @@ def add_loss(model: Any) -> None:
         at: torch.Tensor | None = None,
         items: torch.Tensor | None = None,
         devices: int = 1,
+        dft: bool = False,
         **kwargs: Any,
     ) -> Any:
         if targets is None:
             return before(*args, **kwargs)
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
         hidden = hidden.reshape(-1, hidden.shape[-1])
-        return head(hidden if at is None else hidden[at], targets, items, devices)
+        return head(hidden if at is None else hidden[at], targets, items, devices, dft)
 
-    def loss(hidden: torch.Tensor, targets: Any = None, items: Any = None, devices: int = 1) -> Any:
+    def loss(
+        hidden: torch.Tensor, targets: Any = None, items: Any = None, devices: int = 1, dft: bool = False
+    ) -> Any:
         """The head's own forward pass, since FSDP2 and ZeRO-3 gather a module's weights when it is called."""
         if targets is None:
             return project(hidden)
-        return linear_cross_entropy(hidden, head.weight, targets, devices / items.clamp(min=1))
+        return linear_cross_entropy(hidden, head.weight, targets, devices / items.clamp(min=1), dft)
 
     model.forward, head.forward = forward, loss

@@ -19,20 +19,26 @@ copy."""
 
 
 def linear_cross_entropy(
-    hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor
+    hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor, dft: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """hidden: (tokens, width). weight: (vocabulary, width). labels: (tokens,), -100 is not trained. scale: scalar.
+    """hidden: (tokens, width). weight: (vocabulary, width). labels: (tokens,), -100 is not trained. scale: scalar. dft: a
+    token's cross entropy counts as much as the token is likely, which has no gradient itself (Wu et al. 2025).
 
     Returns the sum of the tokens' cross entropies times `scale` in fp32, which has gradients, and the number of tokens
     whose likeliest next token is the label.
     """
-    return _LinearCrossEntropy.apply(hidden, weight, labels, scale)  # type: ignore[no-any-return]
+    return _LinearCrossEntropy.apply(hidden, weight, labels, scale, dft)  # type: ignore[no-any-return]
 
 
 class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        labels: torch.Tensor,
+        scale: torch.Tensor,
+        dft: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         trains = hidden.requires_grad or weight.requires_grad
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
@@ -45,7 +51,7 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
         for start in range(0, len(hidden), rows):
             part, label = hidden[start : start + rows], labels[start : start + rows]
             logits = part @ weight.t()
-            nll, hits, gradient = function(logits, label, scale)
+            nll, hits, gradient = function(logits, label, scale, dft)
             loss += nll
             right += hits
             if to_hidden is not None:
@@ -65,6 +71,7 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
             None if to_weight is None else to_weight * gradient.to(to_weight.dtype),
             None,
             None,
+            None,
         )
 
 
@@ -80,7 +87,7 @@ def chunk_loss(trains: bool, fused: bool) -> Any:
 
 
 def _with_gradient(
-    logits: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor
+    logits: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor, dft: bool
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Sum of cross entropies, number of right guesses, and the gradient of sum x scale by the logits in their dtype."""
     exact = logits.float()
@@ -90,19 +97,25 @@ def _with_gradient(
     picked = exact.gather(1, index)
     columns = torch.arange(exact.shape[1], device=exact.device)[None]
     gradient = torch.exp(exact - total) - (columns == index).to(exact.dtype)
-    gradient = gradient * (trained[:, None] * scale)
-    nll = torch.where(trained, (total - picked)[:, 0], 0.0).sum()
+    nll = total - picked
+    counts = trained[:, None] * scale
+    if dft:
+        likely = torch.exp(-nll)
+        nll, counts = nll * likely, counts * likely
+    gradient = gradient * counts
+    nll = torch.where(trained, nll[:, 0], 0.0).sum()
     hits = (trained & (picked[:, 0] >= exact.amax(dim=-1))).float().sum()
     return nll, hits, gradient.to(logits.dtype)
 
 
 def _without_gradient(
-    logits: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor
+    logits: torch.Tensor, labels: torch.Tensor, scale: torch.Tensor, dft: bool
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     exact = logits.float()
     total = torch.logsumexp(exact, dim=-1)
     trained = labels != IGNORED
     picked = exact.gather(1, torch.where(trained, labels, 0)[:, None])[:, 0]
-    nll = torch.where(trained, total - picked, 0.0).sum()
+    nll = total - picked
+    nll = torch.where(trained, nll * torch.exp(-nll) if dft else nll, 0.0).sum()
     hits = (trained & (picked >= exact.amax(dim=-1))).float().sum()
     return nll, hits, logits

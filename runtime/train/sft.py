@@ -9,6 +9,7 @@ import torch
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import PlainLoss, TrainJob
 from smolc.runtime.train import head
 from smolc.runtime.train.common import Common, Parts
@@ -44,6 +45,7 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
     loss per trained token instead of per batch."""
 
     own_loss: bool
+    dft: bool = False
     noise: Noise | None = None
     recorded: CapturedStep | None = None
     # Sums over what was trained, or evaluated, since they were last told: loss, trained tokens, right guesses.
@@ -54,7 +56,8 @@ class Trainer(Common, SFTTrainer):  # type: ignore[misc]
         if self.noise is not None:
             self.noise.see(inputs)
         given = {name: value for name, value in inputs.items() if name != "labels"}
-        return model(**given, items=items, devices=devices)
+        # Held-out losses are plain ones, which compare.
+        return model(**given, items=items, devices=devices, dft=self.dft and model.training)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -155,7 +158,13 @@ def trainer(job: TrainJob, args: SFTConfig, parts: Parts) -> Trainer:
     validation = parts.validation
     if validation is not None:
         validation = fill_up(validation, job.batch.micro * job.processes, pad)
-    own_loss = head.why_not(parts.model, job) is None
+    assert isinstance(job.loss, PlainLoss)
+    why = head.why_not(parts.model, job)
+    own_loss = why is None
+    if job.loss.dft and not own_loss:
+        raise JobError(
+            f"loss = dft is computed from the model's last hidden states, but {why}", help="write loss = nll"
+        )
     records = own_loss and parts.records
     targets: Targets = "none" if not own_loss else "all" if records else "picked"
     kind = SequenceParallelTrainer if sequence_of(job) > 1 else Trainer
@@ -169,10 +178,9 @@ def trainer(job: TrainJob, args: SFTConfig, parts: Parts) -> Trainer:
         peft_config=parts.adapter,
         callbacks=parts.callbacks,
     )
-    made.order, made.own_loss, made.records = parts.order, own_loss, records
+    made.order, made.own_loss, made.records, made.dft = parts.order, own_loss, records, job.loss.dft
     if own_loss:
         head.add_loss(parts.model)
-    assert isinstance(job.loss, PlainLoss)
     if job.loss.neftune is not None:
         made.noise = Noise(parts.model, job.loss.neftune)
     return made

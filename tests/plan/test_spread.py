@@ -116,6 +116,12 @@ def test_noise_that_depends_on_the_length(tmp_path: Path) -> None:
     assert (error.code, place) == ("C051", "5")
 
 
+def test_a_loss_that_trl_has_not_for_shared_rows(tmp_path: Path) -> None:
+    text = stage("zero(3, sequence = 2)", ROWS).replace("method = sft", "method = sft(loss = dft)")
+    error, place = refused(tmp_path, text, "8xh100")
+    assert (error.code, place) == ("C051", "dft")
+
+
 @pytest.mark.parametrize(
     ("parallel", "attention", "works"),
     [

@@ -52,6 +52,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "seed": ("sft", 4),
     "device": ("sft", "cuda"),
     "loss.neftune": ("sft", 5.0),
+    "loss.dft": ("sft", True),
     "loss.loss": ("dpo", ["ipo", "sft"]),
     "loss.weights": ("dpo", [1.0, 1.0]),
     "loss.beta": ("dpo", 0.5),

@@ -167,6 +167,7 @@ BENT: list[tuple[str, str, Bend]] = [
     ("sft", "key-value cache", config("use_cache", True)),
     ("sft", "layers checkpointed", checkpointed),
     ("sft", "loss", argument("loss_type", "dft")),
+    ("sft", "loss", lambda seen, patch: patch.setattr(seen.trainer, "dft", True)),
     ("sft", "neftune", noisy),
     ("sft", "steps", lambda seen, patch: patch.setattr(seen.trainer.state, "max_steps", 7)),
     (

@@ -113,8 +113,9 @@ def test_gradients_are_clipped_by_their_norm() -> None:
 
 @pytest.mark.parametrize("rows", [3, 64])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dft", [False, True])
 def test_the_loss_and_its_gradients_are_cross_entropys(
-    rows: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    rows: int, dtype: torch.dtype, dft: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(linear_loss, "PLAIN", rows * 50)
     random = torch.Generator().manual_seed(rows)
@@ -123,11 +124,12 @@ def test_the_loss_and_its_gradients_are_cross_entropys(
     labels = torch.randint(0, 50, (37,), generator=random)
     labels[::3] = -100
     scale = torch.tensor(0.25)
-    loss, right = linear_cross_entropy(hidden, weight, labels, scale)
+    loss, right = linear_cross_entropy(hidden, weight, labels, scale, dft)
     (3 * loss).backward()
     exact = [x.detach().float().requires_grad_() for x in (hidden, weight)]
     logits = exact[0] @ exact[1].t()
-    known = torch.nn.functional.cross_entropy(logits, labels, reduction="sum", ignore_index=-100) * scale
+    each = torch.nn.functional.cross_entropy(logits, labels, reduction="none", ignore_index=-100)
+    known = (each * torch.exp(-each).detach() if dft else each).sum() * scale
     (3 * known).backward()
     near = {"rtol": 1e-5, "atol": 1e-6} if dtype is torch.float32 else {"rtol": 2e-2, "atol": 2e-2}
     torch.testing.assert_close(loss, known, rtol=near["rtol"], atol=near["atol"])

@@ -16,7 +16,9 @@ PLAIN = {"nll": "cross entropy", "chunked_nll": "cross entropy"}
 def rows(seen: Seen) -> Iterator[Row]:
     loss, trainer = seen.job.loss, seen.trainer
     if isinstance(loss, PlainLoss):
-        yield compared("loss", "cross entropy", PLAIN.get(trainer.args.loss_type, trainer.args.loss_type))
+        built = PLAIN.get(trainer.args.loss_type, trainer.args.loss_type)
+        asked = "cross entropy, dft" if loss.dft else "cross entropy"
+        yield compared("loss", asked, f"{built}, dft" if trainer.dft else built)
         noise = None if trainer.noise is None else trainer.noise.alpha
         if (loss.neftune, noise) != (None, None):
             yield compared("neftune", loss.neftune, noise)

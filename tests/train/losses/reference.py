@@ -116,6 +116,11 @@ def log_sigmoid(x: Floats) -> Floats:
     return -np.logaddexp(0, -x)
 
 
+def dft(logps: Floats) -> Floats:
+    """Wu et al. 2025, arXiv 2508.05629, eq. 8: -sg(p) log p of each token."""
+    return -np.exp(logps) * logps
+
+
 def dpo(pairs: Pairs, beta: float, smoothing: float) -> Floats:
     """Rafailov et al. 2023 (arXiv 2305.18290), equation 7. Without smoothing of labels: TRL's has none."""
     w, n = pairs.ratios

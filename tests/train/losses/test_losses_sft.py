@@ -1,7 +1,7 @@
 """Cross entropy of cpt and sft against float64 on 100 random batches: the mean over the trained tokens of an optimiser step,
 whatever rows are padded, packed or laid end to end, and whoever computes it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,18 @@ def test_packed_rows(tmp_path: Path) -> None:
     built.agree("packed", against_reference(trainer))
 
 
+def test_dynamic_fine_tuning(tmp_path: Path) -> None:
+    loss = {"type": "cross_entropy", "neftune": None, "dft": True}
+    trainer = built.build(tmp_path, packed(), batch=ACCUMULATED, packing="best_fit", loss=loss)
+    built.agree("dft", against_reference(trainer, reference.dft))
+    # A held-out loss is plain.
+    trainer.model.eval()
+    batch = next(iter(trainer.get_train_dataloader()))
+    held_out = trainer.prediction_step(trainer.model, batch, True)[0]
+    trainer.dft = False
+    assert held_out == trainer.prediction_step(trainer.model, batch, True)[0]
+
+
 def test_rows_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As FlashAttention takes them; a slow kernel stands in for it."""
     route_of = spread.route_of
@@ -55,17 +67,20 @@ def packed() -> list[dict[str, Any]]:
     return pack(built.documents(1300), 48)[:300]
 
 
-def against_reference(trainer: Any) -> Iterator[tuple[float, float]]:
+def against_reference(
+    trainer: Any, loss_of: Callable[[reference.Floats], reference.Floats] = np.negative
+) -> Iterator[tuple[float, float]]:
+    """loss_of: log-probabilities of trained tokens -> their losses."""
     model = reference.Llama(trainer.accelerator.unwrap_model(trainer.model))
     for loss, micro in built.steps(trainer, backward=True):
-        yield loss, cross_entropy(model, [row for rows in micro for row in rows])
+        yield loss, float(loss_of(log_probs(model, [row for rows in micro for row in rows])).mean())
 
 
-def cross_entropy(model: reference.Llama, rows: list[dict[str, Any]]) -> float:
-    """Each document alone; its first token is never trained."""
-    losses = []
+def log_probs(model: reference.Llama, rows: list[dict[str, Any]]) -> reference.Floats:
+    """Of all trained tokens. Each document alone; its first token is never trained."""
+    found = []
     for row in rows:
         ends = np.cumsum(row.get("seq_lengths", [len(row["input_ids"])]))[:-1]
         for ids, labels in zip(np.split(row["input_ids"], ends), np.split(row["labels"], ends), strict=True):
-            losses.append(-model.log_probs(ids.tolist())[labels[1:] != -100])
-    return float(np.concatenate(losses).mean())
+            found.append(model.log_probs(ids.tolist())[labels[1:] != -100])
+    return np.concatenate(found)
