@@ -123,8 +123,7 @@ def _loss(stage: Stage, reference: str | None) -> dict[str, Any]:
             "undesirable_weight": method.undesirable_weight,
             "reference": reference,
         }
-    sft = isinstance(method, Sft)
-    dft, neftune = (method.loss == "dft", method.neftune) if sft else (False, None)
+    dft, neftune = (method.loss == "dft", method.neftune) if isinstance(method, Sft) else (False, None)
     return {"type": "cross_entropy", "dft": dft, "neftune": neftune}
 
 
