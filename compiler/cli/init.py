@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from smolc.compiler.start.rows import Look
     from smolc.compiler.start.text import Start
 
-METHODS = ("sft", "dpo", "orpo", "kto", "cpt")
+METHODS = ("sft", "dpo", "orpo", "cpo", "simpo", "kto", "cpt")
 NAME = "first"
 BASE, CHAT = "HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct"
 
@@ -161,7 +161,7 @@ def _check_method(method: str, data: str, seen: Look | None) -> None:
 
 
 def _model(method: str, ask: bool) -> str:
-    default = CHAT if method in ("dpo", "kto") else BASE
+    default = CHAT if method in ("dpo", "cpo", "simpo", "kto") else BASE
     return str(click.prompt("Model: a hub id, a folder, or a GGUF file", default=default)) if ask else default
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from smolc.compiler.lint.training import Training
 from smolc.compiler.model.methods import Dpo, Full, Kto, Qlora
+from smolc.compiler.plan.defaults import PAIRED_WORDS
 from smolc.compiler.plan.size import parameters
 from smolc.compiler.plan.spread import sharers
 
@@ -56,7 +57,7 @@ def activations(run: Training) -> float | None:
 
 def tokens_at_once(run: Training) -> int:
     """Tokens that a device may have in one forward pass; a pair is read as two sequences, rows may be shared."""
-    paired = 2 if run.body["method"] in ("dpo", "orpo") else 1
+    paired = 2 if run.body["method"] in PAIRED_WORDS else 1
     return int(run.body["batch"]["micro"]) * run.stage.packing.bound * paired // sharers(run.stage)
 
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from smolc.compiler.lint.context import Context
 from smolc.compiler.model.base import Variant
-from smolc.compiler.model.methods import Dpo, Kto, Sft
+from smolc.compiler.model.methods import Dpo, Kto, Sft, Simpo
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 
 REFERENCED = (Dpo, Kto)
 """Methods that compare with a reference model."""
+
+BARE = (*REFERENCED, Simpo)
+"""Preference methods without the loss of SFT in them."""
 
 
 def runs_of(context: Context, *methods: type[Variant]) -> list[tuple[str, Stage]]:

@@ -21,7 +21,7 @@ from smolc.compiler.model.formats import (
     Sharegpt,
     Unpaired,
 )
-from smolc.compiler.model.methods import Cpt, Dpo, Kto, Orpo, Sft
+from smolc.compiler.model.methods import Cpo, Cpt, Dpo, Kto, Orpo, Sft, Simpo
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.texts import ROLES, columns
@@ -31,6 +31,8 @@ FITTING: dict[type[Variant], tuple[type[Variant], ...]] = {
     Sft: (Messages, Sharegpt, Alpaca, PromptCompletion),
     Dpo: (Preference,),
     Orpo: (Preference,),
+    Cpo: (Preference,),
+    Simpo: (Preference,),
     Kto: (Unpaired,),
 }
 """Formats that a method can learn from."""
@@ -40,6 +42,8 @@ MAPS: dict[type[Variant], frozenset[str]] = {
     Sft: CONVERSATION,
     Dpo: PREFERENCE,
     Orpo: PREFERENCE,
+    Cpo: PREFERENCE,
+    Simpo: PREFERENCE,
 }
 """Texts that `map` has to put together for a method."""
 

@@ -102,6 +102,48 @@ class Orpo(Variant):
     )
 
 
+class Cpo(Variant):
+    """Contrastive preference optimisation: DPO's losses without a reference, and cross entropy on the chosen answer."""
+
+    word: ClassVar[str] = "cpo"
+    loss: Annotated[Literal["sigmoid", "hinge", "ipo"], choice("sigmoid", "hinge", "ipo")] = Field(
+        default="sigmoid",
+        description="`sigmoid` and `hinge` compare the answers' log-probabilities; `ipo` those of the mean token.",
+    )
+    beta: Positive = Field(
+        default=0.1,
+        description="Factor of the difference between log-probabilities; `ipo` aims at a difference of 1 / (2 beta).",
+        examples=["0.3"],
+    )
+    alpha: NonNegative = Field(
+        default=1.0,
+        description="Weight of the cross entropy (NLL) of the chosen answers, a mean over their tokens.",
+        examples=["0.5"],
+    )
+    label_smoothing: Fraction = Field(
+        default=0.0,
+        description="Part of the labels that is taken to be wrong; `sigmoid` alone reads it.",
+        examples=["1%"],
+    )
+
+
+class Simpo(Variant):
+    """SimPO: an answer's reward is the mean log-probability of its tokens; no reference model, a margin to reach."""
+
+    word: ClassVar[str] = "simpo"
+    beta: Positive = Field(
+        default=2.0,
+        description="Factor of the reward: far larger than DPO's, since a mean over tokens is small. The paper: 2 to 2.5.",
+        examples=["2.5"],
+    )
+    gamma: NonNegative = Field(
+        default=1.0,
+        description="The paper's gamma: the margin between rewards that is aimed at, after beta. It is not the ratio "
+        "gamma / beta, which the authors advise to choose: 0.5 to begin with, hence 1 for a beta of 2.",
+        examples=["1.25"],
+    )
+
+
 class Kto(Variant):
     """Kahneman-Tversky optimisation on unpaired answers."""
 
@@ -324,7 +366,7 @@ class Zero(Variant):
     )
 
 
-Method = Annotated[Cpt | Sft | Dpo | Orpo | Kto, OneOf(Cpt, Sft, Dpo, Orpo, Kto)]
+Method = Annotated[Cpt | Sft | Dpo | Orpo | Cpo | Simpo | Kto, OneOf(Cpt, Sft, Dpo, Orpo, Cpo, Simpo, Kto)]
 Adapter = Annotated[Full | Lora | Qlora, OneOf(Full, Lora, Qlora)]
 Packing = Annotated[NoPacking | BestFit | Wrapped, OneOf(NoPacking, BestFit, Wrapped, default=NoPacking)]
 Optimizer = Annotated[

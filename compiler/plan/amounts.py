@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from smolc.compiler.plan.defaults import PAIRED_WORDS
 from smolc.compiler.plan.prepared import Prepared
 from smolc.compiler.plan.types import Job
 
@@ -49,7 +50,7 @@ class Amounts:
 def tokens_per_step(body: dict[str, Any]) -> int:
     """Of a training job's body: exact for packed rows of a known length but for their padding, else an upper limit."""
     # A pair is read as two sequences.
-    each = 2 if body["method"] in ("dpo", "orpo") else 1
+    each = 2 if body["method"] in PAIRED_WORDS else 1
     return int(body["batch"]["global_sequences"]) * int(body["length"]) * each
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from smolc.compiler.model.methods import AutoParallel, Ddp, Dpo, Fsdp2, Full, Kto, Orpo, Qlora
+from smolc.compiler.model.methods import AutoParallel, Cpo, Ddp, Dpo, Fsdp2, Full, Kto, Orpo, Qlora, Simpo
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.model.types import Quantity
 from smolc.compiler.plan.size import parameters, training_bytes
 from smolc.compiler.plan.types import Cluster
 
-PREFERENCES = (Dpo, Orpo, Kto)
+PAIRED = (Dpo, Orpo, Cpo, Simpo)
+"""Methods that learn from pairs of answers."""
+
+PAIRED_WORDS = frozenset(method.word for method in PAIRED)
+PREFERENCES = (*PAIRED, Kto)
 
 END_OF_TURN = {
     "chatml": "<|im_end|>",

@@ -8,6 +8,7 @@ from typing import Any
 from smolc.compiler.diagnostics.excerpt import Paint, plain
 from smolc.compiler.diagnostics.secrets import covered
 from smolc.compiler.plan.amounts import ABOUT, AT_LEAST, Amount, Amounts
+from smolc.compiler.plan.defaults import PAIRED_WORDS
 from smolc.compiler.plan.overview import Overview, StageView, Training
 from smolc.compiler.plan.prepared import Prepared, Source, bars
 from smolc.compiler.plan.state import CHANGED, DONE, FAILED, NEW, Difference, State
@@ -174,7 +175,7 @@ def _same_or_each(name: str, runs: Sequence[Training], say: Any) -> Iterator[tup
 
 
 def _batch(amount: Amounts, job: Job) -> str:
-    paired = job.body["method"] in ("dpo", "orpo")
+    paired = job.body["method"] in PAIRED_WORDS
     unit = "pair" if paired else "row" if amount.packed else "sequence"
     devices = _plural(amount.data_parallel, "device")
     if job.sharers > 1:

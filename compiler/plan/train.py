@@ -8,12 +8,14 @@ from smolc.compiler.diagnostics import Diagnostic, Severity
 from smolc.compiler.model.methods import (
     Adamw,
     Cosine,
+    Cpo,
     Dpo,
     Kto,
     Linear,
     Lora,
     Orpo,
     Sft,
+    Simpo,
     Wsd,
 )
 from smolc.compiler.model.stage import Stage
@@ -115,6 +117,16 @@ def _loss(stage: Stage, reference: str | None) -> dict[str, Any]:
         }
     if isinstance(method, Orpo):
         return {"type": "orpo", "beta": method.beta}
+    if isinstance(method, Cpo):
+        return {
+            "type": "cpo",
+            "loss": method.loss,
+            "beta": method.beta,
+            "alpha": method.alpha,
+            "label_smoothing": method.label_smoothing,
+        }
+    if isinstance(method, Simpo):
+        return {"type": "simpo", "beta": method.beta, "gamma": method.gamma}
     if isinstance(method, Kto):
         return {
             "type": "kto",

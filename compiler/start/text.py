@@ -11,12 +11,14 @@ from smolc.compiler.plan.size import SIZE
 from smolc.compiler.resolve.resolve import EDITION
 from smolc.compiler.start.rows import Format
 
-METHODS = ("sft", "dpo", "orpo", "kto", "cpt")
+METHODS = ("sft", "dpo", "orpo", "cpo", "simpo", "kto", "cpt")
 
 ACCEPTED = {
     "sft": ("messages", "sharegpt", "prompt_completion", "alpaca"),
     "dpo": ("preference",),
     "orpo": ("preference",),
+    "cpo": ("preference",),
+    "simpo": ("preference",),
     "kto": ("unpaired",),
     "cpt": ("text",),
 }
@@ -36,8 +38,9 @@ _TEMPLATES = (
     ("zephyr", "zephyr"),
     ("phi-3", "phi"),
 )
-_LR = {"sft": 1e-5, "cpt": 1e-5, "dpo": 1e-6, "orpo": 5e-6, "kto": 1e-6}
-_LABELS = {"sft": "chats", "dpo": "pairs", "orpo": "pairs", "kto": "answers", "cpt": "texts"}
+_LR = {"sft": 1e-5, "cpt": 1e-5, "dpo": 1e-6, "orpo": 5e-6, "cpo": 1e-6, "simpo": 5e-7, "kto": 1e-6}
+_LABELS = {"sft": "chats", "kto": "answers", "cpt": "texts"}
+"""Of data; `pairs` for others."""
 _METHOD = {
     "sft": ("sft(loss_on = assistant)", "the user's turns are read, and not learnt"),
     "dpo": (
@@ -45,6 +48,8 @@ _METHOD = {
         f"any of {len(DPO_LOSSES)} losses; scan beta from 0.01 to 0.5",
     ),
     "orpo": ("orpo(beta = 0.1)", "needs no reference model"),
+    "cpo": ("cpo(beta = 0.1, alpha = 1)", "alpha weighs the cross entropy of the chosen answer"),
+    "simpo": ("simpo(beta = 2, gamma = 1)", "the authors: beta 2 to 2.5, gamma about half of it"),
     "kto": ("kto(beta = 0.1)", "learns from single answers, each good or bad"),
     "cpt": ("cpt", "every token is learnt"),
 }
@@ -79,7 +84,7 @@ def text_of(start: Start) -> str:
     from smolc.compiler.render.environment import render
 
     method, why = _METHOD[start.method]
-    preferences = start.method in ("dpo", "orpo", "kto")
+    preferences = start.method not in ("sft", "cpt")
     length = 1024 if start.method == "kto" else 2048 if preferences or _small(start) else 4096
     model = start.hub or start.gguf or start.path
     data = start.data_hub or start.data_path
@@ -91,7 +96,7 @@ def text_of(start: Start) -> str:
         "about": f"{start.method.upper()} of {_short(model)} on {_short(data)}.",
         "start": start,
         "cluster": _cluster(start.on),
-        "dataset": _LABELS[start.method],
+        "dataset": _LABELS.get(start.method, "pairs"),
         "format": (start.format or Format(*[ACCEPTED[start.method][0]] * 2)).text,
         "stage": start.method,
         "method": method,

@@ -1,7 +1,7 @@
 """The columns that the trainers take, from rows of tokens.
 
 cpt, sft: `input_ids`, `labels` (-100 where nothing is trained), and for packed rows `seq_lengths`, the
-lengths of the documents in a row. dpo, orpo: `prompt_ids`, `chosen_ids`, `rejected_ids`; kto: `prompt_ids`,
+lengths of the documents in a row. dpo, orpo, cpo, simpo: `prompt_ids`, `chosen_ids`, `rejected_ids`; kto: `prompt_ids`,
 `completion_ids`, `label`; each with the same as text (`prompt`, ...).
 """
 

@@ -17,7 +17,7 @@ from smolc.runtime.data.template import ChatTemplate, check_markers, end_of_turn
 from smolc.runtime.data.tokenizer import load_tokenizer, single_token
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import Fit, Mapped, PlainText, PrepareJob, SourceSpec, Take
+from smolc.runtime.jobs.prepare import PAIRED, Fit, Mapped, PlainText, PrepareJob, SourceSpec, Take
 
 
 @dataclass
@@ -125,7 +125,11 @@ def _inputs(
         "where": spec.where.model_dump(by_alias=True) if spec.where is not None else None,
         "system": spec.system,
         "bad_rows": spec.bad_rows,
-        "made_for": {"dpo": "pairs", "orpo": "pairs", "kto": "judged answers"}.get(job.method, "documents"),
+        "made_for": "pairs"
+        if job.method in PAIRED
+        else "judged answers"
+        if job.method == "kto"
+        else "documents",
         "tokenizer": {"sha256": encoder.tokens.sha256, "end_of_text": encoder.tokenizer.eos_token},
     }
     if isinstance(spec.weight, Take) and spec.weight.tokens is None:

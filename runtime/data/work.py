@@ -35,6 +35,8 @@ ACCEPTED: dict[Method, tuple[type, ...]] = {
     "sft": (Text, Chat),
     "dpo": (Pair,),
     "orpo": (Pair,),
+    "cpo": (Pair,),
+    "simpo": (Pair,),
     "kto": (Judged, Pair),
 }
 NEEDED: dict[Method, str] = {
@@ -42,6 +44,8 @@ NEEDED: dict[Method, str] = {
     "sft": "conversations (messages, sharegpt, prompt_completion, alpaca) or text",
     "dpo": "pairs of answers (format preference)",
     "orpo": "pairs of answers (format preference)",
+    "cpo": "pairs of answers (format preference)",
+    "simpo": "pairs of answers (format preference)",
     "kto": "judged answers (format unpaired) or pairs of them (preference)",
 }
 

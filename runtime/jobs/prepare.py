@@ -13,7 +13,9 @@ from pydantic import Field
 
 from smolc.runtime.jobs.base import Job, Strict
 
-Method = Literal["cpt", "sft", "dpo", "orpo", "kto"]
+Method = Literal["cpt", "sft", "dpo", "orpo", "cpo", "simpo", "kto"]
+PAIRED: tuple[Method, ...] = ("dpo", "orpo", "cpo", "simpo")
+"""Methods whose rows are pairs of answers."""
 LossOn = Literal["assistant", "last_turn", "completion", "all", "roles"]
 Overlong = Literal["error", "drop", "truncate", "split"]
 

@@ -55,6 +55,24 @@ class OrpoLoss(Strict):
     beta: float
 
 
+class CpoLoss(Strict):
+    """alpha: weight of the chosen answers' cross entropy."""
+
+    type: Literal["cpo"]
+    loss: Literal["sigmoid", "hinge", "ipo"]
+    beta: float
+    alpha: float
+    label_smoothing: float
+
+
+class SimpoLoss(Strict):
+    """gamma: the target margin between rewards, as in the paper; not its ratio to beta."""
+
+    type: Literal["simpo"]
+    beta: float
+    gamma: float
+
+
 class KtoLoss(Strict):
     type: Literal["kto"]
     beta: float
@@ -159,7 +177,9 @@ class TrainJob(Job):
     method: Method
     init: str
     data: str
-    loss: Annotated[PlainLoss | DpoLoss | OrpoLoss | KtoLoss, Field(discriminator="type")]
+    loss: Annotated[
+        PlainLoss | DpoLoss | OrpoLoss | CpoLoss | SimpoLoss | KtoLoss, Field(discriminator="type")
+    ]
     adapter: Annotated[Full | Lora, Field(discriminator="type")]
     length: int
     packing: Literal["none", "best_fit", "wrapped"]

@@ -28,6 +28,8 @@ METHODS = {
     "sft": "supervised fine-tuning",
     "dpo": "direct preference optimisation",
     "orpo": "odds-ratio preference optimisation",
+    "cpo": "contrastive preference optimisation",
+    "simpo": "simple preference optimisation (SimPO)",
     "kto": "Kahneman-Tversky optimisation",
 }
 

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from smolc.runtime.jobs.evaluate import PickJob
-from smolc.runtime.jobs.train import Ddp, DpoLoss, Fsdp2, KtoLoss, Lora, OrpoLoss, TrainJob, Zero
+from smolc.runtime.jobs.prepare import PAIRED
+from smolc.runtime.jobs.train import (
+    CpoLoss,
+    Ddp,
+    DpoLoss,
+    Fsdp2,
+    KtoLoss,
+    Lora,
+    OrpoLoss,
+    SimpoLoss,
+    TrainJob,
+    Zero,
+)
 from smolc.runtime.report.charts import Point, Series, line_chart
 from smolc.runtime.report.collect import JobView, Run, short_names
 from smolc.runtime.report.grid import Chart, Grid, Runs, grid_of, grid_plot_of, runs_of
@@ -135,7 +147,7 @@ def _batch(job: TrainJob, result: dict[str, Any]) -> str:
     used = used if isinstance(used, dict) else {}
     micro = number(used.get("micro")) or planned.micro
     accumulation = number(used.get("accumulation")) or planned.accumulation
-    unit = "pairs" if job.method in ("dpo", "orpo") else "sequences"
+    unit = "pairs" if job.method in PAIRED else "sequences"
     said = f"{planned.global_sequences} {unit} = {micro:g} micro × {accumulation:g} accumulated"
     said += f" × {planned.data_parallel} data-parallel"
     tried = result.get("probe")
@@ -146,6 +158,10 @@ def _method(job: TrainJob) -> str:
     loss = job.loss
     if isinstance(loss, DpoLoss):
         return f"dpo, loss {' + '.join(loss.loss)}, beta {setting(loss.beta)}"
+    if isinstance(loss, CpoLoss):
+        return f"cpo, loss {loss.loss}, beta {setting(loss.beta)}, alpha {setting(loss.alpha)}"
+    if isinstance(loss, SimpoLoss):
+        return f"simpo, beta {setting(loss.beta)}, gamma {setting(loss.gamma)}"
     if isinstance(loss, (OrpoLoss, KtoLoss)):
         return f"{job.method}, beta {setting(loss.beta)}"
     return job.method

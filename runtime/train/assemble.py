@@ -32,7 +32,15 @@ from smolc.runtime.train import (
 from smolc.runtime.train.attention.apart import KeepsApart
 from smolc.runtime.train.start import count_stored
 
-METHODS = {"cpt": "sft", "sft": "sft", "dpo": "dpo", "orpo": "orpo", "kto": "kto"}
+METHODS = {
+    "cpt": "sft",
+    "sft": "sft",
+    "dpo": "dpo",
+    "orpo": "orpo",
+    "cpo": "cpo",
+    "simpo": "cpo",
+    "kto": "kto",
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What our four trainers share, mixed into TRL's classes."""
+"""What our trainers share, mixed into TRL's classes."""
 
 from __future__ import annotations
 

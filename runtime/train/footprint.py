@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smolc.runtime.jobs.train import DpoLoss, Fsdp2, Full, KtoLoss, TrainJob, Zero
+from smolc.runtime.jobs.prepare import PAIRED
+from smolc.runtime.jobs.train import Fsdp2, Full, KtoLoss, TrainJob, Zero
 
 MOMENTS = {"adamw": 8.0, "adamw_8bit": 2.0, "sgd": 0.0, "adafactor": 0.0}
 """Bytes of optimiser state for a trained parameter; adafactor's rows and columns are hardly any."""
@@ -85,7 +86,8 @@ def weights(job: TrainJob, shape: Shape, plan: Plan) -> float:
     half = job.precision != "fp32"
     devices = plan.devices
     reference = 0.0
-    if isinstance(job.loss, (DpoLoss, KtoLoss)) and (plan.rank is None or job.loss.reference != job.init):
+    # DPO's is gone when training begins, see reference.py.
+    if isinstance(job.loss, KtoLoss) and (plan.rank is None or job.loss.reference != job.init):
         reference = shape.parameters * (2.0 if half else 4.0)
     if plan.rank is not None:
         base = 0.5 if job.adapter.type == "qlora" else 2.0 if half and plan.kind != "fsdp2" else 4.0
@@ -120,7 +122,7 @@ def activations(job: TrainJob, shape: Shape, plan: Plan) -> float:
     gated feed-forward layers); one whose activations are computed again keeps its input. Preference losses keep logits.
     """
     tokens = plan.micro * plan.length / max(1, job.sharers)
-    pairs = job.method in ("dpo", "orpo")
+    pairs = job.method in PAIRED
     tokens *= 2 if pairs else 1
     wide = 2.0 if job.precision == "fp32" else 1.0
     layer = (20.0 * shape.hidden + 8.0 * shape.intermediate) * wide

@@ -21,6 +21,8 @@ COLUMNS: dict[Method, tuple[str, ...]] = {
     "sft": ("input_ids", "labels"),
     "dpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
     "orpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
+    "cpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
+    "simpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
     "kto": ("prompt_ids", "completion_ids", "label"),
 }
 

@@ -33,7 +33,7 @@ def optimizer_settings(optimizer: Optimizer, on_cuda: bool) -> dict[str, Any]:
 def trainer_settings(
     job: TrainJob, length: Length, checkpoints: Path, *, on_cuda: bool, liger: bool, validation: bool
 ) -> dict[str, Any]:
-    """Keyword arguments shared by SFTConfig, DPOConfig, ORPOConfig and KTOConfig.
+    """Keyword arguments shared by SFTConfig, DPOConfig, ORPOConfig, CPOConfig and KTOConfig.
 
     bf16 of the trainer is autocast, see hold.py.
     """

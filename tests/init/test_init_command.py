@@ -26,6 +26,8 @@ CHAT = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "co
 ROWS = {
     "sft": CHAT,
     "dpo": {"prompt": "a", "chosen": "b", "rejected": "c"},
+    "cpo": {"prompt": "a", "chosen": "b", "rejected": "c"},
+    "simpo": {"prompt": "a", "chosen": "b", "rejected": "c"},
     "orpo": {"prompt": "a", "chosen": "b", "rejected": "c"},
     "kto": {"prompt": "a", "completion": "b", "label": True},
     "cpt": {"text": "abc"},
@@ -83,7 +85,7 @@ def test_what_is_written_is_clean(method: str, flags: str, model: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_data_says_the_method(method: str) -> None:
     init("mine", "--data", data("rows.jsonl", ROWS[method]))
-    wanted = "dpo" if method == "orpo" else method
+    wanted = "dpo" if method in ("orpo", "cpo", "simpo") else method
     assert f"stage {wanted} {{" in Path("mine.recipe").read_text()
 
 

@@ -53,7 +53,7 @@ def test_recipes_in_docs_are_recipes(rule: Loaded) -> None:
 @every_rule
 def test_why_names_where_it_was_measured_or_happened(rule: Loaded) -> None:
     why = rule.docs.split("## Why is this bad?")[1].split("## Wrong")[0]
-    known = r"[a-zA-Z-]+#\d+|Smol Training Playbook|LoRA Without Regret"
+    known = r"[a-zA-Z-]+#\d+|arXiv \d{4}\.\d{5}|Smol Training Playbook|LoRA Without Regret"
     assert re.search(known, " ".join(why.split())) or rule.rule.code.startswith("X8")
 
 

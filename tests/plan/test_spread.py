@@ -99,7 +99,7 @@ def test_what_cannot_be_spread(
 
 
 @pytest.mark.parametrize("parallel", ["fsdp2(context = 2)", "zero(3, sequence = 2)"])
-@pytest.mark.parametrize("method", ["dpo", "orpo", "kto"])
+@pytest.mark.parametrize("method", ["dpo", "orpo", "cpo", "simpo", "kto"])
 def test_preferences_need_whole_rows(tmp_path: Path, parallel: str, method: str) -> None:
     pairs = "format = unpaired" if method == "kto" else "format = preference"
     text = HUB.replace("format = preference", pairs).replace(

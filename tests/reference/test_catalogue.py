@@ -36,6 +36,7 @@ TARGETS = {
     "dataset.revision": "dataset.hubbed_rows",
     "template.file": "template.filed", "template.text": "template.inline",
     "stage.method.cpt": "stage.cpt", "stage.method.dpo": "stage.dpo", "stage.method.orpo": "stage.dpo",
+    "stage.method.cpo": "stage.dpo", "stage.method.simpo": "stage.dpo",
     "stage.method.kto": "stage.kto", "stage.packing.wrapped": "stage.cpt",
     "model.tokenizer": "model.hubbed", "model.tokenizer.bytes": "model.base",
     "eval.tasks": "eval.sampled", "eval.task.avg": "eval.sampled.task.numbers",

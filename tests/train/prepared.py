@@ -21,6 +21,7 @@ from compiled import (
     write_rows,
 )
 
+from smolc.runtime.jobs.prepare import PAIRED
 from smolc.runtime.train import run, start
 from smolc.runtime.train.faithful.check import Check
 from smolc.runtime.train.faithful.seen import Seen
@@ -40,6 +41,11 @@ JOBS: dict[str, dict[str, Any]] = {
         | {"type": "dpo", "loss": ["sigmoid", "sft"], "weights": [1.0, 0.5], "label_smoothing": 0.0},
     },
     "orpo": {"method": "orpo", "loss": {"type": "orpo", "beta": 0.2}},
+    "cpo": {
+        "method": "cpo",
+        "loss": {"type": "cpo", "loss": "sigmoid", "beta": 0.2, "alpha": 0.7, "label_smoothing": 0.1},
+    },
+    "simpo": {"method": "simpo", "loss": {"type": "simpo", "beta": 2.0, "gamma": 1.0}},
     "kto": {
         "method": "kto",
         "loss": PREFERRED | {"type": "kto", "desirable_weight": 1.5, "undesirable_weight": 1.0},
@@ -61,7 +67,7 @@ def prepared(folder: Path, name: str) -> Seen:
     said = JOBS[name]
     write_folder(folder, MODEL, TRAIN | said)
     start.run(context_of(folder, "base"))
-    kinds = {"dpo": pair_rows, "orpo": pair_rows, "kto": unpaired_rows}
+    kinds = dict.fromkeys(PAIRED, pair_rows) | {"kto": unpaired_rows}
     rows = kinds.get(said.get("method", ""), chat_rows)(TOKENIZER, 40)
     write_rows(folder, TOKENIZER, pack(rows, 64) if name == "packed" else rows, [])
     finished(folder, "base")

@@ -57,6 +57,8 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "loss.weights": ("dpo", [1.0, 1.0]),
     "loss.beta": ("dpo", 0.5),
     "loss.label_smoothing": ("dpo", 0.1),
+    "loss.alpha": ("cpo", 0.5),
+    "loss.gamma": ("simpo", 0.5),
     "loss.desirable_weight": ("kto", 1.0),
     "loss.undesirable_weight": ("kto", 2.0),
     "adapter.type": ("lora", "qlora"),

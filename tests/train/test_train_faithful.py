@@ -54,6 +54,8 @@ def test_what_is_built_is_what_was_asked_for(built: Callable[[str], Seen], name:
         ("dpo", {"loss": "sigmoid + 0.5 sft", "reference": "a frozen model", "beta": "0.1"}),
         ("kto", {"weights": "1.5 desirable + undesirable", "rows": "one sequence each"}),
         ("orpo", {"loss": "orpo", "beta": "0.2"}),
+        ("cpo", {"loss": "cpo, sigmoid", "beta": "0.2", "weight of cross entropy": "0.7"}),
+        ("simpo", {"loss": "simpo", "target margin": "1", "weight of cross entropy": "0"}),
     ],
 )
 def test_it_says_what_is_there(built: Callable[[str], Seen], name: str, expected: dict[str, str]) -> None:
@@ -203,6 +205,13 @@ BENT: list[tuple[str, str, Bend]] = [
     ("kto", "loss", of_trainer("loss_type", "apo_zero_unpaired")),
     ("kto", "weights", of_trainer("undesirable_weight", 2.0)),
     ("orpo", "beta", of_trainer("beta", 0.1)),
+    ("cpo", "loss", of_trainer("loss_type", "simpo")),
+    ("cpo", "label smoothing", of_trainer("label_smoothing", 0.0)),
+    ("cpo", "weight of cross entropy", of_trainer("cpo_alpha", 1.0)),
+    ("simpo", "loss", of_trainer("loss_type", "sigmoid")),
+    ("simpo", "beta", of_trainer("beta", 0.1)),
+    ("simpo", "target margin", of_trainer("simpo_gamma", 0.5)),
+    ("simpo", "weight of cross entropy", of_trainer("cpo_alpha", 1.0)),
 ]
 
 

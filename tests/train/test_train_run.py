@@ -42,6 +42,8 @@ DPO = {
     "reference": "base",
 }
 ORPO = {"type": "orpo", "beta": 0.1}
+CPO = {"type": "cpo", "loss": "sigmoid", "beta": 0.1, "alpha": 1.0, "label_smoothing": 0.0}
+SIMPO = {"type": "simpo", "beta": 2.0, "gamma": 1.0}
 KTO = {
     "type": "kto",
     "beta": 0.1,
@@ -164,6 +166,18 @@ def test_orpo_learns(train: Callable[..., Path]) -> None:
     assert rows[-1]["nll_loss"] < rows[0]["nll_loss"] and rows[-1]["rewards/accuracies"] > 0.5
 
 
+@pytest.mark.parametrize("loss", [CPO, SIMPO], ids=lambda loss: loss["type"])
+def test_cpo_and_simpo_learn(train: Callable[..., Path], loss: dict[str, Any]) -> None:
+    folder = train(pair_rows, method=loss["type"], loss=loss, precision="bf16", **steps(12))
+    rows = [row for row in read_metrics(folder, "sft") if "loss" in row]
+    assert rows[-1]["rewards/margins"] > rows[0]["rewards/margins"] + 0.02
+    assert rows[-1]["loss"] < rows[0]["loss"] and rows[-1]["rewards/accuracies"] > 0.5
+    assert ("nll_loss" in rows[0]) == (loss is CPO)
+    said = torch.tensor(rows[0]["logps/chosen"])
+    assert said.bfloat16().item() != pytest.approx(said.item(), rel=1e-6), "rounded to bf16"
+    assert result(folder)["eval_loss"] < rows[0]["loss"]
+
+
 def test_orpos_likelihoods_are_not_rounded_to_bf16(train: Callable[..., Path], tmp_path: Path) -> None:
     """Of answers, as the sum of their tokens': in bf16 none would have more than eight bits."""
     folder = train(pair_rows, method="orpo", loss=ORPO, precision="bf16", **steps(1))
@@ -171,7 +185,7 @@ def test_orpos_likelihoods_are_not_rounded_to_bf16(train: Callable[..., Path], t
     assert torch.tensor(row["logps/chosen"]).bfloat16().item() != pytest.approx(row["logps/chosen"], rel=1e-6)
 
 
-@pytest.mark.parametrize("method", ["dpo", "orpo", "kto"])
+@pytest.mark.parametrize("method", ["dpo", "orpo", "cpo", "kto"])
 def test_trl_reads_our_ids_and_no_others(train: Callable[..., Path], method: str) -> None:
     """No token is added, lost or doubled on the way through TRL."""
     from importlib import import_module
@@ -180,8 +194,8 @@ def test_trl_reads_our_ids_and_no_others(train: Callable[..., Path], method: str
     from smolc.runtime.train import model as models
     from smolc.runtime.train.steps import Length, row_order
 
-    made = {"dpo": pair_rows, "orpo": pair_rows, "kto": unpaired_rows}[method]
-    loss = {"dpo": DPO, "orpo": ORPO, "kto": KTO}[method]
+    made = unpaired_rows if method == "kto" else pair_rows
+    loss = {"dpo": DPO, "orpo": ORPO, "cpo": CPO, "kto": KTO}[method]
     batch = {"global_sequences": 4, "micro": 4, "accumulation": 1, "data_parallel": 1}
     folder = train(made, go=False, method=method, loss=loss, batch=batch, **steps(2))
     context = context_of(folder, "sft")
@@ -202,7 +216,9 @@ def test_trl_reads_our_ids_and_no_others(train: Callable[..., Path], method: str
         validation=None,
         order=order,
         adapter=None,
-        reference=None if method == "orpo" else models.load_model(context.model_of("base"), job, "sdpa"),
+        reference=None
+        if method in ("orpo", "cpo")
+        else models.load_model(context.model_of("base"), job, "sdpa"),
         flat=False,
         callbacks=[],
     )

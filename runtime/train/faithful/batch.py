@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from smolc.runtime.jobs.prepare import Method
+from smolc.runtime.jobs.prepare import PAIRED, Method
 from smolc.runtime.jobs.train import Fsdp2
 from smolc.runtime.train.faithful.seen import Seen
 from smolc.runtime.train.faithful.table import Row, compared
@@ -65,7 +65,7 @@ def trained_tokens(batch: dict[str, Any]) -> torch.Tensor:
     masked = []
     if "completion_mask" in batch:  # dpo, kto
         masked.append((batch["input_ids"], batch["completion_mask"] == 1))
-    elif "chosen_labels" in batch:  # orpo
+    elif "chosen_labels" in batch:  # orpo, cpo, simpo
         masked += [(batch[f"{n}_labels"], batch[f"{n}_labels"] != IGNORED) for n in ("chosen", "rejected")]
     else:
         labels = batch["shift_labels"] if "shift_labels" in batch else batch["labels"]
@@ -86,7 +86,7 @@ def planned_tokens(rows: Any, numbers: Any, method: Method) -> tuple[int, int]:
 def trained_of(row: dict[str, Any], method: Method) -> list[Any]:
     if method == "kto":
         return [np.asarray(row["completion_ids"])]
-    if method in ("dpo", "orpo"):
+    if method in PAIRED:
         return [np.asarray(row["chosen_ids"]), np.asarray(row["rejected_ids"])]
     labels = np.array(row["labels"])
     sizes = row.get("seq_lengths", [len(labels)])
@@ -97,13 +97,9 @@ def trained_of(row: dict[str, Any], method: Method) -> list[Any]:
 
 def lengths_of(rows: Any, numbers: Any, method: Method) -> Iterator[int]:
     """Tokens of each row; of a pair, of the longer conversation."""
-    names = {
-        "kto": ("completion_ids",),
-        "dpo": ("chosen_ids", "rejected_ids"),
-        "orpo": ("chosen_ids", "rejected_ids"),
-    }.get(method)
+    names = ("chosen_ids", "rejected_ids") if method in PAIRED else ("completion_ids",)
     for row in picked(rows, numbers):
-        if names is None:
+        if method in ("cpt", "sft"):
             yield len(row["input_ids"])
         else:
             yield len(row["prompt_ids"]) + max(len(row[name]) for name in names)

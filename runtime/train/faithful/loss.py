@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from smolc.runtime.jobs.train import DpoLoss, KtoLoss, PlainLoss
+from smolc.runtime.jobs.train import CpoLoss, DpoLoss, KtoLoss, PlainLoss, SimpoLoss
 from smolc.runtime.train.faithful.seen import Seen
 from smolc.runtime.train.faithful.table import Row, compared, short
 
@@ -34,6 +34,14 @@ def rows(seen: Seen) -> Iterator[Row]:
             mixed(("desirable", "undesirable"), (loss.desirable_weight, loss.undesirable_weight)),
             mixed(("desirable", "undesirable"), (trainer.desirable_weight, trainer.undesirable_weight)),
         )
+    elif isinstance(loss, CpoLoss):
+        yield compared("loss", f"cpo, {loss.loss}", f"cpo, {trainer.loss_type}")
+        yield compared("weight of cross entropy", short(loss.alpha), short(trainer.cpo_alpha))
+        yield compared("label smoothing", short(loss.label_smoothing), short(trainer.label_smoothing))
+    elif isinstance(loss, SimpoLoss):
+        yield compared("loss", "simpo", trainer.loss_type)
+        yield compared("weight of cross entropy", short(0.0), short(trainer.cpo_alpha))
+        yield compared("target margin", short(loss.gamma), short(trainer.simpo_gamma))
     else:
         yield compared(
             "loss", "orpo", "orpo" if "ORPOTrainer" in classes(trainer) else type(trainer).__name__

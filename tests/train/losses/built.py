@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import reference
 import torch
 from compiled import MODEL, SPECIAL, TRAIN, context_of, finished, write_folder, write_rows
 
@@ -98,6 +99,16 @@ def steps(trainer: Any, *, backward: bool = False) -> Iterator[tuple[float, list
                 given = trainer._prepare_inputs(inputs[0])
                 loss = float(trainer.compute_loss(trainer.model, given, num_items_in_batch=items))
         yield loss, [[trainer.train_dataset[int(i)] for i in each] for each in numbers]
+
+
+def pairs_of(model: reference.Llama, rows: list[dict[str, Any]]) -> reference.Pairs:
+    """What float64 makes of pairs, for losses without a reference."""
+    answers = [
+        [model.log_probs(row["prompt_ids"] + row[f"{name}_ids"]) for row in rows]
+        for name in ("chosen", "rejected")
+    ]
+    lengths = (np.array([float(len(row[f"{name}_ids"])) for row in rows]) for name in ("chosen", "rejected"))
+    return reference.Pairs(*answers, *answers, *lengths)
 
 
 def agree(name: str, losses: Iterator[tuple[float, float]]) -> None:

@@ -256,6 +256,29 @@ def orpo(pairs: Pairs, beta: float) -> float:
     return float(-np.concatenate(pairs.chosen).mean() - beta * log_sigmoid(np.log(odds)).mean())
 
 
+def cpo(pairs: Pairs, loss: str, beta: float, alpha: float, smoothing: float) -> float:
+    """Xu et al. 2024 (arXiv 2401.08417): L_prefer + alpha L_NLL, where L_prefer is DPO's with a uniform reference.
+
+    L_NLL is a mean over the tokens of a step's chosen answers, not of the paper's whole answers; TRL's is over those
+    of a micro batch. Labels are smoothed as in Mitchell 2023's conservative DPO.
+    """
+    w, n, _, _ = pairs.logps
+    if loss == "ipo":
+        prefer = (w / pairs.chosen_length - n / pairs.rejected_length - 1 / (2 * beta)) ** 2
+    elif loss == "hinge":
+        prefer = np.maximum(0, 1 - beta * (w - n))
+    else:
+        prefer = -(1 - smoothing) * log_sigmoid(beta * (w - n)) - smoothing * log_sigmoid(beta * (n - w))
+    return float(prefer.mean() - alpha * w.sum() / pairs.chosen_length.sum())
+
+
+def simpo(pairs: Pairs, beta: float, gamma: float) -> float:
+    """Meng et al. 2024 (arXiv 2405.14734), equation 6: -log s(beta / n_w log p(w) - beta / n_l log p(l) - gamma)."""
+    w, n, _, _ = pairs.logps
+    margin = beta * w / pairs.chosen_length - beta * n / pairs.rejected_length
+    return float(-log_sigmoid(margin - gamma).mean())
+
+
 def kto(
     ratios: Floats, mismatched: Floats, good: list[bool], beta: float, desirable: float, undesirable: float
 ) -> float:

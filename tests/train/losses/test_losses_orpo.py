@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from math import log
 from pathlib import Path
-from typing import Any
 
 import built
-import numpy as np
 import pytest
 import reference
 
@@ -22,18 +20,9 @@ def test_the_loss_is_the_papers(accumulation: int, tmp_path: Path) -> None:
 
     def losses() -> Iterator[tuple[float, float]]:
         for loss, micro in built.steps(trainer, backward=accumulation > 1):
-            yield loss, reference.orpo(pairs_of(model, [row for rows in micro for row in rows]), 0.3)
+            yield loss, reference.orpo(built.pairs_of(model, [row for rows in micro for row in rows]), 0.3)
 
     built.agree("orpo", losses())
-
-
-def pairs_of(model: reference.Llama, rows: list[dict[str, Any]]) -> reference.Pairs:
-    answers = [
-        [model.log_probs(row["prompt_ids"] + row[f"{name}_ids"]) for row in rows]
-        for name in ("chosen", "rejected")
-    ]
-    lengths = (np.array([float(len(row[f"{name}_ids"])) for row in rows]) for name in ("chosen", "rejected"))
-    return reference.Pairs(*answers, *answers, *lengths)
 
 
 def test_a_batch_computed_by_hand(tmp_path: Path) -> None:

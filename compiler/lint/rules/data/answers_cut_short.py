@@ -2,7 +2,7 @@
 
 ## What it does
 
-Looks for preference stages (`dpo`, `orpo`, `kto`) with `overlong = truncate`. Runs of at most 50
+Looks for preference stages (`dpo`, `orpo`, `cpo`, `simpo`, `kto`) with `overlong = truncate`. Runs of at most 50
 steps only try something out, and are left alone.
 
 ## Why is this bad?

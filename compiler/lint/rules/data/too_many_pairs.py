@@ -2,7 +2,7 @@
 
 ## What it does
 
-Adds up what the mixture of a `dpo` or `orpo` stage takes in numbers of rows (`take(...seq)`), and complains
+Adds up what the mixture of a `dpo`, `orpo`, `cpo` or `simpo` stage takes in numbers of rows (`take(...seq)`), and complains
 above 100,000 pairs. Sources whose size the recipe does not say are not counted.
 
 ## Why is this bad?
@@ -37,7 +37,7 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.model.data import Take
-from smolc.compiler.model.methods import Dpo, Orpo
+from smolc.compiler.plan.defaults import PAIRED
 
 RULE = Rule("D216", "too-many-pairs", Severity.WARNING)
 MOST = 100_000
@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Finding]:
     for name in context.recipe.stages:
         for stage in context.runs(name):
             mixture = context.recipe.mixtures.get(stage.data.name)
-            if mixture is None or stage.data.name in seen or not isinstance(stage.method, (Dpo, Orpo)):
+            if mixture is None or stage.data.name in seen or not isinstance(stage.method, PAIRED):
                 continue
             seen.add(stage.data.name)
             weights = [row.weight for row in mixture.rows]

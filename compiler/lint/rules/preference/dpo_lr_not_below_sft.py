@@ -2,10 +2,10 @@
 
 ## What it does
 
-Compares the learning rate of a preference stage (`dpo`, `kto`) with that of the SFT stage that it starts from,
+Compares the learning rate of a preference stage (`dpo`, `kto`, `simpo`) with that of the SFT stage that it starts from,
 and complains above a fifth of it. Only stages with the same kind of adapter are compared. Where there is a grid,
-the smallest value of the preference stage counts, and the largest of the SFT stage. `orpo` has the loss of SFT
-in it and is left alone.
+the smallest value of the preference stage counts, and the largest of the SFT stage. `orpo` and `cpo` have
+the loss of SFT in them and are left alone.
 
 ## Why is this bad?
 
@@ -38,7 +38,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding, Rule, rate
-from smolc.compiler.lint.stages import REFERENCED
+from smolc.compiler.lint.stages import BARE
 from smolc.compiler.model.methods import Lora, Sft, Sgd
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -54,7 +54,7 @@ def check(context: Context) -> Iterator[Finding]:
         if before is None:
             continue
         slowest = min(
-            (run for run in context.runs(name) if isinstance(run.method, REFERENCED)),
+            (run for run in context.runs(name) if isinstance(run.method, BARE)),
             key=learning_rate,
             default=None,
         )

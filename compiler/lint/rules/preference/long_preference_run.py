@@ -2,7 +2,7 @@
 
 ## What it does
 
-Looks for `dpo` and `kto` stages whose length in steps, times their batch, is more than 100,000 pairs, in any
+Looks for `dpo`, `kto` and `simpo` stages whose length in steps, times their batch, is more than 100,000 pairs, in any
 run of a grid.
 
 ## Why is this bad?
@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.stages import REFERENCED, runs_of
+from smolc.compiler.lint.stages import BARE, runs_of
 from smolc.compiler.plan.defaults import batch
 
 RULE = Rule("P505", "long-preference-run", Severity.WARNING)
@@ -43,7 +43,7 @@ MOST = 100_000
 
 def check(context: Context) -> Iterator[Finding]:
     seen = set()
-    for name, run in runs_of(context, *REFERENCED):
+    for name, run in runs_of(context, *BARE):
         size = batch(run)
         pairs = int(run.length.value * size.value)
         span, there = run.span_of("length"), run.span_of("batch")

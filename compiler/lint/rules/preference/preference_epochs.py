@@ -2,14 +2,14 @@
 
 ## What it does
 
-Looks for `dpo` and `kto` stages that are more than two epochs long, in any run of a grid.
+Looks for `dpo`, `kto` and `simpo` stages that are more than two epochs long, in any run of a grid.
 
 ## Why is this bad?
 
 A preference loss is soon satisfied with the pairs it has seen, and goes on by taking the rejected answers
 apart. The Smol Training Playbook trains one epoch, as SmolLM3's APO did, and found more training to cost more
 than it gives even on new pairs: 50.6 after 17,000 pairs (mean of its evals), 49.0 after 85,000 and 45.3 after
-339,000. `orpo` has the loss of SFT in it and is left alone.
+339,000. `orpo` and `cpo` have the loss of SFT in them and are left alone.
 
 Source: Smol Training Playbook, post-training chapter.
 
@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.stages import REFERENCED, runs_of
+from smolc.compiler.lint.stages import BARE, runs_of
 
 RULE = Rule("P504", "preference-epochs", Severity.WARNING)
 MOST = 2
@@ -41,7 +41,7 @@ MOST = 2
 
 def check(context: Context) -> Iterator[Finding]:
     seen = set()
-    for name, run in runs_of(context, *REFERENCED):
+    for name, run in runs_of(context, *BARE):
         if run.length.unit != "epoch" or run.length.value <= MOST:
             continue
         span = first(run.span_of("length"), run.span)

@@ -2,13 +2,14 @@
 
 ## What it does
 
-Looks for `dpo` and `kto` stages that no SFT (or ORPO) stage comes before and that go back to a base model: one
-from scratch, or one whose name says `base`.
+Looks for `dpo`, `kto` and `simpo` stages that no SFT (or ORPO, or CPO) stage comes before and that go back to a base
+model: one from scratch, or one whose name says `base`.
 
 ## Why is this bad?
 
 These methods compare with a reference, which has to be a model that gives such answers at all: from a base
-model both chosen and rejected are unlikely, and their difference says little. In the Smol Training Playbook
+model both chosen and rejected are unlikely, and their difference says little. SimPO has no reference, and nothing that
+teaches answers either. In the Smol Training Playbook
 each preference run starts from SFT (IFEval 51.2, to 69.4 with APO-zero); only ORPO, which has no reference and
 the loss of SFT in it, works from a base model.
 
@@ -38,8 +39,8 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.stages import REFERENCED, before
-from smolc.compiler.model.methods import Orpo, Sft
+from smolc.compiler.lint.stages import BARE, before
+from smolc.compiler.model.methods import Cpo, Orpo, Sft, Simpo
 from smolc.compiler.model.start import Model
 from smolc.compiler.plan.templates import model_of
 
@@ -50,9 +51,9 @@ _BASE = re.compile(r"(?:^|[-_.])(?:base|pretrained)(?:$|[-_.])", re.IGNORECASE)
 def check(context: Context) -> Iterator[Finding]:
     recipe = context.recipe
     for name, stage in recipe.stages.items():
-        if not isinstance(stage.method, REFERENCED):
+        if not isinstance(stage.method, BARE):
             continue
-        if any(isinstance(earlier.method, (Sft, Orpo)) for earlier in before(stage, recipe)):
+        if any(isinstance(earlier.method, (Sft, Orpo, Cpo)) for earlier in before(stage, recipe)):
             continue
         model = recipe.models[model_of(stage, recipe)]
         why = _base(model)
@@ -62,7 +63,11 @@ def check(context: Context) -> Iterator[Finding]:
             f"stage `{name}` learns preferences from {why}: nothing has taught it to answer yet",
             stage.span_of("init"),
             labels=(Label(model.span, "the start model"),) if model.span else (),
-            notes=(f"{stage.method.word} compares with a model that has to give such answers already",),
+            notes=(
+                "simpo only compares two answers: it has no loss that teaches the chosen one"
+                if isinstance(stage.method, Simpo)
+                else f"{stage.method.word} compares with a model that has to give such answers already",
+            ),
             help="put an `sft` stage before it, or write `method = orpo`, which works from a base model",
         )
 

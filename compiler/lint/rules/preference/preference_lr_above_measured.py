@@ -2,7 +2,7 @@
 
 ## What it does
 
-Looks for `dpo` and `kto` stages that no SFT stage of the recipe comes before (with one, P501 compares the two)
+Looks for `dpo`, `kto` and `simpo` stages that no SFT stage of the recipe comes before (with one, P501 compares the two)
 and that learn at more than 5e-6; with an adapter, 5e-5. Where there is a grid, its smallest value counts.
 Models from scratch and SGD are left alone.
 
@@ -10,9 +10,10 @@ Models from scratch and SGD are left alone.
 
 The Smol Training Playbook scanned the rate from an SFT model at 46.4 (mean of its evals): 49.6 at 1e-7, 47.9 at
 5e-7, 45.4 at 1e-6, 41.5 at 5e-6 and 36.9 at 1e-5. A rate that is carried over from an SFT recipe, such as 2e-5,
-is beyond all of them: the loss looks fine, and the model is worse than before.
+is beyond all of them: the loss looks fine, and the model is worse than before. SimPO's authors advise to
+search 3e-7 to 1e-6, and warn of answers without sense at 1e-5.
 
-Source: Smol Training Playbook, post-training chapter.
+Source: Smol Training Playbook, post-training chapter; the README of SimPO's code.
 
 ## Wrong
 
@@ -36,7 +37,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule, rate
-from smolc.compiler.lint.stages import REFERENCED, after_sft, runs_of
+from smolc.compiler.lint.stages import BARE, after_sft, runs_of
 from smolc.compiler.model.methods import Lora, Sgd
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.defaults import learning_rate
@@ -49,7 +50,7 @@ HIGHEST = 5e-6
 def check(context: Context) -> Iterator[Finding]:
     recipe = context.recipe
     slowest: dict[str, Stage] = {}
-    for name, run in runs_of(context, *REFERENCED):
+    for name, run in runs_of(context, *BARE):
         if not isinstance(run.optim, Sgd):
             slowest[name] = min(slowest.get(name, run), run, key=_times)
     for name, run in slowest.items():
