@@ -22,6 +22,7 @@ from smolc.runtime.train import (
     hold,
     layers,
     model,
+    reference,
     rows,
     settings,
     speed,
@@ -107,6 +108,9 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
         parameters=parameters_of(context, job),
         tokens=int(data.counts.tokens[data.order].sum()),
     )
+    train, validation = reference.with_reference(
+        context, job, data.train, data.validation, name, on_cuda=cuda
+    )
     method: Any = import_module(f"smolc.runtime.train.{METHODS[job.method]}")
     # Before the model is loaded: this starts the process group, and ZeRO-3 spreads weights while they load.
     with refusals():
@@ -142,11 +146,11 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
     parts = common.Parts(
         model=loaded,
         tokenizer=tokenizer,
-        train=data.train,
-        validation=data.validation,
+        train=train,
+        validation=validation,
         order=order,
         adapter=model.adapter_config(job),
-        reference=reference_of(context, job, name),
+        reference=None if reference.kept(train) else reference_of(context, job, name),
         flat=route.flat,
         callbacks=callbacks,
         records=chosen.graph,
@@ -200,7 +204,7 @@ def refusals() -> Iterator[None]:
 
 
 def reference_of(context: Context, job: TrainJob, attention: str) -> Any | None:
-    """The frozen model that preference losses compare with.
+    """The frozen model that preference losses compare with in every step.
 
     None if it is the start model and an adapter is trained: switching the adapter off gives it back.
     """
@@ -208,5 +212,5 @@ def reference_of(context: Context, job: TrainJob, attention: str) -> Any | None:
         return None
     if job.loss.reference == job.init and not isinstance(job.adapter, Full):
         return None
-    reference = model.load_model(context.model_of(job.loss.reference), job, attention)
-    return reference.eval().requires_grad_(False)
+    frozen = model.load_model(context.model_of(job.loss.reference), job, attention)
+    return frozen.eval().requires_grad_(False)

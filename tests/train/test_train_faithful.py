@@ -51,7 +51,7 @@ def test_what_is_built_is_what_was_asked_for(built: Callable[[str], Seen], name:
         ("pure", {"trained weights held in": "bf16", "updated in (masters)": "bf16", "computed in": "bf16"}),
         ("packed", {"rows": "packed", "loss": "cross entropy", "attention": "sdpa"}),
         ("lora", {"adapter": "rank 4, scale 4, dropout 0.1", "adapted": "q_proj, v_proj"}),
-        ("dpo", {"loss": "sigmoid + 0.5 sft", "reference": "a frozen model", "beta": "0.1"}),
+        ("dpo", {"loss": "sigmoid + 0.5 sft", "reference": "log-probabilities kept, no model"}),
         ("kto", {"weights": "1.5 desirable + undesirable", "rows": "one sequence each"}),
         ("orpo", {"loss": "orpo", "beta": "0.2"}),
         ("cpo", {"loss": "cpo, sigmoid", "beta": "0.2", "weight of cross entropy": "0.7"}),
@@ -145,6 +145,10 @@ def trained_reference(seen: Seen, patch: Patch) -> None:
     patch.setattr(next(seen.trainer.ref_model.parameters()), "requires_grad", True)
 
 
+def second_model(seen: Seen, patch: Patch) -> None:
+    patch.setattr(seen.trainer, "ref_model", seen.trainer.model)
+
+
 def noisy(seen: Seen, patch: Patch) -> None:
     patch.setattr(seen.trainer, "noise", SimpleNamespace(alpha=5.0))
 
@@ -201,7 +205,9 @@ BENT: list[tuple[str, str, Bend]] = [
     ("dpo", "loss", of_trainer("loss_weights", [1.0, 1.0])),
     ("dpo", "beta", of_trainer("beta", 0.2)),
     ("dpo", "label smoothing", of_trainer("label_smoothing", 0.1)),
-    ("dpo", "reference", trained_reference),
+    ("dpo", "reference", of_trainer("precompute_ref_logps", False)),
+    ("dpo", "reference", second_model),
+    ("kto", "reference", trained_reference),
     ("kto", "loss", of_trainer("loss_type", "apo_zero_unpaired")),
     ("kto", "weights", of_trainer("undesirable_weight", 2.0)),
     ("orpo", "beta", of_trainer("beta", 0.1)),

@@ -8,7 +8,9 @@ from typing import Any
 from smolc.runtime.jobs.train import CpoLoss, DpoLoss, KtoLoss, PlainLoss, SimpoLoss
 from smolc.runtime.train.faithful.seen import Seen
 from smolc.runtime.train.faithful.table import Row, compared, short
+from smolc.runtime.train.reference import COLUMNS, kept
 
+KEPT = "log-probabilities kept, no model"
 # TRL computes the same loss in one piece or in several.
 PLAIN = {"nll": "cross entropy", "chunked_nll": "cross entropy"}
 
@@ -49,7 +51,10 @@ def rows(seen: Seen) -> Iterator[Row]:
     yield compared("beta", short(loss.beta), short(trainer.beta))
     if isinstance(loss, (DpoLoss, KtoLoss)):
         own = loss.reference != seen.job.init or seen.job.adapter.type == "full"
-        yield compared("reference", "a frozen model" if own else "without the adapter", reference(trainer))
+        asked = "a frozen model" if own else "without the adapter"
+        if isinstance(loss, DpoLoss) and kept(trainer.train_dataset):
+            asked = KEPT
+        yield compared("reference", asked, reference(trainer, seen.batches))
 
 
 def mixed(names: Any, weights: Any) -> str:
@@ -63,8 +68,10 @@ def classes(thing: Any) -> set[str]:
     return {base.__name__ for base in type(thing).__mro__}
 
 
-def reference(trainer: Any) -> str:
+def reference(trainer: Any, batches: list[Any]) -> str:
     model = trainer.ref_model
-    if model is None:
-        return "without the adapter"
-    return "a trained model" if any(p.requires_grad for p in model.parameters()) else "a frozen model"
+    if model is not None:
+        return "a trained model" if any(p.requires_grad for p in model.parameters()) else "a frozen model"
+    if trainer.precompute_ref_logps and all(name in batch for batch in batches for name in COLUMNS):
+        return KEPT
+    return "without the adapter" if hasattr(trainer.model, "peft_config") else "none"

@@ -1,5 +1,6 @@
 """Preference losses with a mean over tokens are the same however the pairs of a step are spread."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ def test_two_processes_with_micro_batches_of_one_are_one_with_four(method: str, 
     for name in ("base", "data"):
         finished(tmp_path, name)
     run.run(context_of(tmp_path, "one"))
+    # Each of the two processes computes a part of the reference's log-probabilities.
+    kept = tmp_path / "out" / ".reference"
+    assert kept.is_dir() == (method == "dpo")
+    shutil.rmtree(kept, ignore_errors=True)
     write_folder(tmp_path, MODEL, job("two", 1, 2, 2))
     for name in ("base", "data"):
         finished(tmp_path, name)
@@ -44,4 +49,5 @@ def test_two_processes_with_micro_batches_of_one_are_one_with_four(method: str, 
         ["accelerate", "launch", "--config_file", config, "-m", "smolc.runtime", "jobs/two/job.yaml"],
     )
     assert done.returncode == 0, done.stderr
+    assert [p.name for p in kept.glob("*/*")] == (["logps"] if method == "dpo" else [])
     assert losses(tmp_path, "two") == pytest.approx(losses(tmp_path, "one"), rel=1e-5)

@@ -1,0 +1,112 @@
+"""The one pass of the reference model over all pairs."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from trl.trainer.utils import add_fused_lm_head
+
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.train import DpoLoss, TrainJob
+from smolc.runtime.train import model as models
+from smolc.runtime.train.reference import SIDES, Floats, quantized
+
+TOKENS = {"cuda": 65536, "cpu": 4096}
+"""Of a batch, with padding."""
+
+
+def scored(
+    context: Context, job: TrainJob, splits: list[Any], numbers: Any, attention: str, *, on_cuda: bool
+) -> Floats:
+    """Log-probabilities of the answers of some sequences (2r and 2r + 1 are those of row r), longest first, given their
+    prompts: (len(numbers),). The model is on the device as long as this takes. Raises JobError."""
+    assert isinstance(job.loss, DpoLoss)
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_cuda else torch.device("cpu")
+    if on_cuda:
+        torch.cuda.set_device(device)
+    began = time.monotonic()
+    model: Any = models.load_model(
+        context.model_of(job.loss.reference), computing(job), attention, quantized=quantized(job)
+    )
+    if not quantized(job):
+        model.to(device)
+    add_fused_lm_head(model.eval())
+    out = np.empty(len(numbers), dtype=np.float32)
+    at, budget, told = 0, TOKENS[device.type], 0.0
+    while at < len(numbers):
+        some = _batch(splits, numbers, at, budget)
+        try:
+            out[at : at + len(some)] = log_probabilities(model, some, device, half=job.precision == "fp16")
+        except torch.OutOfMemoryError:
+            if len(some) == 1:
+                raise
+            budget //= 2
+            gc.collect()
+            torch.cuda.empty_cache()
+            continue
+        at += len(some)
+        if os.environ.get("RANK", "0") == "0" and time.monotonic() - told > 1:
+            told = time.monotonic()
+            context.progress(at, len(numbers), "answers", "reference")
+    del model
+    gc.collect()
+    if on_cuda:
+        torch.cuda.empty_cache()
+    if os.environ.get("RANK", "0") == "0":
+        print(
+            f"reference: log-probabilities of {sum(map(len, splits)):,} pairs computed in "
+            f"{time.monotonic() - began:.1f} s, kept for other runs",
+            flush=True,
+        )
+    return out
+
+
+def computing(job: TrainJob) -> TrainJob:
+    """The job with weights held as the trained model's are while it computes: bf16 beside fp32 masters, too."""
+    return job.model_copy(update={"precision": "bf16_pure"}) if job.precision == "bf16" else job
+
+
+def _batch(splits: list[Any], numbers: Any, at: int, budget: int) -> list[tuple[list[int], list[int]]]:
+    """Prompt and answer of the sequences from `at` on; the first is the longest, and there is always one."""
+    first = _sequence(splits, int(numbers[at]))
+    size = max(1, budget // (len(first[0]) + len(first[1])))
+    return [first, *(_sequence(splits, int(n)) for n in numbers[at + 1 : at + size])]
+
+
+def _sequence(splits: list[Any], number: int) -> tuple[list[int], list[int]]:
+    row, side = divmod(number, 2)
+    for rows in splits:
+        if row < len(rows):
+            found = rows[row]
+            return found["prompt_ids"], found[SIDES[side]]
+        row -= len(rows)
+    raise IndexError(number)
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]
+def log_probabilities(
+    model: Any, sequences: list[tuple[list[int], list[int]]], device: torch.device, *, half: bool
+) -> Floats:
+    """As TRL's loss has them: of tokens in fp32, summed over the answer. half: under fp16 autocast. Padded on the right."""
+    longest = max(len(prompt) + len(answer) for prompt, answer in sequences)
+    ids = torch.zeros((len(sequences), longest), dtype=torch.long)
+    labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+    for i, (prompt, answer) in enumerate(sequences):
+        begin, end = len(prompt), len(prompt) + len(answer)
+        ids[i, :end] = torch.tensor(prompt + answer)
+        labels[i, begin:end] = ids[i, begin:end]
+        mask[i, :end] = 1
+    with torch.autocast(device.type, torch.float16, enabled=half):
+        out = model(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            labels=labels.to(device),
+            use_cache=False,
+            fused_lm_head=True,
+        )
+    return out.log_probs.double().sum(1).float().cpu().numpy()  # type: ignore[no-any-return]
