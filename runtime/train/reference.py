@@ -75,7 +75,7 @@ def with_reference(
     processes call it, before they form a group. Raises JobError."""
     why = why_not(context, job, on_cuda=on_cuda)
     if why is not None:
-        if isinstance(job.loss, DpoLoss):
+        if isinstance(job.loss, DpoLoss) and os.environ.get("RANK", "0") == "0":
             print(f"reference: computed in every step: {why}", flush=True)
         return train, validation
     splits = [rows for rows in (train, validation) if rows is not None]
@@ -119,7 +119,7 @@ def key_of(context: Context, job: TrainJob, splits: list[Any], attention: str, d
     body = {
         "rows": [_content(rows) for rows in splits],
         "reference": fingerprint(made, entry) if made is not None else "",
-        "weights": [at.source, at.revision, _files(at)],
+        "weights": _weights(at),
         "computed": ["fp16" if job.precision == "fp16" else "fp32" if job.precision == "fp32" else "bf16"],
         # Under fp16 autocast, which weights are in which numbers depends on these.
         "held": [job.adapter.type != "full", job.parallel.type == "fsdp2"] if job.precision == "fp16" else [],
@@ -142,13 +142,14 @@ def _content(rows: datasets.Dataset) -> str:
     return digest.hexdigest()
 
 
-def _files(at: ModelAt) -> list[tuple[str, int, int]]:
-    """Two runs of one stage are not bit for bit the same, so what the stage was made from does not tell its weights."""
+def _weights(at: ModelAt) -> list[Any]:
+    """Of a model in a folder, whose path may differ between nodes, its files: name, size and time. Two runs of one stage
+    are not bit for bit the same, so what the stage was made from does not tell its weights."""
     folder = Path(at.source)
     if not folder.is_dir():
-        return []
+        return [at.source, at.revision]
     found = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".json"))
-    return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in found]
+    return [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in found]
 
 
 class Store:
@@ -193,7 +194,8 @@ class Store:
         for r, part in enumerate(parts):
             whole[order[r :: len(names)]] = part
         write(self.whole, whole)
-        for left in (*self.folder.glob("part-*"), *self.folder.glob(".part-*")):
+        # What another job is about to write has another name, and is left.
+        for left in (*self.folder.glob("part-*"), *self.folder.glob(".part-*.lock")):
             left.unlink(missing_ok=True)
 
 
