@@ -113,10 +113,11 @@ def pairs_of(model: reference.Llama, rows: list[dict[str, Any]]) -> reference.Pa
 
 
 def agree(name: str, losses: Iterator[tuple[float, float]]) -> None:
-    """Each loss with its reference, to 1e-5; prints the largest relative deviation."""
+    """Each loss with its reference, to 1e-5; prints the largest relative deviation. What cancels to nearly nothing, as a
+    hinge does near its corner, is as near as its terms, which are about 1."""
     largest, count = 0.0, 0
     for loss, expected in losses:
-        assert abs(loss - expected) <= 1e-5 * abs(expected) + 1e-7, (count, loss, expected)
+        assert abs(loss - expected) <= 1e-5 * max(abs(expected), 1.0), (count, loss, expected)
         largest, count = max(largest, abs(loss - expected) / max(abs(expected), 1e-2)), count + 1
     assert count > 0
     print(f"{name}: {count} losses, {largest:.1e}")
