@@ -159,7 +159,7 @@ WAYS = [
     pytest.param("fsdp", FSDP2, "fp32", True, False, id="fsdp2-fp32-packed"),
     pytest.param("zero", zero(1), "bf16", False, False, id="zero1-bf16", marks=[ZERO, pytest.mark.long]),
     pytest.param("zero", zero(2), "bf16", True, True, id="zero2-bf16-packed-checkpointed", marks=ZERO),
-    pytest.param("zero", zero(3), "bf16", False, False, id="zero3-bf16", marks=ZERO),
+    pytest.param("zero", zero(3), "bf16", False, False, id="zero3-bf16", marks=[ZERO, pytest.mark.long]),
     pytest.param("zero", zero(3), "fp32", True, True, id="zero3-fp32-packed-checkpointed", marks=ZERO),
 ]
 
