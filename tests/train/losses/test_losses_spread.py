@@ -18,11 +18,11 @@ METHODS = {
 }
 
 
-@pytest.mark.slow
 # CI takes one of them.
 RUNS = [pytest.param(name, marks=() if name == "dpo" else pytest.mark.long) for name in METHODS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", RUNS)
 def test_two_processes_with_micro_batches_of_one_are_one_with_four(method: str, tmp_path: Path) -> None:
     def job(name: str, micro: int, accumulation: int, processes: int) -> dict[str, Any]:
