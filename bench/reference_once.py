@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,7 +21,8 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
-from train_speed import DOCUMENTS, LORA, SHAPES, count, job_of, make_model, ours, write_folder
+from side_by_side import Task, run_all
+from train_speed import DOCUMENTS, LORA, SHAPES, count, job_of, make_model, ours, told, write_folder
 
 VARIANTS = ("trl", "in_step", "kept")
 
@@ -169,17 +169,16 @@ def main() -> None:
         return
     options.work.mkdir(parents=True, exist_ok=True)
     prepare(options)
-    for round in range(options.rounds):
-        for variant in options.variants:
-            command = [sys.executable, __file__, *sys.argv[1:], "--one", variant, "--round", str(round)]
-            with (options.work / f"{variant}-{round}.txt").open("w") as log:
-                try:
-                    subprocess.run(command, stdout=log, stderr=log, check=False, timeout=options.patience)
-                except subprocess.TimeoutExpired:
-                    log.write("it took too long\n")
-            lines = (options.work / f"{variant}-{round}.txt").read_text(errors="replace").splitlines()
-            said = [line for line in lines if line.startswith(f"{variant} ")]
-            print(said[-1] if said else f"{variant} failed\n" + "\n".join(lines[-15:]), flush=True)
+    run_all(
+        [task_of(options, v, round) for round in range(options.rounds) for v in options.variants], 1, told
+    )
+
+
+def task_of(options: argparse.Namespace, variant: str, round: int) -> Task:
+    command = [sys.executable, str(Path(__file__).resolve()), *sys.argv[1:], "--one", variant]
+    command += ["--round", str(round)]
+    log = options.work / f"{variant}-{round}.txt"
+    return Task(variant, 1, command, Path.cwd(), log, options.patience)
 
 
 if __name__ == "__main__":

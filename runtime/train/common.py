@@ -30,6 +30,17 @@ class Parts:
     records: bool = False
     fixed: Fixed | None = None
 
+    def given(self) -> dict[str, Any]:
+        """What TRL's trainers all take, by its names for it."""
+        return {
+            "model": self.model,
+            "train_dataset": self.train,
+            "eval_dataset": self.validation,
+            "processing_class": self.tokenizer,
+            "peft_config": self.adapter,
+            "callbacks": self.callbacks,
+        }
+
 
 class FixedOrder(torch.utils.data.Sampler[int]):  # type: ignore[misc]
     """Yields row numbers as they were planned. Accelerate leaves samplers that it does not know alone."""

@@ -133,16 +133,7 @@ def trainer(job: TrainJob, args: DPOConfig, parts: Parts) -> Trainer:
     assert isinstance(job.loss, DpoLoss)
     given = kept(parts.train)
     with no_reference() if given else nullcontext():
-        made = Trainer(
-            model=parts.model,
-            ref_model=parts.reference,
-            args=args,
-            train_dataset=parts.train,
-            eval_dataset=parts.validation,
-            processing_class=parts.tokenizer,
-            peft_config=parts.adapter,
-            callbacks=parts.callbacks,
-        )
+        made = Trainer(**parts.given(), args=args, ref_model=parts.reference)
     made.order = parts.order
     # The loss reads them from the batch. Told to the constructor, TRL would hash all weights, and compute them.
     made.precompute_ref_logps = given

@@ -55,15 +55,7 @@ class Trainer(Common, KTOTrainer):  # type: ignore[misc]
 
 
 def trainer(job: TrainJob, args: KTOConfig, parts: Parts) -> Trainer:
-    made = Trainer(
-        model=parts.model,
-        ref_model=parts.reference,
-        args=args,
-        train_dataset=parts.train.select(parts.order),
-        eval_dataset=parts.validation,
-        processing_class=parts.tokenizer,
-        peft_config=parts.adapter,
-        callbacks=parts.callbacks,
-    )
+    given = parts.given() | {"train_dataset": parts.train.select(parts.order)}
+    made = Trainer(**given, args=args, ref_model=parts.reference)
     made.order = np.arange(len(parts.order), dtype=np.int64)
     return made

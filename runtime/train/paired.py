@@ -41,14 +41,6 @@ def build(kind: Any, args: Any, parts: Parts) -> Any:
     model: torch.nn.Module = parts.model
     # TRL takes log-softmax in the logits' own numbers; in bf16 a likelihood would have three digits.
     model.forward = convert_outputs_to_fp32(model.forward)
-    made = kind(
-        model=model,
-        args=args,
-        train_dataset=parts.train,
-        eval_dataset=parts.validation,
-        processing_class=parts.tokenizer,
-        peft_config=parts.adapter,
-        callbacks=parts.callbacks,
-    )
+    made = kind(**parts.given(), args=args)
     made.order = parts.order
     return made

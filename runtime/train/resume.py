@@ -114,8 +114,7 @@ def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
 
     Raises JobError, with what differs, if the checkpoints are of an unfinished run of another job.
     """
-    found = sorted(checkpoints.glob("checkpoint-*"), key=_step, reverse=True)
-    whole = [path for path in found if (path / COMPLETE).is_file()]
+    whole = whole_ones(checkpoints)
     marker = _read(checkpoints / MARKER)
     other = differences(checkpoints, origin)
     otherwise = origin.otherwise(_object(marker.get("job")))
@@ -131,7 +130,7 @@ def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
         shutil.rmtree(checkpoints, ignore_errors=True)
         mark(checkpoints, origin)
         return None
-    for path in found:
+    for path in list(checkpoints.glob("checkpoint-*")):
         if _step(path) > _step(newest) or path not in whole:
             shutil.rmtree(path, ignore_errors=True)
     print(

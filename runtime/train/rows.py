@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import Method
+from smolc.runtime.jobs.prepare import PAIRED, Method
 from smolc.runtime.train.flat import Fixed, lay_out
 from smolc.runtime.train.head import shifted
 from smolc.runtime.train.linear_loss import IGNORED
@@ -19,10 +19,7 @@ from smolc.runtime.train.linear_loss import IGNORED
 COLUMNS: dict[Method, tuple[str, ...]] = {
     "cpt": ("input_ids", "labels"),
     "sft": ("input_ids", "labels"),
-    "dpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
-    "orpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
-    "cpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
-    "simpo": ("prompt_ids", "chosen_ids", "rejected_ids"),
+    **dict.fromkeys(PAIRED, ("prompt_ids", "chosen_ids", "rejected_ids")),
     "kto": ("prompt_ids", "completion_ids", "label"),
 }
 

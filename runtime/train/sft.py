@@ -168,16 +168,8 @@ def trainer(job: TrainJob, args: SFTConfig, parts: Parts) -> Trainer:
     records = own_loss and parts.records
     targets: Targets = "none" if not own_loss else "all" if records else "picked"
     kind = SequenceParallelTrainer if sequence_of(job) > 1 else Trainer
-    made = kind(
-        model=parts.model,
-        args=args,
-        data_collator=Collator(pad, parts.flat, parts.fixed, targets, parts_of(job)),
-        train_dataset=parts.train,
-        eval_dataset=validation,
-        processing_class=parts.tokenizer,
-        peft_config=parts.adapter,
-        callbacks=parts.callbacks,
-    )
+    collator = Collator(pad, parts.flat, parts.fixed, targets, parts_of(job))
+    made = kind(**parts.given() | {"eval_dataset": validation}, args=args, data_collator=collator)
     made.order, made.own_loss, made.records, made.dft = parts.order, own_loss, records, job.loss.dft
     if own_loss:
         head.add_loss(parts.model)

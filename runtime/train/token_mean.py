@@ -19,7 +19,8 @@ class TokenMean:
     """Trained tokens of a micro batch, averaged over the step's on all devices."""
 
     def trained(self, batch: dict[str, Any]) -> torch.Tensor | None:
-        """How many tokens of a micro batch the mean is over, a scalar; None if the loss has no such mean."""
+        """How many tokens of a micro batch the mean is over, a scalar; None if the loss has no such mean. Each trainer says
+        it for itself."""
         raise NotImplementedError
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:

@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pytest
 import yaml
 
 from smolc.compiler.plan.types import Cluster, Job
@@ -25,6 +27,11 @@ COMPILES = (
     shutil.which(os.environ.get("CXX", "c++")) is not None
     and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
 )
+ZERO = pytest.mark.skipif(
+    find_spec("deepspeed") is None or not COMPILES,
+    reason="needs deepspeed, a C++ compiler and Python's headers",
+)
+"""For a run under DeepSpeed on CPUs."""
 SPECIAL = ("<pad>", "<|im_start|>", "<|im_end|>")
 WORDS = (
     "alpha",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from compiled import COMPILES, MODEL, finished, launch, losses, write_folder
+from compiled import MODEL, ZERO, finished, launch, losses, write_folder
 
 spec = importlib.util.spec_from_file_location("kill", Path(__file__).parents[2] / "bench/kill.py")
 assert spec is not None and spec.loader is not None
@@ -31,10 +31,6 @@ def full(self, *args, **said):
 Common.training_step = full
 leave(main(sys.argv[2:]))
 """
-ZERO = pytest.mark.skipif(
-    importlib.util.find_spec("deepspeed") is None or not COMPILES,
-    reason="needs deepspeed, a C++ compiler and Python's headers",
-)
 STEPS = 7
 
 pytestmark = [

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from compiled import (
-    COMPILES,
     LORA,
     MODEL,
     SPECIAL,
     TRAIN,
+    ZERO,
     chat_rows,
     context_of,
     finished,
@@ -34,10 +33,6 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
 GPUS = torch.cuda.device_count()
 CPU = pytest.mark.skipif(GPUS > 0, reason="exactly equal on CPUs")
-ZERO = pytest.mark.skipif(
-    find_spec("deepspeed") is None or not COMPILES,
-    reason="needs deepspeed, a C++ compiler and Python's headers",
-)
 TWO_GPUS = pytest.mark.skipif(GPUS < 2, reason="needs two GPUs")
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]

@@ -5,10 +5,6 @@ averaged over batches or devices instead of trained tokens is another one.
 """
 
 import json
-import os
-import shutil
-import sysconfig
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ from compiled import (
     MODEL,
     SPECIAL,
     TRAIN,
+    ZERO,
     context_of,
     finished,
     launch,
@@ -37,13 +34,6 @@ LAUNCH = Path(__file__).parent / "launch"
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
 STEPS, DOCUMENTS, SEED = 20, 4, 3
 CLOSE = {"fp32": 1e-4, "bf16": 2e-3}
-# On a CPU, deepspeed compiles its communication as it starts.
-ZERO = pytest.mark.skipif(
-    find_spec("deepspeed") is None
-    or shutil.which(os.environ.get("CXX", "c++")) is None
-    or not (Path(sysconfig.get_path("include")) / "Python.h").is_file(),
-    reason="needs deepspeed, a C++ compiler and Python's headers",
-)
 
 pytestmark = [
     pytest.mark.slow,

@@ -7,18 +7,17 @@ import json
 import re
 import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from compiled import (
-    COMPILES,
     LORA,
     MODEL,
     SPECIAL,
     TRAIN,
+    ZERO,
     chat_rows,
     context_of,
     finished,
@@ -36,10 +35,6 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 
 LAUNCH = Path(__file__).parent / "launch"
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
-ZERO = pytest.mark.skipif(
-    find_spec("deepspeed") is None or not COMPILES,
-    reason="needs deepspeed, a C++ compiler and Python's headers",
-)
 
 pytestmark = [
     pytest.mark.slow,
