@@ -63,9 +63,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     # 3B shape, fp32 masters, spread over several GPUs: 16,384 tokens an update on each
     "ddp": {"precision": "bf16", "kernels": "compiled", "micro": 1, "accumulation": 4},
     "fsdp2": {"precision": "bf16", "kernels": "compiled", "micro": 2, "accumulation": 2}
-    | {"parallel": {"type": "fsdp2", "reshard": True}},
+    | {"parallel": {"type": "fsdp2", "reshard": True, "offload": "none"}},
     "fsdp2_4": {"precision": "bf16", "kernels": "compiled", "micro": 4}
-    | {"parallel": {"type": "fsdp2", "reshard": True}},
+    | {"parallel": {"type": "fsdp2", "reshard": True, "offload": "none"}},
     "zero2": {"precision": "bf16", "kernels": "compiled", "micro": 2, "accumulation": 2}
     | {"parallel": {"type": "zero", "stage": 2, "offload": "none"}},
     "zero3": {"precision": "bf16", "kernels": "compiled", "micro": 2, "accumulation": 2}

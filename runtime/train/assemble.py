@@ -109,7 +109,7 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
         tokens=int(data.counts.tokens[data.order].sum()),
     )
     train, validation = reference.with_reference(
-        context, job, data.train, data.validation, name, on_cuda=cuda
+        context, job, data.train, data.validation, name, flat=route.flat, on_cuda=cuda
     )
     method: Any = import_module(f"smolc.runtime.train.{METHODS[job.method]}")
     # Before the model is loaded: this starts the process group, and ZeRO-3 spreads weights while they load.
@@ -140,7 +140,7 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
     fixed = flat.fixed_shape(np.diff(bounds), job.batch.micro, job.length, order) if chosen.fixed else None
     watcher = watch.Watch(context, data.length, data.counts, order, max(1, job.keep))
     callbacks: list[Any] = [watcher]
-    if data.packed and job.sharers == 1:
+    if (data.packed or (route.flat and job.method == "dpo")) and job.sharers == 1:
         half = job.precision != "fp32"
         callbacks.append(KeepsApart(data.train, kind=route.kind, flat=route.flat, half=half))
     parts = common.Parts(

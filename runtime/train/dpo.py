@@ -17,6 +17,7 @@ from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.model import keeps_dropout
 from smolc.runtime.train.reference import COLUMNS, kept
 from smolc.runtime.train.token_mean import TokenMean
+from smolc.runtime.train.unpadded import heads_without_padding
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> DPOConfig:
@@ -132,7 +133,10 @@ def drops(model: Any) -> bool:
 def trainer(job: TrainJob, args: DPOConfig, parts: Parts) -> Trainer:
     assert isinstance(job.loss, DpoLoss)
     given = kept(parts.train)
-    with no_reference() if given else nullcontext():
+    with (
+        no_reference() if given else nullcontext(),
+        heads_without_padding() if parts.flat else nullcontext(),
+    ):
         made = Trainer(**parts.given(), args=args, ref_model=parts.reference)
     made.order = parts.order
     # The loss reads them from the batch. Told to the constructor, TRL would hash all weights, and compute them.

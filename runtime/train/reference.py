@@ -69,7 +69,14 @@ def why_not(context: Context, job: TrainJob, *, on_cuda: bool) -> str | None:
 
 
 def with_reference(
-    context: Context, job: TrainJob, train: Any, validation: Any | None, attention: str, *, on_cuda: bool
+    context: Context,
+    job: TrainJob,
+    train: Any,
+    validation: Any | None,
+    attention: str,
+    *,
+    flat: bool,
+    on_cuda: bool,
 ) -> tuple[Any, Any | None]:
     """The rows with the columns `COLUMNS`, of a file or of a pass that is made now; unchanged where they are not kept. All
     processes call it, before they form a group. Raises JobError."""
@@ -90,7 +97,7 @@ def with_reference(
     def compute(numbers: Any) -> Floats:
         from smolc.runtime.train.reference_pass import scored
 
-        return scored(context, job, splits, numbers, attention, on_cuda=on_cuda)
+        return scored(context, job, splits, numbers, attention, flat=flat, on_cuda=on_cuda)
 
     scores = store.take(compute, by_length(splits)).reshape(-1, 2)
     done, out = 0, []

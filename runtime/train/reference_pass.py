@@ -15,16 +15,26 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.train import DpoLoss, TrainJob
 from smolc.runtime.train import model as models
 from smolc.runtime.train.reference import SIDES, Floats, quantized
+from smolc.runtime.train.unpadded import without_padding
 
 TOKENS = {"cuda": 65536, "cpu": 4096}
 """Of a batch, with padding."""
 
 
 def scored(
-    context: Context, job: TrainJob, splits: list[Any], numbers: Any, attention: str, *, on_cuda: bool
+    context: Context,
+    job: TrainJob,
+    splits: list[Any],
+    numbers: Any,
+    attention: str,
+    *,
+    flat: bool,
+    on_cuda: bool,
 ) -> Floats:
     """Log-probabilities of the answers of some sequences (2r and 2r + 1 are those of row r), longest first, given their
-    prompts: (len(numbers),). The model is on the device as long as this takes. Raises JobError."""
+    prompts: (len(numbers),). flat: computed without padding. The model is on the device as long as this takes.
+
+    Raises JobError."""
     assert isinstance(job.loss, DpoLoss)
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_cuda else torch.device("cpu")
     if on_cuda:
@@ -36,6 +46,8 @@ def scored(
     if not quantized(job):
         model.to(device)
     add_fused_lm_head(model.eval())
+    if flat:
+        without_padding(model)
     out = np.empty(len(numbers), dtype=np.float32)
     at, budget, told = 0, TOKENS[device.type], 0.0
     while at < len(numbers):

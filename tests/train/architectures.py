@@ -101,14 +101,18 @@ def config_of(name: str, **changed: Any) -> Any:
 
 
 def model_of(name: str, implementation: str, dtype: torch.dtype = torch.float32, **changed: Any) -> Any:
-    """The same weights for the same name. Wide ones, so that tokens that should not be seen would be noticed."""
+    """The same weights for the same name, in every type: a generator draws other numbers for a half-precision tensor.
+
+    Wide ones, so that tokens that should not be seen would be noticed.
+    """
     torch.manual_seed(0)
     lm = AutoModelForCausalLM.from_config(
         config_of(name, **changed), attn_implementation=implementation, dtype=dtype
     )
     for parameter in lm.parameters():
         if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.1)
+            drawn = torch.nn.init.normal_(torch.empty_like(parameter, dtype=torch.float32), std=0.1)
+            parameter.data.copy_(drawn.bfloat16())
     return lm.eval()
 
 

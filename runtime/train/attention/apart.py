@@ -39,13 +39,20 @@ class Apart:
 
 
 def two_documents(rows: Iterable[dict[str, Any]]) -> list[list[int]] | None:
-    """The beginnings of two neighbouring documents of at least two tokens; None if no row has them."""
+    """Parts of two neighbouring documents of at least two tokens, of packed rows or of pairs; None if no row has them."""
     for row in rows:
-        documents = torch.tensor(row["input_ids"]).split(list(row["seq_lengths"]))
-        for pair in pairwise(documents):
+        for pair in pairwise(_documents(row)):
             if min(map(len, pair)) > 1:
-                return [document[:TOKENS].tolist() for document in pair]
+                return list(pair)
     return None
+
+
+def _documents(row: dict[str, Any]) -> list[list[int]]:
+    if "seq_lengths" in row:
+        documents = torch.tensor(row["input_ids"]).split(list(row["seq_lengths"]))
+        return [document[:TOKENS].tolist() for document in documents]
+    # Their ends: they begin alike.
+    return [(row["prompt_ids"] + row[name])[-TOKENS:] for name in ("chosen_ids", "rejected_ids")]
 
 
 def compare(model: Any, documents: list[list[int]], *, flat: bool, device: Any = "cpu") -> Apart:
@@ -82,12 +89,15 @@ def _difference(row: torch.Tensor, alone: torch.Tensor) -> float:
 
 
 class KeepsApart(TrainerCallback):  # type: ignore[misc]
-    """Compares at the start of training, when the model is sharded, cast and on its device. rows: packed ones. kind: the
-    attention."""
+    """Compares at the start of training, when the model is sharded, cast and on its device. rows: packed ones, or pairs
+    that are laid end to end. kind: the attention."""
 
     def __init__(self, rows: Any, *, kind: str, flat: bool, half: bool) -> None:
         self.documents = two_documents(rows[i] for i in range(min(len(rows), SEARCHED)))
         self.kind, self.flat, self.half = kind, flat, half
+        packed = "seq_lengths" in rows.column_names
+        self.rows = "the rows are packed" if packed else "pairs are laid end to end"
+        self.instead = f"write {'packing = none(length = ...)' if packed else 'attention = sdpa'} in the stage"
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Raises JobError if a document sees the one before it."""
@@ -96,7 +106,7 @@ class KeepsApart(TrainerCallback):  # type: ignore[misc]
         found = compare(model, self.documents, flat=self.flat, device=args.device)
         if not found.holds(half=self.half):
             raise JobError(
-                f"the rows are packed, and with attention = {self.kind} this model lets a document see those before it in "
+                f"{self.rows}, and with attention = {self.kind} this model lets a document see those before it in "
                 f"its row: its logits differ by {found.second:.0%} from those of the document alone",
-                help="write packing = none(length = ...) in the stage",
+                help=self.instead,
             )

@@ -62,7 +62,7 @@ def choose(job: TrainJob, config: Any, *, on_cuda: bool, packed: bool, gpu: Gpu 
         model=model,
         gpu=(gpu or this_gpu()) if on_cuda else None,
         half=job.precision != "fp32",
-        ends=job.method in ("cpt", "sft") and not model.states,
+        ends=job.method in ("cpt", "sft", "dpo") and not model.states,
         method=job.method,
     )
     if job.attention != "auto":
