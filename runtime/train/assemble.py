@@ -31,6 +31,7 @@ from smolc.runtime.train import (
     watch,
 )
 from smolc.runtime.train.attention.apart import KeepsApart
+from smolc.runtime.train.reference_pass import computing
 from smolc.runtime.train.start import count_stored
 
 METHODS = {
@@ -212,5 +213,6 @@ def reference_of(context: Context, job: TrainJob, attention: str) -> Any | None:
         return None
     if job.loss.reference == job.init and not isinstance(job.adapter, Full):
         return None
-    frozen = model.load_model(context.model_of(job.loss.reference), job, attention)
+    held = computing(job) if hold.holds_masters(job) else job
+    frozen = model.load_model(context.model_of(job.loss.reference), held, attention)
     return frozen.eval().requires_grad_(False)

@@ -66,13 +66,7 @@ def _kernels(
         if (why := missing[job.kernels]) is not None:
             raise JobError(f"kernels = {job.kernels}: {why}", help="write kernels = auto")
         return job.kernels
-    # Under ZeRO it was tried on CPUs alone, so one has to ask for it.
-    if (
-        missing["compiled"] is None
-        and fixed
-        and seconds >= COMPILES_FROM
-        and not isinstance(job.parallel, Zero)
-    ):
+    if missing["compiled"] is None and fixed and seconds >= COMPILES_FROM:
         return "compiled"
     return "liger" if missing["liger"] is None else "plain"
 

@@ -138,7 +138,7 @@ def test_this_gpu_takes_varlen_or_better() -> None:
     for name in ("llama", "qwen3", "smollm3", "gemma3", "mistral-window", "deepseek-v3"):
         assert route(name).kind in (*FLASH, "varlen")
     assert route("gemma2").kind in (*FLASH, "eager")
-    assert route("llama4-chunks").kind == "sdpa"
+    assert route("llama4-chunks", "auto", attention_chunk_size=JOB.length).kind == "sdpa"
 
 
 @contextmanager

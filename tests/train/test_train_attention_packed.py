@@ -10,11 +10,14 @@ from compiled import TRAIN
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train import attention
+from smolc.runtime.train.attention import route
 from smolc.runtime.train.attention.apart import KeepsApart, compare, two_documents
+from smolc.runtime.train.attention.route import counts_in_documents
 
 CARRY_STATES = ("lfm2", "granite-hybrid", "qwen3-next", "mamba")
 SEE_EACH_OTHER = ("gpt-oss", "afmoe", "opt", "bloom", "granite-hybrid-attention")
-APART = tuple(name for name in CONFIGS if name not in (*CARRY_STATES, *SEE_EACH_OTHER))
+IN_PIECES = "llama4-chunks"
+APART = tuple(name for name in CONFIGS if name not in (*CARRY_STATES, *SEE_EACH_OTHER, IN_PIECES))
 JOB = TrainJob.model_validate(TRAIN)
 HERE = SimpleNamespace(device="cpu")
 DOCUMENTS = [[5, 6, 7, 8, 9, 10], [11, 12, 13, 14]]
@@ -28,6 +31,18 @@ def test_packed_logits_and_gradients_are_those_of_the_documents(name: str) -> No
         logits, gradients = largest_difference(lm, lm, flat=False)
         assert logits < 1e-5
         assert gradients < 1e-4
+
+
+def test_pieces_are_counted_in_each_document_or_rows_are_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of documents that begin at no multiple of a piece."""
+    documents = [[5, 6, 7, 8, 9], [11, 12, 13, 14]]
+    assert counts_in_documents() == compare(model_of(IN_PIECES, "sdpa"), documents, flat=False).holds(half=False)
+    monkeypatch.setattr(route, "counts_in_documents", lambda: False)
+    with pytest.raises(JobError, match="attends within pieces of 4 tokens"):
+        attention.choose(JOB, config_of(IN_PIECES), on_cuda=False, packed=True)
+    whole = config_of(IN_PIECES, attention_chunk_size=JOB.length)
+    assert attention.choose(JOB, whole, on_cuda=False, packed=True).kind == "sdpa"
+    assert attention.choose(JOB, config_of(IN_PIECES), on_cuda=False, packed=False).kind == "sdpa"
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma2", "deepseek-v3", "gpt-neox"])
@@ -76,4 +91,4 @@ def test_documents_are_looked_for_where_a_row_has_two() -> None:
     short = {"input_ids": [3, 4, 5], "seq_lengths": [1, 2]}
     long = {"input_ids": [3] * 100 + [4, 5], "seq_lengths": [100, 2]}
     assert two_documents([single, short]) is None
-    assert two_documents([single, short, long]) == [[3] * 64, [4, 5]]
+    assert two_documents([single, short, long]) == [[3] * 61, [4, 5]]

@@ -1,5 +1,6 @@
 """Pairs laid end to end: TRL's losses get the numbers that they get of padded batches."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -91,3 +92,12 @@ def test_a_run_is_the_padded_one(
     run.run(context_of(folder, "sft"))
     assert flat == [True]
     assert losses(folder, "sft") == pytest.approx(padded, rel=1e-5) and padded[-1] != padded[0]
+
+
+def test_a_reference_in_every_step_computes_in_bf16_as_the_trained_model_does(
+    train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "why_not", lambda *_, **__: "it is asked for")
+    said = {"method": "dpo", "loss": DPO, "precision": "bf16"}
+    folder = train(pair_rows, **said, duration={"epochs": None, "steps": 1, "tokens": None})
+    assert losses(folder, "sft") == [pytest.approx(math.log(2), abs=1e-6)]

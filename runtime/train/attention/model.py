@@ -28,7 +28,7 @@ DROPOUTS = ("attention_dropout", "attn_pdrop", "attn_dropout", "attention_probs_
 @dataclass(frozen=True)
 class Attends:
     """width: of query and key heads, the widest of all layers. value_width: of value heads. states: kinds of layers that
-    carry a state from token to token. sdpa, flash, by_name: whether the class takes scaled_dot_product_attention, kernels
+    carry a state from token to token. chunk: tokens of a piece that its layers attend within, if some do. sdpa, flash, by_name: whether the class takes scaled_dot_product_attention, kernels
     without a mask, and functions registered by name. kernels: the only flash kernels that compute its attention, if it
     names any. own_code: the class came with the model, so the flags are unknown."""
 
@@ -38,6 +38,7 @@ class Attends:
     softcap: bool
     dropout: bool
     states: tuple[str, ...]
+    chunk: int | None
     sdpa: bool
     flash: bool
     by_name: bool
@@ -56,6 +57,7 @@ def attends(config: Any) -> Attends:
         softcap=_said(config, "attn_logit_softcapping") is not None,
         dropout=any(_said(config, name) for name in DROPOUTS),
         states=states(config, known),
+        chunk=chunk(config),
         sdpa=bool(getattr(known, "_supports_sdpa", True)),
         flash=bool(getattr(known, "_supports_flash_attn", False)),
         by_name=bool(getattr(known, "_supports_attention_backend", False)),
@@ -100,6 +102,12 @@ def states(config: Any, known: Any | None) -> tuple[str, ...]:
     if types:
         return tuple(sorted(types & STATES))
     return ("recurrent",) if getattr(known, "_is_stateful", False) else ()
+
+
+def chunk(config: Any) -> int | None:
+    """Llama 4's layers with chunked attention."""
+    size = _said(config, "attention_chunk_size")
+    return size if size and "chunked_attention" in (_said(config, "layer_types") or ()) else None
 
 
 def _per_layer(config: Any) -> list[Any]:

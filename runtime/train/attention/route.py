@@ -49,7 +49,8 @@ class Wanted:
 def choose(job: TrainJob, config: Any, *, on_cuda: bool, packed: bool, gpu: Gpu | None = None) -> Route:
     """config: the model's text config. gpu: this process's, unless given.
 
-    Raises JobError for packed rows of a model that carries a state, and if the job demands what cannot be.
+    Raises JobError for packed rows of a model that carries a state or attends within pieces, and if the job demands what
+    cannot be.
     """
     model = attends(config)
     if packed and model.states:
@@ -57,6 +58,12 @@ def choose(job: TrainJob, config: Any, *, on_cuda: bool, packed: bool, gpu: Gpu 
             f"the rows are packed, and {model.name} carries a state from token to token (layers: "
             f"{', '.join(model.states)}), which no attention mask stops: a document would see those before it in its row",
             help=f"write packing = none(length = {job.length}) in the stage",
+        )
+    if packed and model.chunk is not None and model.chunk < job.length and not counts_in_documents():
+        raise JobError(
+            f"the rows are packed, and {model.name} attends within pieces of {model.chunk:,} tokens, which this "
+            "transformers counts from the beginning of a row: a document would be cut where it is not when it is alone",
+            help=f"install transformers 5.23, or write packing = none(length = {job.length}) in the stage",
         )
     wanted = Wanted(
         model=model,
@@ -70,6 +77,13 @@ def choose(job: TrainJob, config: Any, *, on_cuda: bool, packed: bool, gpu: Gpu 
             raise JobError(f"attention = {job.attention}: {why}", help=_instead(job.attention, wanted))
         return _route(job.attention, wanted, "the job asks for it")
     return fastest(wanted)
+
+
+def counts_in_documents() -> bool:
+    """Whether windows and pieces of a packed row are counted from the beginning of each document (5.17 does not)."""
+    from transformers import masking_utils
+
+    return hasattr(masking_utils, "packed_sequence_compatibility_function")
 
 
 def fastest(wanted: Wanted) -> Route:
