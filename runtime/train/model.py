@@ -115,8 +115,11 @@ def match_tokenizer(model: Any, tokenizer: Any) -> None:
             help="use the model's own tokenizer, and a chat template whose special tokens are in its vocabulary",
         )
     old = model.generation_config
-    before = old.eos_token_id if isinstance(old.eos_token_id, list) else [old.eos_token_id]
-    ends = [tokenizer.eos_token_id, *(e for e in before if e is not None and e != tokenizer.eos_token_id)]
+    config = model.config.get_text_config()
+    named = {t for t, token in tokenizer.added_tokens_decoder.items() if token.special}
+    # Of a model that had another tokenizer, an id may have become an ordinary token.
+    before = [t for t in [*_ids(old.eos_token_id), *_ids(config.eos_token_id)] if t in named]
+    ends = list(dict.fromkeys([tokenizer.eos_token_id, *before]))
     sampling = {}
     if old.do_sample:
         sampling = {name: getattr(old, name) for name in ("do_sample", "temperature", "top_p", "top_k")}
@@ -126,8 +129,11 @@ def match_tokenizer(model: Any, tokenizer: Any) -> None:
         pad_token_id=tokenizer.pad_token_id,
         **sampling,
     )
-    config = model.config.get_text_config()
     config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+
+
+def _ids(value: int | list[int] | None) -> list[int]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def linear_names(model: Any) -> list[str]:

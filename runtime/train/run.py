@@ -95,7 +95,8 @@ def train(context: Context, job: TrainJob) -> None:
     if data.validation is not None and watcher.evaluated_at != watcher.last:
         trainer.evaluate()
     if watcher.last == length.steps:
-        save.save_trained(job, trainer, made.tokenizer, made.start, context.out)
+        fixed = save.template_variables(context.folder, job.data)
+        save.save_trained(job, trainer, made.tokenizer, made.start, context.out, fixed)
     if is_main:
         context.write_result(result.result_of(job, made, sizes, check, trials))
         resume.over(checkpoints, "finished")

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from smolc.runtime.jobs.context import ModelAt
+from smolc.runtime.jobs.manifest import BrokenFolder, read_job
+from smolc.runtime.jobs.prepare import PrepareJob
 from smolc.runtime.jobs.train import Full, TrainJob
 from smolc.runtime.train.model import match_tokenizer, saved_dtype
 
 
-def save_trained(job: TrainJob, trainer: Any, tokenizer: Any, start: ModelAt, out: Path) -> None:
-    """Write `model/` (weights, tokenizer, template, where to stop), `adapter/` for LoRA. All call it.
+def save_trained(
+    job: TrainJob,
+    trainer: Any,
+    tokenizer: Any,
+    start: ModelAt,
+    out: Path,
+    fixed: Mapping[str, str | int | float | bool],
+) -> None:
+    """Write `model/` (weights, tokenizer, template, where to stop), `adapter/` (with its tokenizer) for LoRA. All call it.
 
     ZeRO-3 and FSDP hold parts of the weights: they are gathered first, on the main process.
+    fixed: variables that the chat template had in training.
     """
+    if tokenizer.chat_template is not None:
+        tokenizer.chat_template = with_defaults(tokenizer.chat_template, fixed)
     accelerator = trainer.accelerator
     weights = accelerator.get_state_dict(trainer.model_wrapped)
     model = accelerator.unwrap_model(trainer.model_wrapped, keep_torch_compile=False)
@@ -26,9 +40,28 @@ def save_trained(job: TrainJob, trainer: Any, tokenizer: Any, start: ModelAt, ou
             _write(model, weights, tokenizer, saved_dtype(job), out / "model")
         else:
             model.save_pretrained(out / "adapter", state_dict=weights, save_embedding_layers=False)
+            tokenizer.save_pretrained(out / "adapter")  # its base's has another template, or none
             merged = merge(job, start, out / "adapter", tokenizer)
             _write(merged, merged.state_dict(), tokenizer, saved_dtype(job), out / "model")
     accelerator.wait_for_everyone()
+
+
+def template_variables(folder: Path, data: str) -> Mapping[str, str | int | float | bool]:
+    """What the recipe gave the chat template that the job `data` rendered with."""
+    try:
+        prepared = read_job(folder, data)
+    except BrokenFolder:  # rows may come from elsewhere
+        return {}
+    return prepared.template.kwargs if isinstance(prepared, PrepareJob) and prepared.template else {}
+
+
+def with_defaults(template: str, fixed: Mapping[str, str | int | float | bool]) -> str:
+    """The template with what training fixed as defaults, so that whoever says nothing prompts as it was trained."""
+    lines = (
+        f"{{%- set {name} = {name} if {name} is defined else {json.dumps(value)} %}}"
+        for name, value in fixed.items()
+    )
+    return "".join(lines) + template
 
 
 def merge(job: TrainJob, start: ModelAt, adapter: Path, tokenizer: Any) -> Any:
