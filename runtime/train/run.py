@@ -67,6 +67,7 @@ def train(context: Context, job: TrainJob) -> None:
     from smolc.runtime.train.faithful.seen import Asked
     from smolc.runtime.train.faithful.spread import launched
     from smolc.runtime.train.faithful.table import demand
+    from smolc.runtime.train.health import check as health
 
     checkpoints = context.out / "checkpoints"
     data = rows_of(context, job)
@@ -74,6 +75,7 @@ def train(context: Context, job: TrainJob) -> None:
     length = data.length
     made = assemble(context, job, data)
     trainer, watcher = made.trainer, made.watcher
+    watcher.answer_lengths = health.answer_lengths(data.validation, job)
     is_main = trainer.accelerator.is_main_process
     origin = resume.made_from(context, job, trainer.model.config.get_text_config())
     checkpoint = resume.agreed(checkpoints, origin, job.id)
@@ -98,7 +100,10 @@ def train(context: Context, job: TrainJob) -> None:
         fixed = save.template_variables(context.folder, job.data)
         save.save_trained(job, trainer, made.tokenizer, made.start, context.out, fixed)
     if is_main:
-        context.write_result(result.result_of(job, made, sizes, check, trials))
+        said = result.result_of(job, made, sizes, check, trials)
+        if watcher.last == length.steps and health.watched(job):
+            said["health"] = health.look(context, job, made, data.validation)
+        context.write_result(said)
         resume.over(checkpoints, "finished")
     finish()
 

@@ -53,6 +53,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.ended = self.began
         self.begin_step = 0
         self.keep = keep
+        # By which held-out log-probabilities are divided to be of a token, see health/check.py.
+        self.answer_lengths: dict[str, float] = {}
         self._told = 0.0
         self._note = ""
 
@@ -110,6 +112,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         for name, value in logs.items():
             if name not in DROPPED and not name.endswith(("_runtime", "_per_second")) and _is_number(value):
                 row[NAMES.get(name, name)] = value
+        for side, length in self.answer_lengths.items():
+            if (found := row.get(f"eval_logps/{side}")) is not None:
+                row[f"eval_logps/{side}_per_token"] = round(found / length, 6)
         if "loss" in logs:
             self.loss = float(logs["loss"])
             self.first_loss = self.loss if self.first_loss is None else self.first_loss
