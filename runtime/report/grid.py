@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,10 @@ from markupsafe import Markup
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.charts import grid_plot
 from smolc.runtime.report.collect import JobView, Run, short_names
+from smolc.runtime.report.health import told_apart, words_of
+from smolc.runtime.report.heat import Cell, heat_map, maps_of, span_of, spread_said
 from smolc.runtime.report.outputs import mapping, number, objects, read_lines
-from smolc.runtime.report.text import count, decimal, duration, label, setting
+from smolc.runtime.report.text import count, decimal, duration, label, percent, setting
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,39 @@ def grid_plot_of(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | No
     return Chart(title, grid_plot(points, winner, axis, metric, log_x=log, about=about, apart=apart), note)
 
 
+def grid_maps_of(pick: JobView, runs: Runs, values: dict[str, dict[str, Any]]) -> list[Chart]:
+    """Score over two things that were varied; of preference runs the share of held-out pairs told apart, too."""
+    table = {str(row.get("job")): row for row in objects(pick.result.get("table"))}
+    winner, metric = pick.result.get("winner"), _metric(pick)
+    scores, shares = [], []
+    for view in runs.views:
+        row, own = table.get(view.id), values.get(view.id)
+        if row is None or not own:
+            continue
+        mark = _mark(str(row.get("why") or "no score"))
+        score, share = number(row.get("score")), told_apart(runs.results[view.id])
+        scores.append((own, Cell(score, "" if score is not None else mark, view.id == winner)))
+        shares.append((own, Cell(share, "" if share is not None else mark, view.id == winner)))
+    largest = pick.result.get("goal") == "max"
+    charts = _maps(scores, metric, largest, None)
+    if any(cell.value is not None for _, cell in shares):
+        charts += _maps(shares, "held-out pairs told apart", True, percent)
+    return charts
+
+
+def _maps(
+    tried: list[tuple[dict[str, Any], Cell]], what: str, largest: bool, said: Callable[[float], str] | None
+) -> list[Chart]:
+    maps = maps_of(tried)
+    span = span_of(maps)
+    charts = []
+    for drawn in maps:
+        picture = heat_map(drawn, what, largest=largest, span=span, said=said or spread_said(span))
+        title = f"{what.capitalize()} by {drawn.x} and {drawn.y}" + (f", {drawn.rest}" if drawn.rest else "")
+        charts.append(Chart(title, picture, f"Darker: {'more' if largest else 'less'}, which is better."))
+    return charts
+
+
 def _mark(why: str) -> str:
     """What stands beside a cross: one word for what has one."""
     return next((word for word in ("diverged", "stopped") if why.startswith(word)), why)
@@ -160,7 +196,7 @@ def grid_of(pick: JobView, runs: Runs, values: dict[str, dict[str, Any]]) -> Gri
     for view in runs.views:
         seconds, result = runs.seconds[view.id], runs.results[view.id]
         row, own = table.get(view.id, {}), values.get(view.id, {})
-        note = view.state if view.state != "done" else str(row.get("why") or "")
+        note = view.state if view.state != "done" else str(row.get("why") or words_of(result))
         pace = number(result.get("tokens_per_second"))
         rows.append(
             GridRow(

@@ -21,7 +21,8 @@ from smolc.runtime.jobs.train import (
 )
 from smolc.runtime.report.charts import Point, Series, line_chart
 from smolc.runtime.report.collect import JobView, Run, short_names
-from smolc.runtime.report.grid import Chart, Grid, Runs, grid_of, grid_plot_of, runs_of
+from smolc.runtime.report.grid import Chart, Grid, Runs, grid_maps_of, grid_of, grid_plot_of, runs_of
+from smolc.runtime.report.health import PER_TOKEN, Health, health_of, log_probabilities
 from smolc.runtime.report.outputs import number
 from smolc.runtime.report.text import count, decimal, duration, label, percent, setting
 
@@ -40,6 +41,7 @@ class Training:
     settings: tuple[tuple[str, str], ...]
     charts: tuple[Chart, ...]
     grid: Grid | None
+    health: Health | None
     missing: tuple[str, ...]
 
 
@@ -76,15 +78,18 @@ def _training(run: Run, stage: str, jobs: list[JobView]) -> Training:
     return Training(
         stage=label(stage),
         title=label(shown.entry.title if len(views) == 1 else stage),
-        facts=tuple(_facts(runs.results[best.id])) if best else (),
-        settings=tuple(_settings(shown, set(values.get(shown.id, {})) if grid else set(), best is not None)),
+        facts=tuple(facts_of(runs.results[best.id])) if best else (),
+        settings=tuple(
+            settings_of(shown, set(values.get(shown.id, {})) if grid else set(), best is not None)
+        ),
         charts=tuple(_charts(runs, names, winner, pick, values)),
         grid=grid,
+        health=health_of(runs.results[best.id]) if best else None,
         missing=tuple(f"{v.id}: {v.state}" for v in jobs if v.state != "done"),
     )
 
 
-def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
+def facts_of(result: dict[str, Any]) -> list[tuple[str, str]]:
     """The numbers that a reader looks for first."""
     facts = []
     first, last = number(result.get("first_loss")), number(result.get("train_loss"))
@@ -111,7 +116,8 @@ def kernels(result: dict[str, Any]) -> str:
     return said + (", as a CUDA graph" if result.get("graph") is True else "")
 
 
-def _settings(view: JobView, varied: set[str], winner_known: bool) -> list[tuple[str, str]]:
+def settings_of(view: JobView, varied: set[str], winner_known: bool) -> list[tuple[str, str]]:
+    """What a run was set to, by name. varied: keys that a grid tries; winner_known: whether it came to an end."""
     job = view.job
     if not isinstance(job, TrainJob):
         return []
@@ -157,14 +163,26 @@ def _batch(job: TrainJob, result: dict[str, Any]) -> str:
 def _method(job: TrainJob) -> str:
     loss = job.loss
     if isinstance(loss, DpoLoss):
-        return f"dpo, loss {' + '.join(loss.loss)}, beta {setting(loss.beta)}"
+        return f"dpo, loss {' + '.join(loss.loss)}, beta {setting(loss.beta)}{_options(loss)}"
     if isinstance(loss, CpoLoss):
         return f"cpo, loss {loss.loss}, beta {setting(loss.beta)}, alpha {setting(loss.alpha)}"
     if isinstance(loss, SimpoLoss):
         return f"simpo, beta {setting(loss.beta)}, gamma {setting(loss.gamma)}"
+    if isinstance(loss, KtoLoss) and loss.loss != "kto":
+        return f"kto, loss {loss.loss}, beta {setting(loss.beta)}"
     if isinstance(loss, (OrpoLoss, KtoLoss)):
         return f"{job.method}, beta {setting(loss.beta)}"
     return job.method
+
+
+def _options(loss: DpoLoss) -> str:
+    """Those of DPO that are not at their default."""
+    said = f", ld_alpha {setting(loss.ld_alpha)}" if loss.ld_alpha is not None else ""
+    if loss.divergence != "reverse_kl":
+        said += f", divergence {loss.divergence}"
+    if loss.divergence_alpha is not None:
+        said += f" {setting(loss.divergence_alpha)}"
+    return said + (", wpo" if loss.wpo else "")
 
 
 def _duration(job: TrainJob) -> str:
@@ -217,14 +235,29 @@ def _charts(
                 " ".join(notes),
             )
         )
-    if pick and (picture := grid_plot_of(pick, values)):
-        charts.append(picture)
+    if pick:
+        charts += [c for c in (grid_plot_of(pick, values),) if c] + grid_maps_of(pick, runs, values)
     for key, title, axis in PREFERENCE:
         series = _series(runs, names, key, f"eval_{key}", winner)
         if series:
             note = "Dots: held-out pairs." if any(s.dots for s in series) else ""
             charts.append(Chart(title.capitalize(), line_chart(series, "step", axis), note))
-    return charts
+    return charts + _log_probabilities(runs, names, winner)
+
+
+def _log_probabilities(runs: Runs, names: dict[str, str], winner: str | None) -> list[Chart]:
+    """Of chosen and rejected answers; of several runs, of the chosen ones, which should not fall."""
+    title, axis = "Log-probability of held-out {} answers", "nats a token"
+    if len(runs.views) == 1:
+        (view,) = runs.views
+        series, note = log_probabilities(runs.curves[view.id], runs.results[view.id])
+        return (
+            [Chart(title.format("chosen and rejected"), line_chart(series, "step", axis), note)]
+            if series
+            else []
+        )
+    series = _series(runs, names, PER_TOKEN.format("chosen"), "", winner)
+    return [Chart(title.format("chosen"), line_chart(series, "step", axis))] if series else []
 
 
 def _in_words(series: list[Series]) -> str:

@@ -53,6 +53,11 @@ class Seen:
     def reference_free(self) -> bool:
         return self.method in REFERENCE_FREE
 
+    @property
+    def base(self) -> float:
+        """Share of held-out pairs preferred before training: by chance, or of reference-free losses the start model's."""
+        return self.measured.reference.likelier if self.reference_free and self.measured else 0.5
+
     def trained(self, key: str) -> float | None:
         """Mean over the last quarter of what was logged of training."""
         values = [row[key] for row in self.curve if key in row]
@@ -69,7 +74,8 @@ def findings(seen: Seen) -> list[Finding]:
         *_chosen(seen),
         *_answers(seen),
         *_far(seen),
-        *_without_accuracy(seen),
+        *(without := list(_without_accuracy(seen))),
+        *([] if without else _reversed(seen)),
         *_loss_rose(seen),
     ]
     if not any(f.bad for f in found):
@@ -151,7 +157,7 @@ def _without_accuracy(seen: Seen) -> Iterator[Finding]:
         return
     share, count = held
     noise = MODERATE * 0.5 / math.sqrt(max(1, count))
-    base = seen.measured.reference.likelier if seen.reference_free and seen.measured else 0.5
+    base = seen.base
     trained, margin = seen.trained(ACCURACY), seen.trained(MARGIN)
     m = seen.measured
     if trained is None and m is not None and not m.paired and margin is not None:
@@ -185,7 +191,10 @@ def _held_out_accuracy(seen: Seen) -> tuple[float, int] | None:
     told = seen.evaluated(ACCURACY)
     if told and seen.held_out:
         return told[-1][1], seen.held_out
-    return (seen.measured.preferred, seen.measured.pairs) if seen.measured else None
+    if seen.measured is None:
+        return None
+    m = seen.measured
+    return (m.trained.likelier if seen.reference_free else m.preferred), m.pairs
 
 
 def _loss_rose(seen: Seen) -> Iterator[Finding]:
@@ -202,21 +211,44 @@ def _loss_rose(seen: Seen) -> Iterator[Finding]:
         )
 
 
+def _reversed(seen: Seen) -> Iterator[Finding]:
+    held = _held_out_accuracy(seen)
+    if held is None:
+        return
+    share, count = held
+    base, noise = seen.base, MODERATE * 0.5 / math.sqrt(max(1, count))
+    if share < base - noise:
+        before = "chance is 50%" if base == 0.5 else f"before training it was {base:.0%}"
+        yield Finding(
+            "preferences reversed",
+            f"It prefers rejected answers: in {share:.0%} of {count:,} held-out pairs the chosen one is preferred, and "
+            f"{before}. Look whether chosen and rejected are swapped in the data, or train on fewer pairs.",
+        )
+
+
 def _well(seen: Seen) -> Finding:
     m = seen.measured
     if m is None:
         return Finding("", f"Not measured on held-out pairs: {seen.why_not}.", bad=False)
-    noise = MODERATE * 0.5 / math.sqrt(max(1, m.pairs))
-    what = f"{m.pairs:,} held-out {'pairs' if m.paired else 'good and bad answers each'}"
+    noise = 100 * MODERATE * 0.5 / math.sqrt(max(1, m.pairs))
+    pairs = (
+        f"of {m.pairs:,} held-out pairs"
+        if m.paired
+        else f"of all pairs of {m.pairs:,} good and bad held-out answers"
+    )
+    if seen.reference_free:
+        told = f"in {m.trained.likelier:.0%} (± {noise:.0f}) {pairs} the chosen answer is the likelier one a token, where "
+        told += f"it was in {m.reference.likelier:.0%}"
+    else:
+        told = f"in {m.preferred:.0%} (± {noise:.0f}) {pairs} the chosen answer gained on the rejected one"
+    before, now = m.reference, m.trained
     text = (
-        f"Nothing went wrong: of {what} {m.preferred:.0%} (± {100 * noise:.0f}) are told apart; chosen answers went from "
-        f"{m.reference.chosen:.2f} to {m.trained.chosen:.2f} nats a token, rejected ones from {m.reference.rejected:.2f} to "
-        f"{m.trained.rejected:.2f}; KL to the reference {m.kl_chosen:.3f} a token"
+        f"Nothing went wrong: {told}; log-probabilities a token went from {before.chosen:.2f} to {now.chosen:.2f} for "
+        f"chosen and from {before.rejected:.2f} to {now.rejected:.2f} for rejected answers; KL to the reference is "
+        f"{m.kl_chosen:.3f} a token"
     )
     if m.answers:
-        text += (
-            f"; own answers from {m.answers.reference.tokens:.0f} to {m.answers.trained.tokens:.0f} tokens"
-        )
+        text += f"; own answers went from {m.answers.reference.tokens:.0f} to {m.answers.trained.tokens:.0f} tokens"
     return Finding("", text + ".", bad=False)
 
 
