@@ -77,14 +77,19 @@ def build_folder(
     _compare_with_lock(compiled, recipe, locked)
     if baseline:
         compiled = _with_baseline(compiled, on)
-    assert compiled.plan is not None and compiled.resolved is not None
+    assert compiled.plan is not None and compiled.resolved is not None and compiled.recipe is not None
     from smolc.compiler.plan.paths import root_of
     from smolc.compiler.render import FolderRefused, files, write
+    from smolc.compiler.render.card import card_files
 
     folder = Path(out) if out else Path("build") / compiled.plan.recipe
     root = Path(os.path.relpath(root_of(compiled.resolved), os.path.realpath(folder))).as_posix()
     try:
-        write(folder, files(compiled.plan, root, Path(recipe).name))
+        write(
+            folder,
+            card_files(compiled.recipe, compiled.resolved)
+            | files(compiled.plan, root, Path(recipe).name),
+        )
     except FolderRefused as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

@@ -162,7 +162,7 @@ def _source_row(index: int, source: dict[str, Any], every: list[dict[str, Any]],
         name=label(name),
         rows=count(number(source.get("rows")) or 0),
         tokens=count(number(source.get("tokens")) or 0),
-        declared=_declared(name, source, job),
+        declared=declared(name, source, job),
         by_trained=share("trained_tokens"),
         by_tokens=share("tokens"),
         by_rows=share("rows"),
@@ -171,7 +171,7 @@ def _source_row(index: int, source: dict[str, Any], every: list[dict[str, Any]],
     )
 
 
-def _declared(name: str, source: dict[str, Any], job: Any) -> str:
+def declared(name: str, source: dict[str, Any], job: Any) -> str:
     """`10%` of the mixture, or how much of the source."""
     share = number(source.get("declared_share"))
     if share is not None:
@@ -197,10 +197,10 @@ def _declared(name: str, source: dict[str, Any], job: Any) -> str:
 
 
 def _shares(sources: list[dict[str, Any]], trained: bool) -> Markup:
-    declared = [number(s.get("declared_share")) for s in sources]
+    asked = [number(s.get("declared_share")) for s in sources]
     bars = []
-    if all(d is not None for d in declared):
-        bars.append(("declared", [d or 0.0 for d in declared]))
+    if all(d is not None for d in asked):
+        bars.append(("declared", [d or 0.0 for d in asked]))
     counted = [("trained_tokens", "trained")] if trained else []
     for key, name in (*counted, ("tokens", "tokens"), ("rows", "examples")):
         bars.append((name, [number(s.get(key)) or 0.0 for s in sources]))

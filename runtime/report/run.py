@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from smolc.runtime.card.write import write_cards
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.report.checks import gates, replicated
@@ -27,6 +28,8 @@ from smolc.runtime.results.lines import write_lines
 def run(context: Context) -> None:
     write_report(context.folder)
     print(f"wrote {context.folder / 'report.html'}")
+    for path in write_cards(context.folder):
+        print(f"wrote {path}")
 
 
 def write_report(folder: Path) -> Path:
