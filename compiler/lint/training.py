@@ -10,8 +10,8 @@ from smolc.compiler.diagnostics import Edit, Span
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding
 from smolc.compiler.model.base import Noun
-from smolc.compiler.model.methods import Wsd
 from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.schedules import Wsd
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.plan.cluster import GPUS

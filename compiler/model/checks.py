@@ -14,6 +14,11 @@ from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage, Sweep
 from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
 
+OF_DIFFERENCES = frozenset(
+    {"sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop", "sft"}
+)
+"""DPO's losses that look at no more than the difference between two rewards, and one that looks at none."""
+
 
 def check_values(recipe: Recipe) -> list[Diagnostic]:
     found: list[Diagnostic] = []
@@ -204,6 +209,25 @@ def _dpo(method: Dpo) -> Iterator[Diagnostic]:
         yield _error(
             "C025", "exo-without-smoothing", message, method.span_of("loss"), "add `label_smoothing = 1%`"
         )
+    asked = method.divergence.word
+    if asked != "reverse_kl" and (single := [f"`{o}`" for o in method.loss if o not in OF_DIFFERENCES]):
+        message = (
+            f"{' and '.join(single)} {'look' if len(single) > 1 else 'looks'} at each answer by itself, and rewards of "
+            f"divergence `{asked}` are known up to what the two answers of a pair share"
+        )
+        help = "take `divergence` out, or write a loss of the difference, such as `sigmoid`"
+        yield _error("C060", "losses-exclude", message, method.span_of("divergence"), help)
+    if method.wpo:
+        sorts = [f"`{o}`" for o in method.loss if o.startswith("aot")]
+        if sorts:
+            verb = "sort" if len(sorts) > 1 else "sorts"
+            message = f"wpo weighs pairs, and {' and '.join(sorts)} {verb} the answers of a micro batch"
+            help = "take `wpo` out, or write a loss of single pairs, such as `sigmoid`"
+            yield _error("C060", "losses-exclude", message, method.span_of("wpo"), help)
+        if "sft" in method.loss:
+            message = "wpo weighs pairs, and `sft` is a mean over the tokens of all chosen answers"
+            help = "take `sft` out, or `wpo`"
+            yield _error("C060", "losses-exclude", message, method.span_of("wpo"), help)
 
 
 def _halving(name: str, sweep: Sweep, runs: int, data: Mixture | None) -> Iterator[Diagnostic]:

@@ -1,4 +1,4 @@
-"""How a stage trains: its method, adapter, packing, optimiser, schedule and parallelism, each a typed constructor.
+"""How a stage trains: its method, adapter, packing, optimiser and parallelism, each a typed constructor.
 
 Defaults follow the Smol Training Playbook and, for adapters, "LoRA Without Regret"; where one depends on the method
 it is None here and decided in `plan/defaults.py`.
@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag
 
 from smolc.compiler.model.base import Variant
+from smolc.compiler.model.divergence import Divergence, ReverseKl
 from smolc.compiler.model.texts import LossOn
 from smolc.compiler.model.types import (
     Count,
@@ -19,13 +20,11 @@ from smolc.compiler.model.types import (
     NonNegative,
     Positive,
     Quantile,
-    Quantity,
     Rate,
     Ratio,
     Str,
     Tokens,
     ToModel,
-    Warmup,
     ZeroStage,
     choice,
     listed,
@@ -88,6 +87,28 @@ class Dpo(Variant):
     label_smoothing: Fraction = Field(
         default=0.0, description="Part of the labels that is taken to be wrong.", examples=["1%"]
     )
+    ld_alpha: Ratio | None = Field(
+        default=None,
+        description="LD-DPO: weight of an answer's tokens beyond the length of the pair's shorter answer; unless given "
+        "they count whole, as with 1. Less takes longer answers for less.",
+        examples=["0.5"],
+    )
+    divergence: Divergence = Field(
+        default=ReverseKl.unwritten(),
+        description="From which divergence between model and reference the reward is derived (f-DPO); for losses of the "
+        "difference between rewards.",
+    )
+    wpo: Flag = Field(
+        default=False,
+        description="WPO: a pair counts as much as the model would itself write its answers (per-token likelihoods, "
+        "lengths taken out), which brings data of other models nearer to its own.",
+    )
+    discopop_tau: Positive = Field(
+        default=0.05,
+        description="DiscoPOP's temperature between logistic and exponential loss, the paper's 0.05; `discopop` alone "
+        "reads it.",
+        examples=["0.1"],
+    )
     reference: ToModel | None = Field(
         default=None, description="The reference model; what `init` names unless given."
     )
@@ -148,6 +169,11 @@ class Kto(Variant):
     """Kahneman-Tversky optimisation on unpaired answers."""
 
     word: ClassVar[str] = "kto"
+    loss: Annotated[Literal["kto", "apo_zero_unpaired"], choice("kto", "apo_zero_unpaired")] = Field(
+        default="kto",
+        description="`kto` measures rewards from an estimate of the KL, made of the micro batch; `apo_zero_unpaired`, "
+        "APO-zero of single answers, from zero, so that any micro batch does.",
+    )
     beta: Positive = Field(default=0.1, description="Higher stays closer to the reference.", examples=["0.2"])
     desirable_weight: Positive = Field(
         default=1.0, description="Weight of good answers' loss.", examples=["1.5"]
@@ -281,37 +307,6 @@ class Adafactor(_Optimizer):
     word: ClassVar[str] = "adafactor"
 
 
-class _Schedule(Variant):
-    warmup: Warmup = Field(default=Quantity(0.03, "%"), description="Linear warm-up.")
-
-
-class Cosine(_Schedule):
-    """Half a cosine from the peak down to `floor` of it."""
-
-    word: ClassVar[str] = "cosine"
-    floor: Fraction = Field(default=0.1, description="Where it ends, as a part of the peak.", examples=["0%"])
-
-
-class Linear(_Schedule):
-    """A straight line from the peak down to zero."""
-
-    word: ClassVar[str] = "linear"
-
-
-class Constant(_Schedule):
-    """The peak, all the way."""
-
-    word: ClassVar[str] = "constant"
-
-
-class Wsd(_Schedule):
-    """Warm-up, stable, decay."""
-
-    word: ClassVar[str] = "wsd"
-    decay: Fraction = Field(default=0.2, description="Part of the run that decays.")
-    floor: Fraction = Field(default=0.0, description="Where it ends, as a part of the peak.")
-
-
 class AutoParallel(Variant):
     """The simplest that fits: DDP while weights, gradients and optimiser fit on a device, FSDP2 beyond."""
 
@@ -372,5 +367,4 @@ Packing = Annotated[NoPacking | BestFit | Wrapped, OneOf(NoPacking, BestFit, Wra
 Optimizer = Annotated[
     Adamw | Adamw8bit | Sgd | Adafactor, OneOf(Adamw, Adamw8bit, Sgd, Adafactor, default=Adamw)
 ]
-Schedule = Annotated[Cosine | Linear | Constant | Wsd, OneOf(Cosine, Linear, Constant, Wsd, default=Cosine)]
 Parallel = Annotated[AutoParallel | Ddp | Fsdp2 | Zero, OneOf(AutoParallel, Ddp, Fsdp2, Zero)]

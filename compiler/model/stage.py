@@ -9,15 +9,14 @@ from smolc.compiler.model.methods import (
     Adamw,
     Adapter,
     AutoParallel,
-    Cosine,
     Full,
     Method,
     NoPacking,
     Optimizer,
     Packing,
     Parallel,
-    Schedule,
 )
+from smolc.compiler.model.schedules import Cosine, Schedule
 from smolc.compiler.model.types import (
     Batch,
     Count,

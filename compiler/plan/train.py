@@ -7,17 +7,15 @@ from typing import Any
 from smolc.compiler.diagnostics import Diagnostic, Severity
 from smolc.compiler.model.methods import (
     Adamw,
-    Cosine,
     Cpo,
     Dpo,
     Kto,
-    Linear,
     Lora,
     Orpo,
     Sft,
     Simpo,
-    Wsd,
 )
+from smolc.compiler.model.schedules import Cosine, Linear, Wsd
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.model.types import Quantity
@@ -113,6 +111,11 @@ def _loss(stage: Stage, reference: str | None) -> dict[str, Any]:
             "weights": list(method.weights) if method.weights else None,
             "beta": method.beta,
             "label_smoothing": method.label_smoothing,
+            "ld_alpha": method.ld_alpha,
+            "divergence": method.divergence.word,
+            "divergence_alpha": getattr(method.divergence, "alpha", None),
+            "wpo": method.wpo,
+            "discopop_tau": method.discopop_tau,
             "reference": reference,
         }
     if isinstance(method, Orpo):
@@ -130,6 +133,7 @@ def _loss(stage: Stage, reference: str | None) -> dict[str, Any]:
     if isinstance(method, Kto):
         return {
             "type": "kto",
+            "loss": method.loss,
             "beta": method.beta,
             "desirable_weight": method.desirable_weight,
             "undesirable_weight": method.undesirable_weight,

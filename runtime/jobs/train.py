@@ -40,13 +40,21 @@ class PlainLoss(Strict):
 
 
 class DpoLoss(Strict):
-    """`loss` are TRL's names; `weights` stand beside them when several are mixed."""
+    """`loss` are TRL's names; `weights` stand beside them when several are mixed.
+
+    ld_alpha: weight of tokens beyond the shorter answer's length. divergence_alpha: the paper's, for `alpha` alone.
+    """
 
     type: Literal["dpo"]
     loss: tuple[str, ...]
     weights: tuple[float, ...] | None
     beta: float
     label_smoothing: float
+    ld_alpha: float | None = None
+    divergence: Literal["reverse_kl", "forward_kl", "js", "alpha"] = "reverse_kl"
+    divergence_alpha: float | None = None
+    wpo: bool = False
+    discopop_tau: float = 0.05
     reference: str
 
 
@@ -75,6 +83,7 @@ class SimpoLoss(Strict):
 
 class KtoLoss(Strict):
     type: Literal["kto"]
+    loss: Literal["kto", "apo_zero_unpaired"] = "kto"
     beta: float
     desirable_weight: float
     undesirable_weight: float

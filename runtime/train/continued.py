@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smolc.runtime.jobs.train import DpoLoss, TrainJob
+from smolc.runtime.jobs.train import DpoLoss, KtoLoss, TrainJob
 
 DIVISION = frozenset({"batch.micro", "batch.accumulation"})
 
@@ -24,7 +24,7 @@ WITHIN = frozenset({"aot", "aot_unpaired"})
 
 def bound(job: TrainJob, config: Any = None) -> str | None:
     """Why the division of the batch is part of what this job computes; None where it is not. config: of the model."""
-    if job.method == "kto":
+    if isinstance(job.loss, KtoLoss) and job.loss.loss == "kto":
         return "kto compares with a mean over the rows of a micro batch"
     if isinstance(job.loss, DpoLoss) and (found := sorted(WITHIN.intersection(job.loss.loss))):
         return f"{' and '.join(found)} sort the pairs of a micro batch"

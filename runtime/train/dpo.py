@@ -19,6 +19,14 @@ from smolc.runtime.train.reference import COLUMNS, kept
 from smolc.runtime.train.token_mean import TokenMean
 from smolc.runtime.train.unpadded import heads_without_padding
 
+DIVERGENCES = {
+    "reverse_kl": "reverse_kl",
+    "forward_kl": "forward_kl",
+    "js": "js_divergence",
+    "alpha": "alpha_divergence",
+}
+"""TRL's names."""
+
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> DPOConfig:
     """TRL shall compute no reference log-probabilities ahead: ours are there, see reference.py."""
@@ -33,8 +41,12 @@ def arguments(job: TrainJob, settings: dict[str, Any]) -> DPOConfig:
         precompute_ref_log_probs=False,
         disable_dropout=not keeps_dropout(job),
         sync_ref_model=False,
-        use_weighting=False,
-        f_divergence_type="reverse_kl",
+        ld_alpha=job.loss.ld_alpha,
+        f_divergence_type=DIVERGENCES[job.loss.divergence],
+        # The paper's alpha, counted from the other end.
+        f_alpha_divergence_coef=1 - (job.loss.divergence_alpha or 0.0),
+        use_weighting=job.loss.wpo,
+        discopop_tau=job.loss.discopop_tau,
         activation_offloading=False,
         pad_to_multiple_of=None,
     )

@@ -15,16 +15,16 @@ from smolc.runtime.train.model import keeps_dropout
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> KTOConfig:
-    """Raises JobError for a micro batch of one: the KL term needs answers of other prompts in the batch."""
+    """Raises JobError for a micro batch of one where the KL term needs answers of other prompts in the batch."""
     assert isinstance(job.loss, KtoLoss)
-    if job.batch.micro < 2:
+    if job.batch.micro < 2 and job.loss.loss == "kto":
         raise JobError(
             "kto needs at least 2 sequences per device and step, this job has 1",
             help="raise batch.micro: the KL estimate pairs each prompt with the answer to another",
         )
     return KTOConfig(
         **settings,
-        loss_type="kto",
+        loss_type=job.loss.loss,
         beta=job.loss.beta,
         desirable_weight=job.loss.desirable_weight,
         undesirable_weight=job.loss.undesirable_weight,
@@ -49,6 +49,8 @@ class Trainer(Common, KTOTrainer):  # type: ignore[misc]
         self, dataset: Any, processing_class: Any, args: KTOConfig, dataset_name: str
     ) -> Any:
         """Rows are tokenised, and in training order already: a batch of `map` is one of training."""
+        if args.loss_type != "kto":
+            return dataset
         return dataset.map(
             rotate, batched=True, batch_size=args.per_device_train_batch_size, keep_in_memory=True, desc=None
         )

@@ -54,6 +54,8 @@ def why_not(context: Context, job: TrainJob, *, on_cuda: bool) -> str | None:
     if not isinstance(job.loss, DpoLoss):
         # KTO's mismatched answers are those of the micro batch.
         return "this loss has no fixed pairs"
+    if job.loss.ld_alpha is not None:
+        return "ld_alpha weighs tokens, and what is kept are sums over answers"
     sharded = isinstance(job.parallel, Fsdp2) or (isinstance(job.parallel, Zero) and job.parallel.stage == 3)
     if not (on_cuda and sharded):
         return None

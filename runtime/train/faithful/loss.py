@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from smolc.runtime.jobs.train import CpoLoss, DpoLoss, KtoLoss, PlainLoss, SimpoLoss
+from smolc.runtime.train.dpo import DIVERGENCES
 from smolc.runtime.train.faithful.seen import Seen
 from smolc.runtime.train.faithful.table import Row, compared, short
 from smolc.runtime.train.reference import COLUMNS, kept
@@ -29,8 +30,9 @@ def rows(seen: Seen) -> Iterator[Row]:
         weights = loss.weights or (1.0,) * len(loss.loss)
         yield compared("loss", mixed(loss.loss, weights), mixed(trainer.loss_types, trainer.loss_weights))
         yield compared("label smoothing", short(loss.label_smoothing), short(trainer.label_smoothing))
+        yield from options(loss, trainer)
     elif isinstance(loss, KtoLoss):
-        yield compared("loss", "kto", trainer.loss_type)
+        yield compared("loss", loss.loss, trainer.loss_type)
         yield compared(
             "weights",
             mixed(("desirable", "undesirable"), (loss.desirable_weight, loss.undesirable_weight)),
@@ -55,6 +57,23 @@ def rows(seen: Seen) -> Iterator[Row]:
         if isinstance(loss, DpoLoss) and kept(trainer.train_dataset):
             asked = KEPT
         yield compared("reference", asked, reference(trainer, seen.batches))
+
+
+def options(loss: DpoLoss, trainer: Any) -> Iterator[Row]:
+    """Those of DPO that are asked for, or built."""
+    if (loss.ld_alpha, trainer.ld_alpha) != (None, None):
+        yield compared("weight beyond the shorter answer", loss.ld_alpha, trainer.ld_alpha)
+    asked = DIVERGENCES[loss.divergence]
+    if {asked, trainer.f_divergence_type} != {"reverse_kl"}:
+        built = trainer.f_divergence_type
+        if loss.divergence_alpha is not None:
+            asked += f", alpha {short(loss.divergence_alpha)}"
+            built += f", alpha {short(1 - trainer.f_alpha_divergence_coef)}"
+        yield compared("divergence", asked, built)
+    if loss.wpo or trainer.use_weighting:
+        yield compared("pairs weighed (WPO)", loss.wpo, trainer.use_weighting)
+    if "discopop" in loss.loss:
+        yield compared("tau", short(loss.discopop_tau), short(trainer.args.discopop_tau))
 
 
 def mixed(names: Any, weights: Any) -> str:

@@ -64,13 +64,16 @@ class Llama:
 
     def log_probs(self, ids: list[int]) -> Floats:
         """log p(ids[i] | ids[:i]) for i from 1: (len(ids) - 1,)."""
+        return self.distributions(ids)[np.arange(len(ids) - 1), ids[1:]]  # type: ignore[no-any-return]
+
+    def distributions(self, ids: list[int]) -> Floats:
+        """log p(v | ids[:i]) for i from 1 and all v: (len(ids), vocabulary)."""
         x = self.weights["model.embed_tokens.weight"][ids]
         for layer in range(self.config.num_hidden_layers):
             name = f"model.layers.{layer}"
             x = x + self._attention(self._norm(x, f"{name}.input_layernorm"), f"{name}.self_attn")
             x = x + self._feed_forward(self._norm(x, f"{name}.post_attention_layernorm"), f"{name}.mlp")
-        logits = self._norm(x, "model.norm") @ self.weights["lm_head.weight"].T
-        return log_softmax(logits)[np.arange(len(ids) - 1), ids[1:]]  # type: ignore[no-any-return]
+        return log_softmax(self._norm(x, "model.norm") @ self.weights["lm_head.weight"].T)
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,17 @@ class Pairs:
     chosen_length: Floats
     rejected_length: Floats
 
-    @staticmethod
-    def _sums(each: list[Floats], lengths: Floats) -> Floats:
-        return np.array([row[-int(n) :].sum() for row, n in zip(each, lengths, strict=True)])
+    ld_alpha: float = 1.0
+    reward: Callable[[Floats], Floats] | None = None
+
+    def _sums(self, each: list[Floats], lengths: Floats) -> Floats:
+        """LD-DPO (Liu et al. 2024, arXiv 2409.06411), equation 11: the tokens beyond the shorter answer's length count
+        ld_alpha times."""
+        shared = np.minimum(self.chosen_length, self.rejected_length).astype(int)
+        return np.array([
+            row[-int(n) :][:m].sum() + self.ld_alpha * row[-int(n) :][m:].sum()
+            for row, n, m in zip(each, lengths, shared, strict=True)
+        ])  # fmt: skip
 
     @property
     def logps(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -98,8 +109,10 @@ class Pairs:
 
     @property
     def ratios(self) -> tuple[Floats, Floats]:
-        """r_w and r_l."""
+        """r_w and r_l, or what f-DPO has in their place."""
         w, n, ref_w, ref_n = self.logps
+        if self.reward is not None:
+            return self.reward(w - ref_w), self.reward(n - ref_n)
         return w - ref_w, n - ref_n
 
 
@@ -205,12 +218,34 @@ def apo_down(pairs: Pairs, beta: float, smoothing: float) -> Floats:
     return 1 + sigmoid(w) - sigmoid(w - n)
 
 
-def discopop(pairs: Pairs, beta: float, smoothing: float) -> Floats:
-    """Lu et al. 2024 (arXiv 2406.08414), equation 5: between logistic and exponential loss, tau = 0.05."""
+def discopop(pairs: Pairs, beta: float, smoothing: float, tau: float = 0.05) -> Floats:
+    """Lu et al. 2024 (arXiv 2406.08414), equation 5: between logistic and exponential loss."""
     w, n = pairs.ratios
     rho = beta * (w - n)
-    share = sigmoid(rho / 0.05)
+    share = sigmoid(rho / tau)
     return (1 - share) * -log_sigmoid(rho) + share * np.exp(-rho)
+
+
+def divergence(name: str, alpha: float) -> Callable[[Floats], Floats]:
+    """f-DPO, Wang et al. 2023 (arXiv 2309.16240), table 1: f'(u) - f'(1) of the ratio u = e^r. What is
+    subtracted cancels in the difference of two, but not where each is divided by its length, as TRL's ipo does."""
+    of_ratio: dict[str, Callable[[Floats], Floats]] = {
+        "reverse_kl": np.log,
+        "forward_kl": lambda u: 1 - 1 / u,
+        "js": lambda u: np.log(2 * u / (1 + u)),
+        "alpha": lambda u: (1 - u**-alpha) / alpha,
+    }
+    return lambda r: of_ratio[name](np.exp(r))
+
+
+def wpo_weights(pairs: Pairs, sum_sq: tuple[list[Floats], list[Floats]]) -> Floats:
+    """Zhou et al. 2024 (arXiv 2406.11827), equations 2 and 3: w(x, y_w) w(x, y_l), each the geometric mean over tokens of
+    p(y_t) / sum over the vocabulary of p(v)^2. sum_sq: the logarithms of those sums, of each answer's tokens."""
+    weights = [
+        np.array([np.exp((row[-len(s) :] - s).mean()) for row, s in zip(side, sums, strict=True)])
+        for side, sums in zip((pairs.chosen, pairs.rejected), sum_sq, strict=True)
+    ]
+    return weights[0] * weights[1]
 
 
 def sft(pairs: Pairs, beta: float, smoothing: float) -> Floats:
@@ -277,6 +312,17 @@ def simpo(pairs: Pairs, beta: float, gamma: float) -> float:
     w, n, _, _ = pairs.logps
     margin = beta * w / pairs.chosen_length - beta * n / pairs.rejected_length
     return float(-log_sigmoid(margin - gamma).mean())
+
+
+def apo_zero_unpaired(
+    ratios: Floats, good: list[bool], beta: float, desirable: float, undesirable: float
+) -> float:
+    """D'Oosterlinck et al. 2024 (arXiv 2408.06266), equation 7, of single answers: 1 - s(r) if good, else s(r)."""
+    each = [
+        desirable * (1 - sigmoid(beta * r)) if g else undesirable * sigmoid(beta * r)
+        for r, g in zip(ratios, good, strict=True)
+    ]
+    return float(np.mean(each))
 
 
 def kto(

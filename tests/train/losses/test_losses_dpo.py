@@ -30,13 +30,23 @@ class Answers:
             self.known[key] = tuple(m.log_probs(prompt + answer) for m in models)  # type: ignore[assignment]
         return self.known[key]
 
-    def pairs(self, rows: list[dict[str, Any]]) -> reference.Pairs:
+    def pairs(self, rows: list[dict[str, Any]], **options: Any) -> reference.Pairs:
         chosen = [self.of(row["prompt_ids"], row["chosen_ids"]) for row in rows]
         rejected = [self.of(row["prompt_ids"], row["rejected_ids"]) for row in rows]
         return reference.Pairs(
             *([each[i] for each in side] for i in (0, 1) for side in (chosen, rejected)),
             *(np.array([float(len(row[f"{name}_ids"])) for row in rows]) for name in ("chosen", "rejected")),
+            **options,
         )
+
+    def sum_sq(self, rows: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
+        """log sum over v of p(v)^2, for each of the answers' tokens."""
+
+        def of(row: dict[str, Any], side: str) -> Any:
+            each = 2 * self.model.distributions(row["prompt_ids"] + row[side])
+            return np.log(np.exp(each).sum(1))[len(row["prompt_ids"]) - 1 : -1]
+
+        return [of(row, "chosen_ids") for row in rows], [of(row, "rejected_ids") for row in rows]
 
 
 class Once:
@@ -92,6 +102,54 @@ def test_each_loss_is_its_papers(name: str, folder: Path, answers: dict[str, Ans
             yield loss, float(reference.DPO[name](known.pairs(rows), BETA, SMOOTHING).mean())
 
     built.agree(name, losses())
+
+
+JS, FORWARD, ALPHA = {"divergence": "js"}, {"divergence": "forward_kl"}, {"divergence": "alpha"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sigmoid", {"ld_alpha": 0.4}),
+        ("sigmoid", FORWARD),
+        ("hinge", JS),
+        ("discopop", ALPHA | {"divergence_alpha": 0.3, "discopop_tau": 0.5}),
+        ("apo_down", {"wpo": True}),
+        *(
+            pytest.param(*case, marks=[pytest.mark.slow, pytest.mark.long])
+            for case in (
+                ("aot", {"ld_alpha": 0.0}),
+                ("apo_zero", {"ld_alpha": 1.0}),
+                ("ipo", ALPHA | {"divergence_alpha": 0.5}),
+                ("exo_pair", JS | {"ld_alpha": 0.7}),
+                ("robust", ALPHA | {"divergence_alpha": 0.9}),
+                ("sigmoid_norm", FORWARD | {"wpo": True}),
+                ("sigmoid", {"wpo": True, "ld_alpha": 0.2}),
+            )
+        ),
+    ],
+)
+def test_an_option_is_its_papers(
+    name: str, said: dict[str, Any], folder: Path, answers: dict[str, Answers], outputs: Once
+) -> None:
+    trainer, known = build(folder, answers, (name,), loss=said)
+    # A reference that tokens are weighed for is not kept; one that is, is TRL's own beside it.
+    assert trainer.precompute_ref_logps == (said.get("ld_alpha") is None)
+    (Once() if {"wpo", "ld_alpha"} & said.keys() else outputs).around(trainer.model)
+    options = {"ld_alpha": said.get("ld_alpha", 1.0)}
+    if "divergence" in said:
+        options["reward"] = reference.divergence(said["divergence"], said.get("divergence_alpha", 0.0))
+    tau = {"tau": said["discopop_tau"]} if "discopop_tau" in said else {}
+
+    def losses() -> Iterator[tuple[float, float]]:
+        for loss, (rows,) in built.steps(trainer):
+            pairs = known.pairs(rows, **options)
+            each = reference.DPO[name](pairs, BETA, SMOOTHING, **tau)
+            if said.get("wpo"):
+                each = each * reference.wpo_weights(pairs, known.sum_sq(rows))
+            yield loss, float(each.mean())
+
+    built.agree(f"{name} {said}", losses())
 
 
 @pytest.mark.parametrize(

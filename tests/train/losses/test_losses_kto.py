@@ -40,6 +40,26 @@ def test_the_loss_is_the_papers(accumulation: int, tmp_path: Path) -> None:
     assert min(estimates) < 0 < max(estimates)
 
 
+def test_apo_zero_of_single_answers(tmp_path: Path) -> None:
+    """Without an estimate: a batch of one, too."""
+    loss, batch = LOSS | {"loss": "apo_zero_unpaired"}, {"micro": 1, "accumulation": 1}
+    trainer = built.build(tmp_path, built.unpaired(100), method="kto", loss=loss, batch=batch)
+    assert "KL_completion_ids" not in trainer.train_dataset.column_names
+    model = reference.Llama(trainer.accelerator.unwrap_model(trainer.model))
+    start = reference.Llama(trainer.ref_model)
+
+    def ratio(row: dict[str, Any]) -> float:
+        ids, n = row["prompt_ids"] + row["completion_ids"], len(row["completion_ids"])
+        return float(model.log_probs(ids)[-n:].sum() - start.log_probs(ids)[-n:].sum())
+
+    def losses() -> Iterator[tuple[float, float]]:
+        for loss, (rows,) in built.steps(trainer):
+            ratios, good = np.array([ratio(row) for row in rows]), [row["label"] for row in rows]
+            yield loss, reference.apo_zero_unpaired(ratios, good, 0.3, 1.3, 0.8)
+
+    built.agree("apo_zero_unpaired", losses())
+
+
 def test_a_batch_computed_by_hand(tmp_path: Path) -> None:
     """A good and a bad answer of one token. log 2 is written L.
 

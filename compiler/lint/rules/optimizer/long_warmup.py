@@ -47,7 +47,7 @@ from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import each_run, once, replace, steps_of, wsd_fits
-from smolc.compiler.model.methods import Wsd
+from smolc.compiler.model.schedules import Wsd
 
 RULE = Rule("O406", "long-warmup", Severity.WARNING)
 LONGEST = 0.25

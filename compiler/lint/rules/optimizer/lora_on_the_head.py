@@ -2,7 +2,7 @@
 
 ## What it does
 
-Looks for `lm_head` among the `targets` of adapters in `cpt`, `sft` and `dpo` stages.
+Looks for `lm_head` among the `targets` of adapters in `cpt`, `sft`, `dpo` and `kto` stages.
 
 ## Why is this bad?
 
@@ -42,7 +42,7 @@ from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import each_run, once
-from smolc.compiler.model.methods import Cpt, Dpo, Lora, Sft
+from smolc.compiler.model.methods import Cpt, Dpo, Kto, Lora, Sft
 
 RULE = Rule("O413", "lora-on-the-head", Severity.ERROR)
 HEAD = "lm_head"
@@ -55,7 +55,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _check(context: Context) -> Iterator[Finding]:
     for name, stage in each_run(context):
         adapter = stage.adapter
-        if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft, Dpo)):
+        if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft, Dpo, Kto)):
             continue
         if HEAD not in {target.rpartition(".")[2] for target in adapter.targets or ()}:
             continue

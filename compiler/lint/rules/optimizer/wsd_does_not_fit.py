@@ -44,7 +44,7 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import each_run, once, steps_of, wsd_fits
-from smolc.compiler.model.methods import Wsd
+from smolc.compiler.model.schedules import Wsd
 from smolc.compiler.model.types import Quantity
 
 RULE = Rule("O407", "wsd-does-not-fit", Severity.ERROR)

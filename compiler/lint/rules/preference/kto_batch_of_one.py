@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks at the plan for `kto` jobs whose micro batch, the answers that a device sees at once, is one.
+Looks at the plan for `kto` jobs whose micro batch, the answers that a device sees at once, is one. The loss
+`apo_zero_unpaired` has no such estimate and is left alone.
 
 ## Why is this bad?
 
@@ -50,6 +51,8 @@ def check(context: Context) -> Iterator[Finding]:
     seen = set()
     for job in context.plan.jobs:
         if job.kind != "train" or job.body["method"] != "kto" or job.stage is None or job.stage in seen:
+            continue
+        if job.body["loss"]["loss"] != "kto":  # without an estimate
             continue
         batch = job.body["batch"]
         if batch["micro"] > 1:

@@ -2,7 +2,7 @@
 
 ## What it does
 
-Looks for `kto` stages with a batch of fewer than 16 answers.
+Looks for `kto` stages with a batch of fewer than 16 answers, unless their loss is `apo_zero_unpaired`.
 
 ## Why is this bad?
 
@@ -43,6 +43,8 @@ FEWEST = 16
 def check(context: Context) -> Iterator[Finding]:
     seen = set()
     for name, run in runs_of(context, Kto):
+        if not isinstance(run.method, Kto) or run.method.loss != "kto":
+            continue
         if run.batch is None or run.batch.unit != "seq" or run.batch.value >= FEWEST:
             continue
         span = run.span_of("batch")
