@@ -1,0 +1,1 @@
+"""Making one model of the weights of several."""
