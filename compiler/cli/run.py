@@ -9,6 +9,7 @@ import sys
 import click
 
 from smolc.compiler.cli.build import OPTIONS, build_folder
+from smolc.compiler.cli.publish import publish as push
 from smolc.compiler.diagnostics.types import Severity
 
 
@@ -28,6 +29,11 @@ from smolc.compiler.diagnostics.types import Severity
     metavar="JOB",
     help="Start this job at its beginning: its checkpoints are deleted; may be repeated.",
 )
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="In the end push what the recipe's `publish` blocks name, if all went well.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Independent jobs at the same time.")
 def command(
     recipe: str,
@@ -40,6 +46,7 @@ def command(
     final: bool,
     only: tuple[str, ...],
     fresh: tuple[str, ...],
+    publish: bool,
     jobs: int | None,
 ) -> None:
     """Build RECIPE, run its jobs and write report.html. What is done already is not done again.
@@ -56,6 +63,8 @@ def command(
     if importlib.util.find_spec("torch") is None and not dry_run:
         click.echo("error: running needs torch and its friends: pip install 'smolc[train]'", err=True)
         sys.exit(2)
+    if publish and not dry_run and (code := push(folder, "--check")):
+        sys.exit(code)
     arguments = [sys.executable, "-m", "smolc.runtime.execute", str(folder)]
     arguments += ["--dry-run"] if dry_run else []
     arguments += ["--final"] if final else []
@@ -63,9 +72,10 @@ def command(
     arguments += [part for name in fresh for part in ("--fresh", name)]
     arguments += ["--jobs", str(jobs)] if jobs else []
     try:
-        sys.exit(subprocess.run(arguments, check=False).returncode)
+        code = subprocess.run(arguments, check=False).returncode
     except KeyboardInterrupt:
         sys.exit(130)
+    sys.exit(push(folder) if publish and not dry_run and code == 0 else code)
 
 
 for _option in reversed(OPTIONS):

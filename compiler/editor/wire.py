@@ -36,7 +36,9 @@ SYMBOLS = {
     "mixture": types.SymbolKind.Array,
     "template": types.SymbolKind.String,
     "stage": types.SymbolKind.Class,
+    "merge": types.SymbolKind.Operator,
     "eval": types.SymbolKind.Function,
+    "publish": types.SymbolKind.Package,
     "cluster": types.SymbolKind.Object,
     "key": types.SymbolKind.Property,
 }

@@ -116,6 +116,11 @@ class Model(Noun):
         description="Attention kernel; `auto` takes the fastest that computes the model's attention and keeps packed "
         "documents apart.",
     )
+    license: Str | None = Field(
+        default=None,
+        description="Licence of the weights, for the cards of models that are made from them.",
+        examples=['"apache-2.0"'],
+    )
     trust_remote_code: Flag = Field(default=False, description="Run Python code that comes with the model.")
     trained_on: Annotated[tuple[ToDataset, ...], Kind(listed, Doc("names of datasets", "[web, chats]"))] = (
         Field(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -13,11 +16,21 @@ WINNER = "sft.lr=0.001"
 RECIPE = 'smolc 1\n\nrecipe quickstart {\n  about = "x"\n}\n'
 
 
+@cache
+def _run() -> TemporaryDirectory[str]:
+    """Made once, gone when the tests end."""
+    made = TemporaryDirectory()
+    fake_folder(Path(made.name)).finish()
+    return made
+
+
 def run_folder(
     path: Path, publish: dict[str, dict[str, Any]] | None = None, about: str = "", **card: Any
 ) -> Path:
     """Base -> SFT (a grid) -> DPO, all done, with weights of a few bytes."""
-    fake_folder(path, about).finish()
+    shutil.copytree(_run().name, path, dirs_exist_ok=True)
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps({**manifest, "about": about}))
     for job in (WINNER, "dpo"):
         model = path / "out" / job / "model"
         model.mkdir(parents=True)
