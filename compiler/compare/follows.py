@@ -89,7 +89,7 @@ def _jobs(before: Plan | None, after: Plan | None, names: dict[Block, str]) -> J
 
 def _new_id(job: Job, names: dict[Block, str]) -> str:
     label = job.stage or job.id
-    kinds = ("model",) if job.kind == "model" else ("stage", "eval")
+    kinds = ("model",) if job.kind == "model" else ("stage", "merge", "generate", "pairs", "eval")
     for kind in kinds:
         if (kind, label) in names:
             return names[kind, label] + job.id[len(label) :]

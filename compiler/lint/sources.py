@@ -46,7 +46,7 @@ def sources(stage: Stage, context: Context) -> tuple[Source, ...]:
     name = stage.data.name
     if name in context.recipe.mixtures:
         return mixed(name, context)
-    dataset = context.recipe.datasets[name]
+    dataset = context.recipe.rows(name)
     return (Source(name, dataset, dataset.split, None, stage.data.span),)
 
 
@@ -54,11 +54,10 @@ def mixed(name: str, context: Context) -> tuple[Source, ...]:
     """The rows of a mixture."""
 
     def make() -> tuple[Source, ...]:
-        datasets = context.recipe.datasets
         return tuple(
             Source(row.dataset.name, dataset, row.split or dataset.split, row, row.span)
             for row in context.recipe.mixtures[name].rows
-            for dataset in (datasets[row.dataset.name],)
+            for dataset in (context.recipe.rows(row.dataset.name),)
         )
 
     return context.remember(("mixed", name), make)

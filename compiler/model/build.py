@@ -12,7 +12,11 @@ from smolc.compiler.model.bounds import with_bounds
 from smolc.compiler.model.checks import check_values
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.generation import Generate
 from smolc.compiler.model.links import check_cycles, check_labels, check_names
+from smolc.compiler.model.merge import Merge
+from smolc.compiler.model.pairing import Pairs
+from smolc.compiler.model.publish import Publish
 from smolc.compiler.model.recipe import Cluster, Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model, Template
@@ -26,7 +30,11 @@ NOUNS: dict[str, tuple[str, type[Noun]]] = {
     "mixture": ("mixtures", Mixture),
     "template": ("templates", Template),
     "stage": ("stages", Stage),
+    "merge": ("merges", Merge),
+    "generate": ("generates", Generate),
+    "pairs": ("pairs", Pairs),
     "eval": ("evals", Eval),
+    "publish": ("publishes", Publish),
     "cluster": ("clusters", Cluster),
 }
 

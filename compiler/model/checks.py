@@ -9,7 +9,10 @@ from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.data import Mixture
 from smolc.compiler.model.data_checks import check_dataset, check_format, check_mixture
 from smolc.compiler.model.eval_checks import check_eval, measuring, scores_of
+from smolc.compiler.model.merge_checks import check_merge
 from smolc.compiler.model.methods import Cpt, Dpo, Fit, Qlora, Sft, Wrapped, Zero
+from smolc.compiler.model.pair_checks import check_generate, check_pairs
+from smolc.compiler.model.publish_checks import check_publish
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage, Sweep
 from smolc.compiler.model.start import BytesTokenizer, Model, OwnTokenizer, Template
@@ -36,9 +39,16 @@ def check_values(recipe: Recipe) -> list[Diagnostic]:
             if run.stage is not stage:
                 said.update({(d.message, d.span): d for d in _stage(name, run.stage, recipe)})
         found.extend(said.values())
+    for name, merge in recipe.merges.items():
+        found.extend(check_merge(name, merge, recipe))
     for name, evaluation in recipe.evals.items():
         found.extend(check_eval(name, evaluation, recipe))
-    if not recipe.stages and not recipe.evals:
+    found.extend(check_publish(recipe))
+    for name, made in recipe.generates.items():
+        found.extend(check_generate(name, made, recipe))
+    for name, pairs in recipe.pairs.items():
+        found.extend(check_pairs(name, pairs, recipe))
+    if not (recipe.stages or recipe.merges or recipe.evals or recipe.generates or recipe.pairs):
         help = "add a `stage` or an `eval`"
         found.append(
             _error(
@@ -123,7 +133,7 @@ def _template(name: str, template: Template) -> Iterator[Diagnostic]:
 
 
 def datasets_of(stage: Stage, recipe: Recipe) -> list[str]:
-    """Names of the datasets that a stage learns from."""
+    """Names of the datasets and pairs that a stage learns from."""
     if stage.data.name in recipe.mixtures:
         return list(dict.fromkeys(r.dataset.name for r in recipe.mixtures[stage.data.name].rows))
     return [stage.data.name]
@@ -132,9 +142,10 @@ def datasets_of(stage: Stage, recipe: Recipe) -> list[str]:
 def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     method = stage.method
     for dataset in datasets_of(stage, recipe):
-        yield from check_format(dataset, recipe.datasets[dataset], stage)
-        role = recipe.datasets[dataset].span_of("role")
-        if recipe.datasets[dataset].role == "test" and role is not None:
+        rows = recipe.rows(dataset)
+        yield from check_format(dataset, rows, stage)
+        role = rows.span_of("role")
+        if rows.role == "test" and role is not None:
             message = f"stage `{name}` would train on `{dataset}`, which is test data"
             labels = (Label(role, "said here"),)
             yield Diagnostic(

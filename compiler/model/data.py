@@ -21,8 +21,8 @@ from smolc.compiler.model.types import (
     Repeat,
     Similarity,
     Str,
-    ToDataset,
     Tokens,
+    ToRows,
     Words,
     choice,
 )
@@ -84,6 +84,11 @@ class Dataset(Noun):
         description="What happens to rows that are not what `format` says; those dropped are counted and listed.",
         examples=["drop(at_most = 0.1%)"],
     )
+    license: Str | None = Field(
+        default=None,
+        description="Licence of the rows, for the cards of models that learn from them.",
+        examples=['"cc-by-4.0"'],
+    )
     system: Str | None = Field(
         default=None, description="System prompt for rows that have none.", examples=['"Answer briefly."']
     )
@@ -137,7 +142,7 @@ class Row(Line):
 
     form: ClassVar[str] = "DATASET = WEIGHT"
     example: ClassVar[str] = "chats = all"
-    dataset: ToDataset
+    dataset: ToRows
     split: str | None
     weight: Annotated[All | Take | Share, OneOf(All, Take, Share)]
 

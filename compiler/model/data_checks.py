@@ -100,7 +100,7 @@ def check_mixture(name: str, mixture: Mixture, recipe: Recipe) -> Iterator[Diagn
         )
     yield from _shares(name, mixture)
     for row in mixture.rows:
-        if row.split is not None and recipe.datasets[row.dataset.name].path is not None:
+        if row.split is not None and row.dataset.name not in recipe.pairs and recipe.datasets[row.dataset.name].path:
             message = f"`{row.dataset.name}` is local and has no split `{row.split}`"
             help = f"write `{row.dataset.name} = ...` outside of `from`"
             yield _error("C022", "local-split", message, row.span, help)

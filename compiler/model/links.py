@@ -26,7 +26,7 @@ def check_names(links: Iterable[tuple[Link, tuple[str, ...]]], declared: Declare
     return [d for link, kinds in places.values() for d in _one(link, kinds, declared)]
 
 
-JOBS = ("model", "stage", "eval")
+JOBS = ("model", "stage", "merge", "generate", "pairs", "eval")
 """Kinds whose labels become names of jobs."""
 
 TAKEN = {
@@ -37,17 +37,24 @@ TAKEN = {
 
 
 def check_labels(sections: Iterable[Section]) -> Iterator[Diagnostic]:
-    """Models, stages and evals share one space of names, since each is a job, and `init` may name two of them."""
-    seen = dict(TAKEN)
+    """Models, stages, evals and what is generated share one space of names, since each is a job, and `init` may name two
+    of them; so do pairs, datasets and mixtures, which `data` may name."""
+    seen, data = dict(TAKEN), dict[str, str]()
     for section in sections:
         kind, label = section.kind.text, section.label
-        if kind not in JOBS or label is None:
+        if label is None:
             continue
-        if label.text in seen:
-            said = seen[label.text]
-            message = f"`{label.text}` is {said}" + (f" and a {kind}" if label.text not in TAKEN else "")
+        what = {"eval": "an eval", "generate": "a `generate`", "pairs": "`pairs`"}.get(kind, f"a {kind}")
+        said = seen.get(label.text) if kind in JOBS else None
+        if kind in ("dataset", "mixture", "pairs"):
+            other = data.setdefault(label.text, kind)
+            if other != kind and "pairs" in (other, kind):
+                said = "`pairs`" if other == "pairs" else f"a {other}"
+        if said is not None:
+            message = f"`{label.text}` is {said}" + (f" and {what}" if label.text not in TAKEN else "")
             yield _error("L005", "name-taken", message, label.span, "give one of them another name")
-        seen.setdefault(label.text, f"a {kind}" if kind != "eval" else "an eval")
+        if kind in JOBS:
+            seen.setdefault(label.text, what)
 
 
 def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Diagnostic]:
@@ -76,63 +83,91 @@ def _error(code: str, name: str, message: str, span: Span, help: str | None = No
 
 
 def check_cycles(recipe: Recipe) -> Iterator[Diagnostic]:
-    """One report for each cycle among the stages."""
-    needs = {
-        name: [link for link in _inits(recipe, name) if link.name in recipe.stages] for name in recipe.stages
-    }
+    """One report for each cycle among stages and merges."""
     done: set[str] = set()
-    for start in needs:
-        path: list[str] = []
-        name: str | None = start
-        while name is not None and name not in done:
-            if name in path:
-                loop = path[path.index(name) :]
-                links = [
-                    next(x for x in needs[a] if x.name == b)
-                    for a, b in zip(loop, [*loop[1:], name], strict=True)
-                ]
-                first = links[-1]
-                labels = tuple(
-                    Label(x.span, f"`{a}` starts from `{x.name}`") for a, x in zip(loop, links, strict=True)
-                )
-                yield Diagnostic(
-                    "L004",
-                    "stage-cycle",
-                    Severity.ERROR,
-                    f"stages start from each other: {' -> '.join([*loop, name])}",
-                    first.span,
-                    labels=labels[:-1],
-                    help="one of them has to start from a model",
-                )
-                break
-            path.append(name)
-            following = [x.name for x in needs[name] if x.name not in done]
-            name = following[0] if following else None
-        done.update(path)
+    for start in (*recipe.stages, *recipe.merges):
+        yield from _cycles(recipe, start, [], done)
 
 
-def _inits(recipe: Recipe, name: str) -> list[Link]:
-    """What a stage starts from and compares with, in all runs of its grid; each name once."""
-    links: dict[str, Link] = {}
+def _cycles(
+    recipe: Recipe, name: str, path: list[tuple[str, str, Link]], done: set[str]
+) -> Iterator[Diagnostic]:
+    """path: from where the search began, stage by stage: the stage, and how and where it names the next."""
+    names = [stage for stage, _, _ in path]
+    if name in names:
+        loop = path[names.index(name) :]
+        labels = tuple(
+            Label(link.span, f"`{stage}` {how} `{after}`")
+            for (stage, how, link), after in zip(loop, [*(s for s, _, _ in loop[1:]), name], strict=True)
+        )
+        turn = " -> ".join([*(stage for stage, _, _ in loop), name])
+        message, help = f"stages start from each other: {turn}", "one of them has to start from a model"
+        if any(how == MERGES for _, how, _ in loop):
+            message, help = f"merges and stages need each other: {turn}", "merge what is made before"
+        elif any(how != STARTS for _, how, _ in loop):
+            message, help = f"stages need each other: {turn}", "answers come from a model that is trained before"
+        yield Diagnostic(
+            "L004", "stage-cycle", Severity.ERROR, message, loop[-1][2].span, labels=labels[:-1], help=help
+        )
+        return
+    if name in done:
+        return
+    for how, link, stage in _needs(recipe, name):
+        yield from _cycles(recipe, stage, [*path, (name, how, link)], done)
+    done.add(name)
+
+
+STARTS = "starts from"
+LEARNS = "learns from answers of"
+JUDGED = "learns from pairs that are judged by"
+MERGES = "merges"
+
+
+def _needs(recipe: Recipe, name: str) -> list[tuple[str, Link, str]]:
+    """The stages and merges that have to be made before a stage, in all runs of its grid, or before a merge; each once,
+    with how it needs them and where it says so."""
+    found: dict[str, tuple[str, Link, str]] = {}
+    made_by_jobs = recipe.stages.keys() | recipe.merges.keys()
+    if name in recipe.merges:
+        merged = {link.name: link for link in recipe.merges[name].of if link.name in made_by_jobs}
+        return [(MERGES, link, needed) for needed, link in merged.items()]
     for stage in [recipe.stages[name], *(run.stage for run in recipe.runs.get(name, ()))]:
-        links.setdefault(stage.init.name, stage.init)
+        links = [(STARTS, stage.init, stage.init.name)]
         if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:
-            links.setdefault(stage.method.reference.name, stage.method.reference)
-    return list(links.values())
+            links.append((STARTS, stage.method.reference, stage.method.reference.name))
+        for label in pairs_of(stage.data.name, recipe):
+            made = recipe.pairs[label]
+            answers = [x.name for x in made.answers if x.name in recipe.generates]
+            links += [(LEARNS, stage.data, recipe.generates[one].of.name) for one in answers]
+            links += [(JUDGED, stage.data, link.name) for link in made.judges]
+        for how, link, needed in links:
+            if needed in made_by_jobs:
+                found.setdefault(needed, (how, link, needed))
+    return list(found.values())
+
+
+def pairs_of(data: str, recipe: Recipe) -> list[str]:
+    """The `pairs` that a stage's data is made of."""
+    rows = [row.dataset.name for row in recipe.mixtures[data].rows] if data in recipe.mixtures else [data]
+    return [name for name in dict.fromkeys(rows) if name in recipe.pairs]
 
 
 def stage_order(recipe: Recipe) -> list[str]:
-    """Stages so that each stands after what it starts from; otherwise as declared."""
+    """Stages so that each stands after what it needs; otherwise as declared."""
+    return [name for name in making_order(recipe) if name in recipe.stages]
+
+
+def making_order(recipe: Recipe) -> list[str]:
+    """Stages and merges so that each stands after what it needs; otherwise stages first, as declared."""
     order: list[str] = []
 
     def visit(name: str) -> None:
         if name in order:
             return
-        for link in _inits(recipe, name):
-            if link.name in recipe.stages:
-                visit(link.name)
+        for _, _, stage in _needs(recipe, name):
+            visit(stage)
         order.append(name)
 
-    for name in recipe.stages:
+    for name in (*recipe.stages, *recipe.merges):
         visit(name)
     return order

@@ -7,6 +7,10 @@ from pydantic import Field
 from smolc.compiler.model.base import Noun
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.generation import Generate
+from smolc.compiler.model.merge import Merge
+from smolc.compiler.model.pairing import Pairs
+from smolc.compiler.model.publish import Publish
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model, Template
 from smolc.compiler.model.types import Count, Made, Natural, Size, Str, ToCluster
@@ -59,6 +63,14 @@ class Recipe(Noun):
     mixtures: Annotated[dict[str, Mixture], Made()]
     templates: Annotated[dict[str, Template], Made()]
     stages: Annotated[dict[str, Stage], Made()]
+    merges: Annotated[dict[str, Merge], Made()]
+    generates: Annotated[dict[str, Generate], Made()]
+    pairs: Annotated[dict[str, Pairs], Made()]
     evals: Annotated[dict[str, Eval], Made()]
+    publishes: Annotated[dict[str, Publish], Made()]
     clusters: Annotated[dict[str, Cluster], Made()]
     runs: Annotated[dict[str, tuple[Run, ...]], Made()] = Field(default_factory=dict)
+
+    def rows(self, name: str) -> Dataset:
+        """What a mixture or a stage reads under a name: a dataset, or what `pairs` make."""
+        return self.pairs[name].as_dataset if name in self.pairs else self.datasets[name]

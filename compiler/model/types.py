@@ -248,7 +248,14 @@ def _link(value: Any) -> Link:
     raise mismatch(value, Doc("the name of something declared", "sft"))
 
 
-NAMES = {"model": "base", "dataset": "chats", "mixture": "practice", "template": "chat", "cluster": "node"}
+NAMES = {
+    "model": "base",
+    "dataset": "chats",
+    "mixture": "practice",
+    "template": "chat",
+    "generate": "answers",
+    "cluster": "node",
+}
 """What blocks are called in examples."""
 
 
@@ -275,8 +282,11 @@ def _whole(wants: str, example: str, low: int = 1, units: Sequence[str | None] =
 Str = Annotated[str, Kind(read_text, Doc("a string", '"..."'))]
 Flag = Annotated[bool, Kind(_bool, Doc("true or false", "true", choices=("true", "false")))]
 MetricName = Annotated[Link, Kind(_link, Doc("eval_loss or the name of a task", "eval_loss"))]
-ToModel = Annotated[Link, To("model", "stage")]
-ToData = Annotated[Link, To("mixture", "dataset")]
+ToModel = Annotated[Link, To("model", "stage", "merge")]
+ToData = Annotated[Link, To("mixture", "dataset", "pairs")]
+ToPrompts = Annotated[Link, To("mixture", "dataset")]
+ToAnswers = Annotated[Link, To("generate", "dataset")]
+ToRows = Annotated[Link, To("dataset", "pairs")]
 ToDataset = Annotated[Link, To("dataset")]
 ToTemplate = Annotated[Link, To("template")]
 ToCluster = Annotated[Link, To("cluster")]
@@ -293,6 +303,7 @@ Positive = Annotated[float, _number(Doc("a number above 0", "0.1"), (None,), abo
 NonNegative = Annotated[float, _number(Doc("a number of at least 0", "0.1"), (None,), low=0)]
 Fraction = Annotated[float, _number(Doc("a fraction between 0% and 100%", "10%"), (None, "%"), low=0, high=1)]
 Rung = Annotated[float, _number(Doc("a part of the run", "50%"), (None, "%"), above=0, high=1)]
+MergeWeight = Annotated[float, _number(Doc("a weight", "90%"), (None, "%"))]
 Ratio = Annotated[float, _number(Doc("a number between 0 and 1", "0.9"), (None, "%"), low=0, high=1)]
 Rate = Annotated[
     float, _number(Doc("a learning rate above 0 and at most 1", "2e-5"), (None,), above=0, high=1)

@@ -8,7 +8,8 @@ from smolc.compiler.diagnostics import Diagnostic
 from smolc.compiler.diagnostics.types import has_errors
 from smolc.compiler.model.eval_checks import measuring
 from smolc.compiler.model.evaluation import Eval
-from smolc.compiler.model.links import stage_order
+from smolc.compiler.model.links import making_order, pairs_of, stage_order
+from smolc.compiler.model.merge import Merge, behind
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
 from smolc.compiler.model.recipe import Recipe, Run
 from smolc.compiler.model.stage import Minimum, Stage
@@ -18,6 +19,8 @@ from smolc.compiler.plan.cluster import choose, of_stage
 from smolc.compiler.plan.contamination import contamination_body, tested
 from smolc.compiler.plan.data import model_body, prepare_body, sources_of
 from smolc.compiler.plan.evals import Asking, evaluate_body, gate_body, replicate_body
+from smolc.compiler.plan.merge import merge_body, merge_title
+from smolc.compiler.plan.pairs import JUDGEMENT, generate_body, pairs_body
 from smolc.compiler.plan.train import train_body
 from smolc.compiler.plan.types import Cluster, Job, Plan, digest
 from smolc.compiler.resolve import Resolved
@@ -64,6 +67,10 @@ class _Planner:
             return
         for link in [s.init for s in self.recipe.stages.values()] + [
             x for e in self.recipe.evals.values() for x in models_of(e)
+        ] + [
+            *(x for m in self.recipe.merges.values() for x in m.of),
+            *(made.of for made in self.recipe.generates.values()),
+            *(x for pairs in self.recipe.pairs.values() for x in pairs.judges),
         ]:
             if link.name in self.recipe.models:
                 self._model(link.name)
@@ -71,8 +78,15 @@ class _Planner:
         if compared is not None:
             title = "what is trained on against what the evals ask"
             self._add(CONTAMINATION, CONTAMINATION, title, None, (), compared)
-        for name in stage_order(self.recipe):
-            self._stage(name)
+        for name in making_order(self.recipe):
+            if name in self.recipe.merges:
+                self._merge(name, self.recipe.merges[name])
+            else:
+                self._stage(name)
+        for name in self.recipe.generates:
+            self._generate(name)
+        for name in self.recipe.pairs:
+            self._pairs(name)
         for name, evaluation in self.recipe.evals.items():
             self._eval(name, evaluation)
         self._add(
@@ -102,7 +116,7 @@ class _Planner:
             [kind, body, files, [b.hash if kind == "report" else b.passes or b.hash for b in before]]
         )
         # What is trained does not depend on what it is compared with: another eval trains nothing anew.
-        first = CONTAMINATION in self.jobs and kind in ("train", "evaluate")
+        first = CONTAMINATION in self.jobs and kind in ("train", "evaluate", "generate")
         after = (CONTAMINATION,) if first else ()
         self.jobs[id] = Job(id, kind, title, stage, needs, body, hash, cluster, after, passes)
         return id
@@ -118,7 +132,14 @@ class _Planner:
         """The job that ends with the model a link names."""
         if link.name in self.recipe.models:
             return self._model(link.name)
+        if link.name in self.recipe.merges:
+            return link.name
         return f"{link.name}-best" if self.recipe.stages[link.name].sweep else link.name
+
+    def _merge(self, name: str, merge: Merge) -> None:
+        body = merge_body(merge, self.recipe, self._job_of)
+        needs = tuple(one["job"] for one in body["inputs"])
+        self._add(name, "merge", f"{name}: {merge_title(merge)}", name, needs, body)
 
     def _template(self, name: str | None) -> dict[str, Any]:
         return templates.spec(name, self.recipe, f"templates/{name}.jinja" in self.texts)
@@ -140,7 +161,7 @@ class _Planner:
         )
         title = f"{name}: mix, render, mask and pack {stage.data.name}"
         body = self._prepared(stage, root, template)
-        shared = self._add(f"{name}-data", "prepare", title, name, (root,), body)
+        shared = self._add(f"{name}-data", "prepare", title, name, (root, *self._made(stage)), body)
         runs = self.recipe.runs[name]
         ids = [name] if stage.sweep is None else grid.run_ids(name, runs)
         holdout = body["holdout"] is not None
@@ -150,9 +171,8 @@ class _Planner:
             own = self._prepared(run.stage, root, template)
             data = shared
             if own != body:
-                data = self._add(
-                    grid.data_id(name, id, len(run.values), own), "prepare", title, name, (root,), own
-                )
+                data_id = grid.data_id(name, id, len(run.values), own)
+                data = self._add(data_id, "prepare", title, name, (root, *self._made(run.stage)), own)
             trained.append((run, data))
             if stage.sweep is None or not stage.sweep.halve_at:
                 self._train(id, name, run, data, holdout)
@@ -160,6 +180,31 @@ class _Planner:
             self._halved(name, stage.sweep.halve_at, ids, trained, holdout)
         if stage.sweep is not None:
             self._pick(name, stage, ids)
+
+    def _made(self, stage: Stage) -> list[str]:
+        """The jobs that make what a stage learns from."""
+        return [self._pairs(label) for label in pairs_of(stage.data.name, self.recipe)]
+
+    def _generate(self, name: str) -> str:
+        made = self.recipe.generates[name]
+        subject = self._link(made.of)
+        body = generate_body(made, subject, self.recipe, self.resolved, self.cluster)
+        times = f" {made.samples} times" if made.samples > 1 else ""
+        at = f"@{made.checkpoint}" if made.checkpoint is not None else ""
+        title = f"{name}: {made.of}{at} answers {made.prompts}{times}"
+        needs = tuple(n for n in (subject["job"], subject["tokenizer"]) if n)
+        return self._add(name, "generate", title, name, needs, body)
+
+    def _pairs(self, name: str) -> str:
+        pairs = self.recipe.pairs[name]
+        answers = [link.name for link in pairs.answers]
+        needs = [self._generate(one) for one in answers if one in self.recipe.generates]
+        models = [*pairs.judges, *(self.recipe.generates[n].of for n in needs)]
+        subjects = {str(link): self._link(link) for link in models}
+        body = pairs_body(pairs, subjects, self.recipe, self.resolved, self.cluster)
+        title = f"{name}: pairs of {', '.join(dict.fromkeys(answers))}, by {pairs.by.word}"
+        judges = [subjects[str(link)]["job"] for link in pairs.judges]
+        return self._add(name, "pairs", title, name, (*needs, *judges), body)
 
     def _halved(
         self,
@@ -253,14 +298,16 @@ class _Planner:
         common = digest([self.jobs[n].hash for n in (self._job_of(stage.init), f"{name}-data")])
         self._add(f"{name}-best", "pick", title, name, (*runs, *scores), body, passes=common)
 
-    def _subject(self, shown: str, job: str, stage: str | None) -> dict[str, Any]:
-        """A model under evaluation. One that no stage prepared data for is prompted like the first stage made from it."""
-        if stage is None:
+    def _subject(self, shown: str, job: str, of: str) -> dict[str, Any]:
+        """A model under evaluation. of: the stage or model whose tokenizer and template it has. One that no stage prepared
+        data for is prompted like the first stage made from it."""
+        stage: str | None = of
+        if of not in self.recipe.stages:
             stage = next(
                 (
                     n
                     for n in stage_order(self.recipe)
-                    if templates.model_of(self.recipe.stages[n], self.recipe) == job
+                    if templates.model_of(self.recipe.stages[n], self.recipe) == of
                 ),
                 None,
             )
@@ -274,10 +321,8 @@ class _Planner:
         }
 
     def _link(self, link: Link) -> dict[str, Any]:
-        """A model or stage that an eval names."""
-        return self._subject(
-            str(link), self._job_of(link), link.name if link.name in self.recipe.stages else None
-        )
+        """A model, stage or merge that an eval names."""
+        return self._subject(str(link), self._job_of(link), behind(link.name, self.recipe))
 
     def _evaluated(
         self, evaluation: Eval, subjects: list[dict[str, Any]], only: frozenset[str] | None
@@ -325,10 +370,6 @@ class _Planner:
 CONTAMINATION = "contamination"
 """The job that is done before any training, and its kind."""
 
-JUDGEMENT = 1024
-"""Longest judgement in tokens."""
-
-
 def models_of(evaluation: Eval) -> list[Link]:
     """All models and stages that an eval loads."""
     known = [one.model for one in evaluation.replicates.values()]
@@ -336,7 +377,8 @@ def models_of(evaluation: Eval) -> list[Link]:
 
 
 def _files(body: dict[str, Any]) -> list[str]:
-    """Chat templates that a body refers to: its own, and those of the models under evaluation."""
-    prompted = [*body.get("subjects", ()), *([body["judge"]] if body.get("judge") else [])]
+    """Chat templates that a body refers to: its own, and those of the models that it asks."""
+    judges = [place["judge"] for place in (body, body.get("by", {})) if place.get("judge")]
+    prompted = [*body.get("subjects", ()), *([body["subject"]] if "subject" in body else []), *judges]
     specs = [body.get("template"), *(one["template"] for one in prompted)]
     return [spec["file"] for spec in specs if spec and spec["file"]]

@@ -6,11 +6,12 @@ from typing import Any
 
 from smolc.compiler.model.data import Ngram
 from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.merge import upstream
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.plan.data import sources_of
 from smolc.compiler.plan.evals import Asking
+from smolc.compiler.plan.pairs import prompts_of
 from smolc.compiler.plan.rows import rows_of
-from smolc.compiler.plan.templates import model_of
 from smolc.compiler.resolve import Resolved
 
 NGRAM = 13
@@ -76,15 +77,30 @@ def _data(recipe: Recipe, resolved: Resolved) -> list[dict[str, Any]]:
         how = mixture.decontaminate if mixture is not None else None
         drops = how.n if isinstance(how, Ngram) and how.action == "drop" else None
         for source in sources_of(label, recipe, resolved):
-            add(source["name"], "trained", label, source, drops)
+            for read in _read(source, recipe, resolved):
+                add(read["name"], "trained", label, read, drops)
     for label in _learned(recipe):
         for link in recipe.models[label].trained_on:
             add(link.name, "declared", label, rows_of(recipe.datasets[link.name], resolved), None)
     return found
 
 
+def _read(source: dict[str, Any], recipe: Recipe, resolved: Resolved) -> list[dict[str, Any]]:
+    """A source; of pairs, which are not made yet, what their answers are to."""
+    if source["location"]["type"] != "made":
+        return [source]
+    found = []
+    for link in recipe.pairs[source["name"]].answers:
+        if link.name in recipe.generates:
+            found += prompts_of(recipe.generates[link.name], recipe, resolved)
+        else:
+            found.append({"name": link.name, **rows_of(recipe.datasets[link.name], resolved)})
+    return found
+
+
 def _learned(recipe: Recipe) -> list[str]:
     """Models that are trained or measured."""
-    measured = [link.name for evaluation in recipe.evals.values() for link in evaluation.of]
-    names = [model_of(stage, recipe) for stage in recipe.stages.values()] + measured
-    return sorted({name for name in names if name in recipe.models})
+    made = [link.name for evaluation in recipe.evals.values() for link in evaluation.of]
+    made += [*recipe.stages, *recipe.merges]
+    names = {one for name in made for one in upstream(name, recipe)}
+    return sorted(name for name in names if name in recipe.models)

@@ -100,6 +100,8 @@ def _caps(cap: Quantity | None) -> dict[str, int | None]:
 
 
 def _source(row: Row, recipe: Recipe, resolved: Resolved) -> dict[str, Any]:
+    if row.dataset.name in recipe.pairs:
+        return _made(row.dataset.name, row.weight)
     name = row.dataset.name if row.split is None else f"{row.dataset.name}/{row.split}"
     return _read(name, recipe.datasets[row.dataset.name], resolved, row.split, row.weight)
 
@@ -112,10 +114,26 @@ def _read(
     return {"name": name, **rows, "weight": _weight(weight), "bad_rows": bad}
 
 
+def _made(pairs: str, weight: All | Take | Share) -> dict[str, Any]:
+    """Preference rows that a `pairs` job of the same folder makes."""
+    columns = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
+    return {
+        "name": pairs,
+        "location": {"type": "made", "job": pairs},
+        "format": {"type": "preference", **columns},
+        "where": None,
+        "system": None,
+        "weight": _weight(weight),
+        "bad_rows": 0.0,
+    }
+
+
 def sources_of(data: str, recipe: Recipe, resolved: Resolved) -> list[dict[str, Any]]:
-    """What a mixture, or a dataset by itself, reads: location, format and weight of each source."""
+    """What a mixture, or a dataset or pairs by themselves, read: location, format and weight of each source."""
     if data in recipe.mixtures:
         return [_source(row, recipe, resolved) for row in recipe.mixtures[data].rows]
+    if data in recipe.pairs:
+        return [_made(data, All.unwritten())]
     return [_read(data, recipe.datasets[data], resolved, None, All.unwritten())]
 
 

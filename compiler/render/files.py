@@ -87,8 +87,12 @@ def _group(job: Job) -> str:
         return "Where it starts"
     if job.kind == "contamination":
         return "Before anything is trained"
+    if job.kind == "merge":
+        return f"Merge {job.stage}"
     if job.kind == "report":
         return "What came of it"
+    if job.kind in ("generate", "pairs"):
+        return f"{'Answers' if job.kind == 'generate' else 'Pairs'} {job.stage}"
     return f"Stage {job.stage}" if job.kind in ("prepare", "train", "pick") else f"Eval {job.stage}"
 
 

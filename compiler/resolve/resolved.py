@@ -8,7 +8,10 @@ from pathlib import Path
 from smolc.compiler.diagnostics import Diagnostic, Severity, Source, Span
 from smolc.compiler.syntax import tree
 
-KINDS = ("recipe", "model", "dataset", "mixture", "template", "stage", "eval", "cluster")
+KINDS = (
+    "recipe", "model", "dataset", "mixture", "template", "stage", "merge", "generate", "pairs", "eval",
+    "publish", "cluster",
+)  # fmt: skip
 """What may stand at the top of a recipe."""
 
 

@@ -66,9 +66,11 @@ class ChatModel(HFLM):  # type: ignore[misc]
 
     batch: texts at once for log-likelihoods, and answers at once with the engine that is made where none is given.
     answers: those of before, and where new ones are kept. cached: how many were taken from there since it was set to 0.
+    fingerprint: of its weights.
     """
 
     decoding: Decoding
+    fingerprint: str
 
     def __init__(
         self,

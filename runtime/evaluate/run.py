@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
-import os
 import time
 import zlib
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smolc.runtime.evaluate.meter import Meter
+from smolc.runtime.evaluate.opened import answers_of, opened, set_environment
 from smolc.runtime.evaluate.told import line
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError
@@ -55,16 +54,8 @@ def _without_diverged(context: Context, job: EvaluateJob) -> EvaluateJob:
 
 def prepare_environment(context: Context, job: EvaluateJob) -> None:
     """What the libraries read when they are imported. Offline where nothing comes from a hub."""
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    for name in ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
-        os.environ.setdefault(name, "1")
     models = [s.job for s in job.subjects] + ([job.judge.job] if job.judge else [])
-    local_models = all("hub" not in context.result_of(m).get("model", {}) for m in models)
-    if local_models and not any(_from_hub(task) for task in job.tasks):
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    set_environment(context, models, any(_from_hub(task) for task in job.tasks))
 
 
 def _from_hub(task: Task) -> bool:
@@ -142,12 +133,7 @@ class Evaluation:
         at = Path(self.context.model_of(judge.job).source)
         if at.is_dir():
             precision = "bfloat16" if self.job.precision == "bf16" else "float32"
-            demand_pin(judge, f"sha256:{folder_sha256(at, self.answers)} {precision}")
-
-    @property
-    def answers(self) -> Path:
-        """Where answers are kept, for all evals of the compiled folder."""
-        return self.context.folder / "out" / ".answers"
+            demand_pin(judge, f"sha256:{folder_sha256(at, answers_of(self.context))} {precision}")
 
     def _subject(self, subject: Subject, at: ModelAt, prompting: Any) -> None:
         from smolc.runtime.evaluate.subjects import described
@@ -163,36 +149,14 @@ class Evaluation:
     @contextmanager
     def _opened(self, at: ModelAt, prompting: Any) -> Iterator[Any]:
         """A model, loaded, with the decoding that ends its turns and its answers of before; closed afterwards."""
-        from smolc.runtime.evaluate.engines.cache import AnswerCache
-        from smolc.runtime.evaluate.engines.fingerprint import fingerprint
-        from smolc.runtime.evaluate.engines.start import start
-        from smolc.runtime.evaluate.generate import ChatModel, Decoding
-        from smolc.runtime.evaluate.subjects import end_ids_of, load_model, release
-
-        self.answers.mkdir(parents=True, exist_ok=True)
-        release()  # of the model before this one: whoever had it open is through with it
-        model = load_model(at, self.job, self.device)
-        weights = fingerprint(at, model, self.answers)
-        engine = start(self.job, at, model, prompting.tokenizer)
-        kept = AnswerCache(self.answers, weights, engine.name)
-        lm = ChatModel(model, prompting.tokenizer, prompting.template, self.job.batch, engine, kept)
-        lm.fingerprint = weights
-        lm.decoding = Decoding(
-            temperature=0.0,
-            top_p=1.0,
-            max_new=self.job.decode.max_new,
-            end_ids=tuple(sorted(prompting.end_ids | end_ids_of(model))),
-            end_text=prompting.end_text,
-            thinking=self.job.strip_thinking,
-            seed=self.job.seed,
-            tell=lambda _: None,
-        )
-        try:
-            yield lm
-        finally:
-            # vLLM starts with the first answer.
-            self.engine = {"name": engine.name, "version": engine.version}
-            engine.close()
+        with opened(
+            self.context, self.job, at, prompting, self.job.strip_thinking, self.job.decode.max_new
+        ) as lm:
+            try:
+                yield lm
+            finally:
+                # vLLM starts with the first answer.
+                self.engine = {"name": lm.engine.name, "version": lm.engine.version}
 
     def _task(self, lm: Any, name: str, task: Task) -> _Measured:
         import torch

@@ -16,7 +16,7 @@ from smolc.runtime.data.template import ChatTemplate, RenderError, read_template
 from smolc.runtime.data.tokenizer import load_tokenizer
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.evaluate import EvaluateJob, Judge, Subject
+from smolc.runtime.jobs.evaluate import EvaluateJob, Generating, Judge, Subject
 from smolc.runtime.jobs.prepare import TemplateSpec
 
 
@@ -68,7 +68,7 @@ def promptings(context: Context, job: EvaluateJob) -> dict[str, Prompting]:
     return found
 
 
-def prompting_of(context: Context, job: EvaluateJob, one: Subject | Judge) -> Prompting:
+def prompting_of(context: Context, job: Generating, one: Subject | Judge) -> Prompting:
     """With its own template only. Raises JobError, also if a stage is not asked in the template that it was trained on."""
     made_by = one.tokenizer if isinstance(one, Subject) else None
     at = _prepared(context, made_by) if made_by is not None else context.model_of(one.job)
@@ -121,7 +121,7 @@ def _prepared(context: Context, job: str) -> ModelAt:
     return ModelAt(str(folder.resolve()))
 
 
-def device_of(job: EvaluateJob) -> torch.device:
+def device_of(job: Generating) -> torch.device:
     """Raises JobError if a GPU is asked for and there is none."""
     if job.device == "cuda" and not torch.cuda.is_available():
         raise JobError("device cuda: this machine has no GPU that torch can use", help='say device = "cpu"')
@@ -129,7 +129,7 @@ def device_of(job: EvaluateJob) -> torch.device:
     return torch.device(name)
 
 
-def load_model(at: ModelAt, job: EvaluateJob, device: torch.device) -> Any:
+def load_model(at: ModelAt, job: Generating, device: torch.device) -> Any:
     """In evaluation mode on `device`. Raises JobError."""
     return loaded(at, job.precision, job.trust_remote_code, device)
 

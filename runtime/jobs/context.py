@@ -114,6 +114,13 @@ class Context:
         """The folder that an earlier job wrote."""
         return self.folder / "out" / job_id
 
+    def made(self, job_id: str) -> Path:
+        """The rows that a `pairs` job made. Raises JobError if it has not run."""
+        path = self.out_of(job_id) / "pairs.jsonl"
+        if not path.is_file():
+            raise JobError(f"{job_id}: its pairs are not made yet", help="smolc run makes them first")
+        return path
+
     def result_of(self, job_id: str) -> dict[str, Any]:
         """`result.json` of an earlier job. Raises JobError if it is not there."""
         path = self.out_of(job_id) / "result.json"

@@ -169,11 +169,21 @@ AnyTask = Annotated[
 ]
 
 
-class EvaluateJob(Job):
+class Generating(Job):
+    """What every job has in which a model answers. batch: prompts at once; None for as many as fit. processes: one model
+    each, the prompts divided over them."""
+
+    engine: Literal["auto", "transformers", "vllm"]
+    batch: int | None
+    processes: int
+    precision: Literal["bf16", "fp32"]
+    trust_remote_code: bool
+
+
+class EvaluateJob(Generating):
     """checkpoints: whether the kept checkpoints of subjects that a stage trains are measured, too, as `sft@120`.
 
-    run_code: whether programs that a model writes may be run. batch: prompts at once; None for as many as fit.
-    processes: one model each, the prompts divided over them.
+    run_code: whether programs that a model writes may be run.
     """
 
     kind: Literal["evaluate"]
@@ -186,11 +196,6 @@ class EvaluateJob(Job):
     strip: bool
     run_code: bool
     judge: Judge | None
-    engine: Literal["auto", "transformers", "vllm"]
-    batch: int | None
-    processes: int
-    precision: Literal["bf16", "fp32"]
-    trust_remote_code: bool
 
 
 class Candidate(Strict):

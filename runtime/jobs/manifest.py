@@ -12,7 +12,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from smolc.runtime.jobs.base import Strict
 from smolc.runtime.jobs.contamination import ContaminationJob
 from smolc.runtime.jobs.evaluate import CullJob, EvaluateJob, GateJob, PickJob, ReplicateJob, ReportJob
+from smolc.runtime.jobs.generate import GenerateJob
+from smolc.runtime.jobs.merge import MergeJob
 from smolc.runtime.jobs.model import ModelJob
+from smolc.runtime.jobs.pairs import PairsJob
 from smolc.runtime.jobs.prepare import PrepareJob
 from smolc.runtime.jobs.train import TrainJob
 
@@ -24,6 +27,9 @@ AnyJob = Annotated[
     | PickJob
     | CullJob
     | EvaluateJob
+    | MergeJob
+    | GenerateJob
+    | PairsJob
     | ReplicateJob
     | GateJob
     | ReportJob,

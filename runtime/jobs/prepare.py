@@ -42,6 +42,13 @@ class HubData(Strict):
     streaming: bool = False
 
 
+class MadeData(Strict):
+    """Preference rows that the `pairs` job `job` of the same folder makes."""
+
+    type: Literal["made"]
+    job: str
+
+
 class Messages(Strict):
     """A column of `{"role": ..., "content": ...}` lists; role, content: what those two are called in the data.
 
@@ -190,7 +197,7 @@ class SourceSpec(Strict):
     """
 
     name: str
-    location: Annotated[FileData | HubData, Field(discriminator="type")]
+    location: Annotated[FileData | HubData | MadeData, Field(discriminator="type")]
     format: Format
     where: Filter | None
     system: str | None

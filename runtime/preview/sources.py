@@ -14,7 +14,7 @@ from smolc.runtime.data.store import longest_of
 from smolc.runtime.data.work import Found, Work
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import FileData, HubData, PrepareJob, Share, SourceSpec, Take
+from smolc.runtime.jobs.prepare import FileData, HubData, MadeData, PrepareJob, Share, SourceSpec, Take
 from smolc.runtime.preview.rows import Reader, Shown
 
 MOST_READ = 2000  # rows of a source, where filters leave few of them
@@ -84,7 +84,7 @@ def read_source(
     return made
 
 
-def _streamed(location: FileData | HubData) -> FileData | HubData:
+def _streamed(location: FileData | HubData | MadeData) -> FileData | HubData | MadeData:
     """A data set of the hub is not downloaded for its first rows; without a network it can only be in the cache."""
     from huggingface_hub.constants import HF_HUB_OFFLINE
 

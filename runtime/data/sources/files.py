@@ -14,9 +14,10 @@ from smolc.runtime.data.sources.archives import unpacked
 from smolc.runtime.data.sources.array import values
 from smolc.runtime.data.sources.chunks import SIZE, Chunk, Lines, Records, Span, Table, Texts, grouped
 from smolc.runtime.data.sources.csv import records
+from smolc.runtime.jobs.done import sha256_of
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.patterns import is_pattern
-from smolc.runtime.jobs.prepare import FileData
+from smolc.runtime.jobs.prepare import FileData, MadeData
 
 MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 KINDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -32,6 +33,8 @@ class Files(Protocol):
     def user_file(self, relative: str, /) -> Path: ...
 
     def user_files(self, pattern: str, /) -> list[tuple[str, Path]]: ...
+
+    def made(self, job_id: str, /) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,17 @@ class FileSource:
             with file.content() as content:
                 rows += tables.count(file.name, content)
         return rows
+
+
+class MadeSource(FileSource):
+    """Rows that another job of the folder made."""
+
+    def __init__(self, location: MadeData, files: Files) -> None:
+        path = files.made(location.job)
+        about = {"made_by": location.job, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        name = f"{location.job}/{path.name}"
+        self._user = files
+        self._files = {name: File(name, "jsonl", None, path, _opener(path), about)}
 
 
 def _local(written: str, files: Files) -> Iterator[File]:

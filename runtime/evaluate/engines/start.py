@@ -17,7 +17,7 @@ from smolc.runtime.evaluate.engines.transformers import TransformersEngine
 from smolc.runtime.evaluate.engines.workers import DividedEngine, WorkerEngine
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.evaluate import EvaluateJob
+from smolc.runtime.jobs.evaluate import Generating
 
 PYTHON = "SMOLC_VLLM_PYTHON"
 """The Python of an environment with vLLM, whose versions need not be those of this one."""
@@ -25,7 +25,7 @@ LEFT = 0.05
 """Share of a GPU's memory that vLLM leaves free, for its own CUDA graphs and log-likelihoods here."""
 
 
-def start(job: EvaluateJob, at: ModelAt, model: Any, tokenizer: Any) -> Engine:
+def start(job: Generating, at: ModelAt, model: Any, tokenizer: Any) -> Engine:
     """For a loaded model; to be closed. Raises JobError if the job asks for what is not there."""
     on_gpu = model.device.type == "cuda"
     if on_gpu and job.processes > torch.cuda.device_count():
@@ -49,7 +49,7 @@ def start(job: EvaluateJob, at: ModelAt, model: Any, tokenizer: Any) -> Engine:
     return _Keeping(DividedEngine([local, *others]), folder)
 
 
-def _wants_vllm(job: EvaluateJob, at: ModelAt, on_gpu: bool) -> bool:
+def _wants_vllm(job: Generating, at: ModelAt, on_gpu: bool) -> bool:
     has = bool(os.environ.get(PYTHON)) or importlib.util.find_spec("vllm") is not None
     if job.engine == "vllm" and not has:
         raise JobError(
@@ -64,7 +64,7 @@ def _wants_vllm(job: EvaluateJob, at: ModelAt, on_gpu: bool) -> bool:
     return job.engine == "vllm" or (job.engine == "auto" and has and on_gpu and not adapter)
 
 
-def _load(job: EvaluateJob, at: ModelAt, folder: tempfile.TemporaryDirectory[str]) -> dict[str, Any]:
+def _load(job: Generating, at: ModelAt, folder: tempfile.TemporaryDirectory[str]) -> dict[str, Any]:
     return {
         "source": at.source,
         "revision": at.revision,
@@ -112,7 +112,7 @@ class VllmEngine(_Keeping):
     """vLLM in processes of their own, one a GPU, beside the model that is loaded here for log-likelihoods. They are
     started by the first call."""
 
-    def __init__(self, job: EvaluateJob, at: ModelAt, model: Any, tokenizer: Any) -> None:
+    def __init__(self, job: Generating, at: ModelAt, model: Any, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         folder = _saved(tokenizer)
         command = [os.environ.get(PYTHON) or sys.executable, str(Path(__file__).with_name("vllm_worker.py"))]

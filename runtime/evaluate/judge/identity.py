@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from smolc.runtime.evaluate.judge.prompts import prompt_of
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.evaluate import Judge, JudgedTask
+from smolc.runtime.jobs.evaluate import Judge
 
 
 def demand_pin(judge: Judge, weights: str) -> None:
@@ -24,11 +25,11 @@ def demand_pin(judge: Judge, weights: str) -> None:
         )
 
 
-def identity(context: Context, judge: Judge, tasks: list[JudgedTask], weights: str) -> dict[str, Any]:
+def identity(context: Context, judge: Judge, styles: Iterable[str], weights: str) -> dict[str, Any]:
     """What results.json says of the judge. `identity` is the hash of all that its judgments depend on."""
     at = context.model_of(judge.job)
     is_hub = "hub" in context.result_of(judge.job)["model"]
-    prompts = {task.style: prompt_of(task.style).about for task in sorted(tasks, key=lambda t: t.style)}
+    prompts = {style: prompt_of(style).about for style in sorted(styles)}
     decided = {
         "weights": weights,
         "prompts": prompts,

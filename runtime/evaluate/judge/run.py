@@ -70,7 +70,7 @@ def judge(
     """
     assert job.judge is not None
     demand_pin(job.judge, weights)
-    about = identity(context, job.judge, [one.task for one in work], weights)
+    about = identity(context, job.judge, {one.task.style for one in work}, weights)
     jury = Jury(open_judge(), job.judge.max_new)
     counts: dict[tuple[str, str], dict[str, Any]] = {}
     unsure: list[Unsure] = []

@@ -1,0 +1,127 @@
+"""What must hold of a `generate` and of `pairs` as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
+from smolc.compiler.model.data import Dataset, Share, Take
+from smolc.compiler.model.evaluation import Greedy
+from smolc.compiler.model.filters import Measured, comparisons
+from smolc.compiler.model.formats import Map, PlainText
+from smolc.compiler.model.generation import Generate
+from smolc.compiler.model.pairing import Exact, Pairs, Strength, Tests
+from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.types import Link
+
+
+def _error(code: str, name: str, message: str, span: Span | None, help: str | None = None) -> Diagnostic:
+    return Diagnostic(code, name, Severity.ERROR, message, span, help=help)
+
+
+def check_generate(name: str, made: Generate, recipe: Recipe) -> Iterator[Diagnostic]:
+    if made.samples > 1 and (isinstance(made.decode, Greedy) or made.decode.temperature == 0):
+        message = f"greedy decoding gives the same answer {made.samples} times"
+        help = "write `decode = sample(temperature = 0.8, max_new = ...)`, or leave `samples` out"
+        yield _error("C021", "average-of-one", message, made.span_of("samples"), help)
+    if made.checkpoint is not None:
+        yield from _checkpoint(made, recipe)
+    prompts = made.prompts.name
+    if prompts in recipe.mixtures:
+        for row in recipe.mixtures[prompts].rows:
+            weight, label = row.weight, row.dataset.name
+            cap = None if isinstance(weight, Take) else weight.at_most
+            amount = weight.amount if isinstance(weight, Take) else cap
+            if isinstance(weight, Share) or (amount is not None and amount.unit == "tok"):
+                message = (
+                    f"`{label}` is counted in tokens in mixture `{prompts}`, and prompts are counted in rows"
+                )
+                help = f"write `{label} = all` or `{label} = take(1_000seq)` in a mixture of prompts"
+                yield _at(_error("C048", "prompts-in-tokens", message, weight.span, help), made.prompts.span)
+            elif label in recipe.pairs:
+                message = f"`{label}` is made of answers, and generate `{name}` asks for prompts"
+                help = "name the dataset that its prompts are from"
+                yield _at(_error("C048", "prompts-in-tokens", message, row.span, help), made.prompts.span)
+            else:
+                yield from _readable(label, recipe.datasets[label], row.dataset.span, made.prompts.span)
+    else:
+        yield from _readable(prompts, recipe.datasets[prompts], made.prompts.span, made.prompts.span)
+
+
+def _checkpoint(made: Generate, recipe: Recipe) -> Iterator[Diagnostic]:
+    stage, span = recipe.stages.get(made.of.name), made.span_of("checkpoint")
+    if stage is None:
+        message = f"`{made.of}` is a model, and only a stage keeps checkpoints"
+        yield _error(
+            "C045", "no-checkpoint", message, span, "name the stage in `of`, or leave `checkpoint` out"
+        )
+    elif stage.save_every is None:
+        message = f"stage `{made.of.name}` keeps no checkpoints"
+        help = "write `save_every = 120step` in it, and `keep` as many as reach back to this one"
+        yield _error("C045", "no-checkpoint", message, span, help)
+
+
+def _at(diagnostic: Diagnostic, span: Span) -> Diagnostic:
+    return replace(diagnostic, labels=(Label(span, "the prompts are named here"),))
+
+
+def _readable(name: str, dataset: Dataset, span: Span, used: Span) -> Iterator[Diagnostic]:
+    """Whether a dataset has prompts to answer, or answers to compare, that may be trained on."""
+    form = dataset.format
+    if isinstance(form, PlainText) or (isinstance(form, Map) and "text" in form.texts):
+        message = f"dataset `{name}` is running text: it has no prompts"
+        yield _error(
+            "C049", "no-prompts", message, span, "take one with messages, or with prompts and answers"
+        )
+    role = dataset.span_of("role")
+    if dataset.role == "test" and role is not None:
+        message = f"answers to `{name}`, which is test data, would be trained on"
+        labels = (Label(role, "said here"),)
+        yield Diagnostic("C020", "training-on-test", Severity.ERROR, message, span, labels)
+    for one in comparisons(dataset.where):
+        if isinstance(one, Measured):
+            message = f"`{one.measure}` is known of rendered rows only, and `{name}` is read for its prompts"
+            help = f"compare columns in the `where` of `{name}`, or read the rows through another dataset"
+            labels = (Label(used, "read here"),)
+            yield replace(_error("C036", "measure-in-eval", message, one.span, help), labels=labels)
+
+
+def check_pairs(name: str, pairs: Pairs, recipe: Recipe) -> Iterator[Diagnostic]:
+    by = pairs.by
+    for link in pairs.answers:
+        if link.name in recipe.datasets:
+            yield from _readable(link.name, recipe.datasets[link.name], link.span, link.span)
+    if isinstance(by, Strength):
+        yield from _strength(by)
+    elif len(pairs.answers) == 1:
+        yield from _alone(pairs.answers[0], by.word, recipe)
+    if isinstance(by, Tests) and not pairs.run_code:
+        message = f"pairs `{name}` run programs that a model wrote, which the recipe does not allow"
+        help = "write `run_code = true` in it: they run alone, without network and within limits"
+        yield _error("C041", "code-not-allowed", message, by.span, help)
+    if isinstance(by, (Exact, Tests)) and by.problems is None:
+        stray = next((x for x in pairs.answers if x.name in recipe.datasets), None)
+        if stray is not None:
+            message = f"what is right is not known of the answers in dataset `{stray.name}`"
+            help = f"name the rows that say it: `{by.word}(..., problems = ...)`"
+            yield _error("C047", "no-problems", message, stray.span, help)
+
+
+def _strength(by: Strength) -> Iterator[Diagnostic]:
+    strong = {link.name for link in by.chosen}
+    for link in by.rejected:
+        if link.name in strong:
+            message = f"`{link.name}` is both the stronger and the weaker one"
+            help = "generate answers of two models, or of two checkpoints of a stage"
+            yield _error("C046", "nothing-to-pair", message, link.span, help)
+
+
+def _alone(link: Link, word: str, recipe: Recipe) -> Iterator[Diagnostic]:
+    made = recipe.generates.get(link.name)
+    if made is not None and made.samples == 1:
+        message = (
+            f"`{link.name}` has one answer to each prompt, and `{word}` compares answers to the same prompt"
+        )
+        help = "write `samples = 4` or so in it, with `decode = sample(...)`, or name another one beside it"
+        yield _error("C046", "nothing-to-pair", message, link.span, help)

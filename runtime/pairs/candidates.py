@@ -1,0 +1,136 @@
+"""Answers that pairs are made of, prompt by prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair
+from smolc.runtime.data.rows import Problems
+from smolc.runtime.evaluate.answers import without_thinking
+from smolc.runtime.generate.prompts import examples, key_of, prompt_in
+from smolc.runtime.generate.run import FILE
+from smolc.runtime.jobs.context import Context
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.pairs import Generated, PairsJob, Written
+from smolc.runtime.pairs.drops import Drops
+
+EMPTY = "an empty answer"
+UNTERMINATED = "thought without end"
+CUT = "cut off before its end"
+TWICE = "the same answer from there before"
+
+
+@dataclass
+class Candidate:
+    """One answer. source: the `generate` or the dataset that it is from. final: without its chain of thought, which is
+    what is compared, judged and scored. tokens: generated ones; None where nobody counted. used: in how many pairs."""
+
+    source: str
+    place: str
+    text: str
+    final: str
+    tokens: int | None
+    used: int = 0
+
+
+@dataclass
+class Group:
+    """A prompt with its answers."""
+
+    key: str
+    prompt: list[Message]
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+@dataclass
+class Found:
+    """read: answers, before any was dropped."""
+
+    groups: list[Group]
+    read: int
+
+
+def load(context: Context, job: PairsJob, drops: Drops) -> Found:
+    """All answers that may be used, in their order. Raises JobError."""
+    groups: dict[str, Group] = {}
+    read = 0
+    for source in job.answers:
+        count = 0
+        said = (
+            _generated(context, source) if isinstance(source, Generated) else _written(context, job, source)
+        )
+        for prompt, candidate, ended in said:
+            count += 1
+            group = groups.setdefault(key_of(prompt), Group(key_of(prompt), prompt))
+            why = _unfit(job, candidate, ended, group)
+            if why is not None:
+                drops.add(
+                    why, [candidate.source], candidate.place, candidate.text, bad=why in (EMPTY, UNTERMINATED)
+                )
+            else:
+                group.candidates.append(candidate)
+        if not count:
+            raise JobError(f"{source.name}: there are no answers", help="check its prompts, and `where`")
+        read += count
+    return Found(list(groups.values()), read)
+
+
+def _unfit(job: PairsJob, candidate: Candidate, ended: bool | None, group: Group) -> str | None:
+    """ended: None where its thought did not."""
+    if not candidate.text.strip():
+        return EMPTY
+    if ended is None:
+        return UNTERMINATED
+    if not candidate.final.strip():
+        return EMPTY
+    if not ended and job.unfinished == "drop":
+        return CUT
+    same = (candidate.source, candidate.text)
+    return TWICE if any((c.source, c.text) == same for c in group.candidates) else None
+
+
+Said = Iterator[tuple[list[Message], Candidate, bool | None]]
+
+
+def _generated(context: Context, source: Generated) -> Said:
+    path = context.out_of(source.job) / FILE
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                said: dict[str, Any] = json.loads(line)
+                place = f"{source.name}, {said['place']} (answer {said['sample'] + 1})"
+                candidate = Candidate(source.name, place, said["answer"], said["final"], said["tokens"])
+                yield said["prompt"], candidate, None if said["unterminated"] else said["stopped"]
+    except (OSError, ValueError, KeyError) as error:
+        raise JobError(
+            f"{source.job} left no answers that can be read", help="run it again: smolc run does so by itself"
+        ) from error
+
+
+def _written(context: Context, job: PairsJob, source: Written) -> Said:
+    problems = Problems(source.name)
+    for row, example in examples(context, source, problems):
+        for text in _answers(example):
+            final, unterminated = without_thinking(text, job.thinking) if job.thinking else (text, False)
+            candidate = Candidate(source.name, row.place, text, final, None)
+            yield prompt_in(example), candidate, None if unterminated else True
+
+
+def _answers(example: Example) -> Sequence[str]:
+    if isinstance(example, Chat):
+        return (
+            [_text(example.messages[example.prompt_turns :])]
+            if example.messages[example.prompt_turns :]
+            else []
+        )
+    if isinstance(example, Pair):
+        return [_text(example.chosen), _text(example.rejected)]
+    return [_text(example.completion)] if isinstance(example, Judged) else []
+
+
+def _text(answer: Sequence[Message]) -> str:
+    """Of one message: an answer of several is none of these."""
+    return str(answer[0]["content"]) if len(answer) == 1 else ""
