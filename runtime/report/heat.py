@@ -111,7 +111,6 @@ def heat_map(
         text(LEFT, 12, drawn.y + " ↓", "axis-name", "end"),
         text(WIDTH, height - 6, drawn.x, "axis-name", "end"),
     ]
-    words = []
     # The largest of y at the top, as on an axis; words in the order in which they were written.
     rows = list(zip(drawn.ys, drawn.cells, strict=True))
     if all(number(y) is not None for y in drawn.ys):
@@ -123,11 +122,28 @@ def heat_map(
             left = LEFT + column * wide
             name = f"{drawn.x} = {setting(at_x)}, {drawn.y} = {setting(at_y)}"
             parts += _cell(cell, left, top, wide, name, largest, span, said)
-            words.append(f"{name}: {_in_words(cell, said)}")
     for column, at_x in enumerate(drawn.xs):
         middle = LEFT + (column + 0.5) * wide
         parts.append(text(middle, TOP + ROW * len(drawn.ys) + 16, _short(setting(at_x)), "tick", "middle"))
-    return picture(parts, WIDTH, height, f"{what} by {drawn.x} and {drawn.y}. {'; '.join(words)}")
+    return picture(parts, WIDTH, height, f"{what} by {drawn.x} and {drawn.y}. {_about(drawn, largest, said)}")
+
+
+def _about(drawn: Map, largest: bool, said: Callable[[float], str]) -> str:
+    """The best of the cells, and how many have no value; each cell says its own."""
+    placed = [
+        (c, x, y)
+        for y, row in zip(drawn.ys, drawn.cells, strict=True)
+        for c, x in zip(row, drawn.xs, strict=True)
+        if c
+    ]
+    scored = [(c.value, x, y) for c, x, y in placed if c.value is not None]
+    if not scored:
+        return "No run has a value"
+    value, x, y = (max if largest else min)(scored, key=lambda found: found[0])
+    best = f"Best: {said(value)} at {drawn.x} = {setting(x)}, {drawn.y} = {setting(y)}"
+    return best + (
+        f"; {len(placed) - len(scored)} of {len(placed)} without a value" if len(scored) < len(placed) else ""
+    )
 
 
 def _cell(
