@@ -248,7 +248,8 @@ class _Walker:
     def _score(self, path: tree.Path) -> str:
         """`sft.ifeval`, with the stage's or model's new name."""
         first = path.parts[0].text
-        label = self.names.get(("stage", first), self.names.get(("model", first), first))
+        kinds = ("stage", "merge", "model")
+        label = next((self.names[kind, first] for kind in kinds if (kind, first) in self.names), first)
         return ".".join([_bare(label), *(name(part) for part in path.parts[1:])])
 
     def _term(self, value: tree.Value) -> Any:

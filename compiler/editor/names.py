@@ -131,10 +131,10 @@ class _Names:
             yield _use(item.label, TASK)
 
     def _check(self, item: tree.Compare) -> Iterator[Name]:
-        """`sft.words >= base.words + 5%`: a model's or stage's name, then a task's."""
+        """`sft.words >= base.words + 5%`: a model's, stage's or merge's name, then a task's."""
         paths = [item.left, *(value.path for _, value in item.right if isinstance(value, tree.Ref))]
         for path in paths:
-            yield _use(path.parts[0], "stage", "model")
+            yield _use(path.parts[0], "stage", "merge", "model")
             if len(path.parts) > 1:
                 yield _task(path.parts[1])
 

@@ -26,8 +26,8 @@ MANY = 10
 
 
 def models(files: Sequence[Opened]) -> list[tuple[str, str]]:
-    """Names of models and stages, with their kind."""
-    found = [(n.text, n.kinds[0]) for _, n in declarations(files) if n.kinds[0] in ("model", "stage")]
+    """Names of models, stages and merges, with their kind."""
+    found = [(n.text, n.kinds[0]) for _, n in declarations(files) if n.kinds[0] in ("model", "stage", "merge")]
     return list(dict.fromkeys(found))
 
 
@@ -76,7 +76,7 @@ def value_items(here: Cursor, files: Sequence[Opened]) -> Iterator[Item]:
     whole = key_of(kinds, path, words(files, kinds, label))
     if whole is None:
         return
-    own = label if kinds[0] in ("model", "stage") else None
+    own = label if kinds[0] in ("model", "stage", "merge") else None
     bracket = here.brackets[-1] if here.brackets else None
     if bracket is None or bracket.word is None:
         key = inside(whole, here.brackets)
@@ -174,7 +174,7 @@ def _references(key: Key, files: Sequence[Opened], own: str | None) -> Iterator[
     seen = set()
     for one, name in declarations(files):
         kind = name.kinds[0]
-        if kind not in key.kinds or (kind, name.text) in seen or (kind == "stage" and name.text == own):
+        if kind not in key.kinds or (kind, name.text) in seen or (kind in ("stage", "merge") and name.text == own):
             continue
         seen.add((kind, name.text))
         where = f" of {one.path.name}" if one is not files[0] else ""

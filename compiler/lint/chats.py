@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from smolc.compiler.lint.context import ChatTemplate, Context
+from smolc.compiler.model.merge import behind
 from smolc.compiler.model.methods import Cpt
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -76,8 +77,7 @@ def bare(text: str) -> str:
 
 def chatting_before(stage: Stage, recipe: Recipe) -> str | None:
     """The nearest earlier stage that trained on conversations."""
-    while stage.init.name in recipe.stages:
-        name = stage.init.name
+    while (name := behind(stage.init.name, recipe)) in recipe.stages:
         stage = recipe.stages[name]
         if not isinstance(stage.method, Cpt):
             return name

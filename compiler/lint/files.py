@@ -80,6 +80,7 @@ def _datasets(recipe: Recipe) -> set[str]:
 
 def _models(recipe: Recipe) -> list[str]:
     used = {link.name for evaluation in recipe.evals.values() for link in evaluation.of}
+    used |= {link.name for merge in recipe.merges.values() for link in merge.of}
     for stage in recipe.stages.values():
         used.add(stage.init.name)
         if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:

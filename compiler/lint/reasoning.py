@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.merge import behind
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Template
@@ -24,8 +25,9 @@ def template_of_stage(stage: Stage, recipe: Recipe) -> Template | None:
 def reasoning_subject(evaluation: Eval, recipe: Recipe) -> tuple[Link, Template] | None:
     """The first stage under evaluation whose template has it reason, and that template."""
     for link in evaluation.of:
-        if link.name in recipe.stages:
-            template = template_of_stage(recipe.stages[link.name], recipe)
+        name = behind(link.name, recipe)
+        if name in recipe.stages:
+            template = template_of_stage(recipe.stages[name], recipe)
             if template is not None and thinks(template):
                 return link, template
     return None

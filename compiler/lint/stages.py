@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from smolc.compiler.lint.context import Context
 from smolc.compiler.model.base import Variant
+from smolc.compiler.model.merge import behind
 from smolc.compiler.model.methods import Dpo, Kto, Sft, Simpo
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -28,9 +29,9 @@ def runs_of(context: Context, *methods: type[Variant]) -> list[tuple[str, Stage]
 
 
 def before(stage: Stage, recipe: Recipe) -> Iterator[Stage]:
-    """The stages that a stage goes back to, the nearest first."""
-    while stage.init.name in recipe.stages:
-        stage = recipe.stages[stage.init.name]
+    """The stages that a stage goes back to, the nearest first; through a merge to the one whose template that has."""
+    while (name := behind(stage.init.name, recipe)) in recipe.stages:
+        stage = recipe.stages[name]
         yield stage
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smolc.compiler.model.merge import behind
 from smolc.compiler.model.methods import LONGEST, Fit
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -37,9 +38,9 @@ def _bounded(stage: Stage, recipe: Recipe) -> Stage:
 def _context(stage: Stage, recipe: Recipe) -> int | None:
     """Of the model that a stage goes back to, if it is made from scratch."""
     seen: set[str] = set()
-    name = stage.init.name
+    name = behind(stage.init.name, recipe)
     while name in recipe.stages and name not in seen:
         seen.add(name)
-        name = recipe.stages[name].init.name
+        name = behind(recipe.stages[name].init.name, recipe)
     model = recipe.models.get(name)
     return model.scratch.context if model is not None and model.scratch is not None else None

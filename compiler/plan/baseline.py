@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.merge import Merge, upstream
 from smolc.compiler.model.methods import Cpt, NoPacking, Packing, Wrapped
 from smolc.compiler.model.recipe import Recipe, Run
 from smolc.compiler.model.stage import Stage
@@ -33,12 +34,19 @@ KEPT = (
 
 def with_baseline(recipe: Recipe) -> Recipe:
     """Each stage gets a twin, `sft-baseline`, and each eval measures it beside the stage. A twin of a stage that starts
-    from another one starts from that one's twin. No name can be taken: names in a recipe have no hyphens."""
+    from another one starts from that one's twin, and twins are merged as their stages are. No name can be taken: names in
+    a recipe have no hyphens."""
     twins = {_name(name): _twin(stage, recipe) for name, stage in recipe.stages.items()}
+    merges = {_name(name): _merged(recipe.merges[name], recipe) for name in _mergers(recipe)}
     runs = {name: (Run(written={}, values={}, stage=twin),) for name, twin in twins.items()}
     evals = {name: _measured(evaluation, recipe) for name, evaluation in recipe.evals.items()}
     return recipe.model_copy(
-        update={"stages": recipe.stages | twins, "runs": recipe.runs | runs, "evals": evals}
+        update={
+            "stages": recipe.stages | twins,
+            "merges": recipe.merges | merges,
+            "runs": recipe.runs | runs,
+            "evals": evals,
+        }
     )
 
 
@@ -50,7 +58,7 @@ def _twin(stage: Stage, recipe: Recipe) -> Stage:
     """At its defaults, but for what says which rows these are and what the machine needs. An adapter stays one of its
     kind: the whole model may not fit."""
     values: dict[str, Any] = {key: getattr(stage, key) for key in KEPT if stage.given(key)}
-    init = _twins_link(stage.init) if stage.init.name in recipe.stages else stage.init
+    init = _twins_link(stage.init) if _has_twin(stage.init, recipe) else stage.init
     values |= {
         "init": init,
         "method": type(stage.method).unwritten(),
@@ -66,6 +74,22 @@ def _twins_link(link: Link) -> Link:
     return Link(_name(link.name), None, link.span)
 
 
+def _has_twin(link: Link, recipe: Recipe) -> bool:
+    return link.name in recipe.stages or link.name in _mergers(recipe)
+
+
+def _mergers(recipe: Recipe) -> list[str]:
+    """Merges that something trained goes into; others are what they are."""
+    return [name for name in recipe.merges if not recipe.stages.keys().isdisjoint(upstream(name, recipe))]
+
+
+def _merged(merge: Merge, recipe: Recipe) -> Merge:
+    """As the recipe merges, of twins."""
+    of = tuple(_twins_link(link) if _has_twin(link, recipe) else link for link in merge.of)
+    like = merge.like and (_twins_link(merge.like) if _has_twin(merge.like, recipe) else merge.like)
+    return merge.model_copy(update={"of": of, "like": like})
+
+
 def _packing(stage: Stage) -> Packing:
     """Unpacked, with rows as long as before. Running text that is cut anywhere has no rows to leave unpacked."""
     if isinstance(stage.packing, Wrapped) and isinstance(stage.method, Cpt):
@@ -74,5 +98,5 @@ def _packing(stage: Stage) -> Packing:
 
 
 def _measured(evaluation: Eval, recipe: Recipe) -> Eval:
-    links = {link.name: _twins_link(link) for link in evaluation.of if link.name in recipe.stages}
+    links = {link.name: _twins_link(link) for link in evaluation.of if _has_twin(link, recipe)}
     return evaluation.model_copy(update={"of": (*evaluation.of, *links.values())})

@@ -42,5 +42,5 @@ def merge_title(merge: Merge) -> str:
         return (
             f"slerp from {names[0]} to {names[1]}, {method.at:.4%}".rstrip("0%").rstrip(".") + "% of the way"
         )
-    kept = " and their checkpoints" if merge.checkpoints == "all" else ""
+    kept = ", with the checkpoints" if merge.checkpoints == "all" else ""
     return f"soup of {', '.join(names)}{kept}"

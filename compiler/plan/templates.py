@@ -9,6 +9,7 @@ from typing import Any
 
 import smolc.templates
 from smolc.compiler.diagnostics import Diagnostic, Severity
+from smolc.compiler.model.merge import behind
 from smolc.compiler.model.methods import Sft
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -84,14 +85,16 @@ def untagged(stage: Stage, spec: dict[str, Any] | None) -> Diagnostic | None:
 def template_of(stage: Stage, recipe: Recipe) -> str | None:
     """The stage's template, or that of the stage it starts from."""
     seen: set[str] = set()
-    while stage.template is None and stage.init.name in recipe.stages and stage.init.name not in seen:
-        seen.add(stage.init.name)
-        stage = recipe.stages[stage.init.name]
+    before = behind(stage.init.name, recipe)
+    while stage.template is None and before in recipe.stages and before not in seen:
+        seen.add(before)
+        stage = recipe.stages[before]
+        before = behind(stage.init.name, recipe)
     return stage.template.name if stage.template else None
 
 
 def model_of(stage: Stage, recipe: Recipe) -> str:
-    """Label of the model that a stage goes back to."""
-    while stage.init.name in recipe.stages:
-        stage = recipe.stages[stage.init.name]
-    return stage.init.name
+    """Label of the model that a stage goes back to; through a merge to the one whose tokenizer that has."""
+    while (before := behind(stage.init.name, recipe)) in recipe.stages:
+        stage = recipe.stages[before]
+    return before

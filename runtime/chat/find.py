@@ -14,7 +14,7 @@ from smolc.runtime.jobs.evaluate import EvaluateJob
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, read_job, read_manifest
 from smolc.runtime.jobs.prepare import TemplateSpec
 
-MAKERS = ("model", "train", "pick")
+MAKERS = ("model", "train", "pick", "merge")
 
 
 class Unknown(Exception):

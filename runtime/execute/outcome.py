@@ -24,6 +24,9 @@ def in_short(folder: Path, entry: Entry) -> str:
     if entry.kind == "cull":
         on = [row for row in objects(result.get("table")) if row.get("verdict") == "goes on"]
         return f"{len(on)} of {len(objects(result.get('table')))} go on"
+    if entry.kind == "merge":
+        merged = [f"{one.get('name')}" for one in objects(result.get("merged"))]
+        return clean(f"of {', '.join(merged)}") if merged else ""
     if entry.kind == "evaluate":
         rows = objects(read_object(out / "results.json").get("rows"))
         models = {str(r.get("model")) for r in rows}

@@ -99,7 +99,8 @@ def _what(views: list[JobView]) -> str:
     if isinstance(job, EvaluateJob):
         tasks = f"{len(job.tasks)} task" + ("" if len(job.tasks) == 1 else "s")
         return f"{tasks} on {len(job.subjects)} models"
-    return label(views[0].entry.title)
+    # The stage's name stands beside it.
+    return label(views[0].entry.title.removeprefix(f"{views[0].entry.stage}: "))
 
 
 def _result(views: list[JobView]) -> str:
@@ -113,7 +114,7 @@ def _result(views: list[JobView]) -> str:
     checks = [c for v in views if v.kind == "gate" for c in objects(v.result.get("checks"))]
     if checks:
         return f"{sum(c.get('holds') is True for c in checks)} of {len(checks)} checks hold"
-    model = next((v for v in views if v.kind == "model"), None)
+    model = next((v for v in views if v.kind in ("model", "merge")), None)
     size = number(model.result.get("parameters")) if model else None
     return f"{count(size)} parameters" if size else ""
 

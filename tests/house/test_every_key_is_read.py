@@ -22,10 +22,10 @@ from tree import modules
 from smolc.runtime.jobs import manifest
 from smolc.runtime.jobs.base import Job, Strict
 
-RUNS = ("contamination", "data", "evaluate", "jobs", "train")
+RUNS = ("contamination", "data", "evaluate", "jobs", "merge", "train")
 """Rooms that run jobs. Others look at what came out: that they read a key does not make it count."""
 
-CHANCELESS = ("CullJob", "PickJob", "ReportJob", "ReplicateJob", "GateJob", "ContaminationJob")
+CHANCELESS = ("CullJob", "PickJob", "ReportJob", "ReplicateJob", "GateJob", "ContaminationJob", "MergeJob")
 ELSEWHERE = {
     **{f"{kind}.{key}": "nothing is drawn or computed" for kind in CHANCELESS for key in ("seed", "device")},
     "PrepareJob.device": "no model runs",

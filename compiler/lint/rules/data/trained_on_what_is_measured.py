@@ -42,6 +42,7 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import Rows, sources
 from smolc.compiler.model.evaluation import Eval
+from smolc.compiler.model.merge import upstream
 
 RULE = Rule("D203", "trained-on-what-is-measured", Severity.ERROR)
 
@@ -74,11 +75,11 @@ def _trained(evaluation: Eval, context: Context) -> Rows:
     rows = Rows(context.resolved)
     done = set()
     for link in evaluation.of:
-        name = link.name
-        while name in recipe.stages and name not in done:
+        for name in upstream(link.name, recipe):
+            if name not in recipe.stages or name in done:
+                continue
             done.add(name)
             for stage in {run.data.name: run for run in context.runs(name)}.values():
                 for source in sources(stage, context):
                     rows.add(source)
-            name = recipe.stages[name].init.name
     return rows

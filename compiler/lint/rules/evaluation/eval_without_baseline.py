@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.stages import before
+from smolc.compiler.model.merge import upstream
 
 RULE = Rule("E613", "eval-without-baseline", Severity.INFO)
 
@@ -43,16 +43,14 @@ def check(context: Context) -> Iterator[Finding]:
     tested = [e for e in recipe.evals.values() if e.role == "test"]
     measured = {link.name for evaluation in tested for link in evaluation.of}
     for name, evaluation in recipe.evals.items():
-        stages = [link for link in evaluation.of if link.name in recipe.stages]
-        if evaluation.role != "test" or not stages:
+        made = [link for link in evaluation.of if link.name not in recipe.models]
+        if evaluation.role != "test" or not made:
             continue
-        earlier = set()
-        for link in stages:
-            stage = recipe.stages[link.name]
-            earlier |= {s.init.name for s in (stage, *before(stage, recipe))}
+        earlier = {one for link in made for one in upstream(link.name, recipe) if one != link.name}
         if earlier & measured:
             continue
-        start = recipe.stages[stages[0].name].init
+        first = made[0].name
+        start = recipe.stages[first].init if first in recipe.stages else recipe.merges[first].pattern
         yield Finding(
             f"eval `{name}` does not measure what its models started from",
             evaluation.span_of("of"),

@@ -36,7 +36,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.stages import before
+from smolc.compiler.model.merge import upstream
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.suite import SUITE
 
@@ -53,7 +53,7 @@ def check(context: Context) -> Iterator[Finding]:
             if own & _called(link.name, context.recipe):
                 what = "is one of the models that it judges"
             elif any(own & _called(one, context.recipe) for one in _from(link.name, context.recipe)):
-                what = f"is what `{link.name}` was trained from"
+                what = f"is what `{link.name}` was made from"
             else:
                 continue
             yield Finding(
@@ -67,12 +67,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _from(name: str, recipe: Recipe) -> Iterator[str]:
-    """The stages and the model that a stage goes back to."""
-    if name not in recipe.stages:
-        return
-    stage = recipe.stages[name]
-    for one in (stage, *before(stage, recipe)):
-        yield one.init.name
+    """The stages, merges and models that a stage or a merge goes back to."""
+    yield from (one for one in upstream(name, recipe) if one != name)
 
 
 def _called(name: str, recipe: Recipe) -> set[str]:

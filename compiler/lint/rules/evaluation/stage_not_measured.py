@@ -2,8 +2,8 @@
 
 ## What it does
 
-Looks for stages that no other stage starts from, that no eval measures, and whose data keeps nothing out for a
-validation loss. Runs of at most 50 steps only try something out, and are left alone; of stages that say
+Looks for stages that no other stage starts from, that go into no merge, that no eval measures, and whose data
+keeps nothing out for a validation loss. Runs of at most 50 steps only try something out, and are left alone; of stages that say
 `evaluate_every`, `evaluate-without-holdout` speaks.
 
 ## Why is this bad?
@@ -45,6 +45,7 @@ RULE = Rule("E612", "stage-not-measured", Severity.WARNING)
 def check(context: Context) -> Iterator[Finding]:
     recipe = context.recipe
     used = {link.name for evaluation in recipe.evals.values() for link in evaluation.of}
+    used |= {link.name for merge in recipe.merges.values() for link in merge.of}
     for stage in recipe.stages.values():
         used.add(stage.init.name)
         if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:

@@ -42,6 +42,7 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.sources import reasons, sources
 from smolc.compiler.lint.stages import before
+from smolc.compiler.model.merge import behind
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.templates import model_of, template_of
 
@@ -58,7 +59,8 @@ def check(context: Context) -> Iterator[Finding]:
         if evaluation.strip != "thinking":
             continue
         for link in evaluation.of:
-            used = template_of(recipe.stages[link.name], recipe) if link.name in recipe.stages else None
+            stage = behind(link.name, recipe)
+            used = template_of(recipe.stages[stage], recipe) if stage in recipe.stages else None
             if used is None or used in seen:
                 continue
             template = recipe.templates[used]
@@ -66,7 +68,7 @@ def check(context: Context) -> Iterator[Finding]:
                 template.thinking is not None
                 or template.enable_thinking is False
                 or not _writes(used, context)
-                or (template.builtin is not None and not _reasons(recipe.stages[link.name], context))
+                or (template.builtin is not None and not _reasons(recipe.stages[stage], context))
             ):
                 continue
             seen.add(used)

@@ -39,6 +39,7 @@ from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context, first
 from smolc.compiler.lint.rule import Finding, Rule, rate
 from smolc.compiler.lint.stages import BARE
+from smolc.compiler.model.merge import behind
 from smolc.compiler.model.methods import Lora, Sft, Sgd
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -77,8 +78,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _sft_before(stage: Stage, recipe: Recipe) -> str | None:
     """The nearest SFT stage that a stage goes back to."""
-    while stage.init.name in recipe.stages:
-        name = stage.init.name
+    while (name := behind(stage.init.name, recipe)) in recipe.stages:
         stage = recipe.stages[name]
         if isinstance(stage.method, Sft):
             return name
