@@ -11,7 +11,7 @@ from markupsafe import Markup
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.charts import grid_plot
 from smolc.runtime.report.collect import JobView, Run, short_names
-from smolc.runtime.report.health import told_apart, words_of
+from smolc.runtime.report.health import measured_of, words_of
 from smolc.runtime.report.heat import Cell, heat_map, maps_of, span_of, spread_said
 from smolc.runtime.report.outputs import mapping, number, objects, read_lines
 from smolc.runtime.report.text import count, decimal, duration, label, percent, setting
@@ -146,23 +146,32 @@ def grid_plot_of(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | No
     return Chart(title, grid_plot(points, winner, axis, metric, log_x=log, about=about, apart=apart), note)
 
 
+HEALTH = (
+    ("preferred", "held-out pairs told apart", True, percent),
+    ("kl_chosen", "KL to the reference, nats a token", False, decimal),
+)
+"""What is shown beside the score: both are blind to what an eval sees, and tell why it is as it is."""
+
+
 def grid_maps_of(pick: JobView, runs: Runs, values: dict[str, dict[str, Any]]) -> list[Chart]:
-    """Score over two things that were varied; of preference runs the share of held-out pairs told apart, too."""
+    """Score over two things that were varied; of preference runs what was measured on held-out pairs, too."""
     table = {str(row.get("job")): row for row in objects(pick.result.get("table"))}
-    winner, metric = pick.result.get("winner"), _metric(pick)
-    scores, shares = [], []
-    for view in runs.views:
-        row, own = table.get(view.id), values.get(view.id)
-        if row is None or not own:
-            continue
-        mark = _mark(str(row.get("why") or "no score"))
-        score, share = number(row.get("score")), told_apart(runs.results[view.id])
-        scores.append((own, Cell(score, "" if score is not None else mark, view.id == winner)))
-        shares.append((own, Cell(share, "" if share is not None else mark, view.id == winner)))
-    largest = pick.result.get("goal") == "max"
-    charts = _maps(scores, metric, largest, None)
-    if any(cell.value is not None for _, cell in shares):
-        charts += _maps(shares, "held-out pairs told apart", True, percent)
+    views = [view for view in runs.views if view.id in table and values.get(view.id)]
+
+    def tried(found_by: dict[str, float | None]) -> list[tuple[dict[str, Any], Cell]]:
+        found = []
+        for view in views:
+            value = found_by[view.id]
+            mark = "" if value is not None else _mark(str(table[view.id].get("why") or "no score"))
+            found.append((values[view.id], Cell(value, mark, view.id == pick.result.get("winner"))))
+        return found
+
+    scores = tried({v.id: number(table[v.id].get("score")) for v in views})
+    charts = _maps(scores, _metric(pick), pick.result.get("goal") == "max", None)
+    for key, what, largest, said in HEALTH:
+        cells = tried({v.id: measured_of(runs.results[v.id], key) for v in views})
+        if any(cell.value is not None for _, cell in cells):
+            charts += _maps(cells, what, largest, said)
     return charts
 
 
@@ -174,8 +183,10 @@ def _maps(
     charts = []
     for drawn in maps:
         picture = heat_map(drawn, what, largest=largest, span=span, said=said or spread_said(span))
-        title = f"{what.capitalize()} by {drawn.x} and {drawn.y}" + (f", {drawn.rest}" if drawn.rest else "")
-        charts.append(Chart(title, picture, f"Darker: {'more' if largest else 'less'}, which is better."))
+        title = f"{what[0].upper()}{what[1:]} by {drawn.x} and {drawn.y}" + (
+            f", {drawn.rest}" if drawn.rest else ""
+        )
+        charts.append(Chart(title, picture, f"Darker is {'more' if largest else 'less'}."))
     return charts
 
 

@@ -41,9 +41,9 @@ def words_of(result: dict[str, Any]) -> str:
     return ", ".join(label(str(f.get("word"))) for f in bad)
 
 
-def told_apart(result: dict[str, Any]) -> float | None:
-    """Share of held-out pairs whose chosen answer gained on the rejected one."""
-    return number(mapping(mapping(result.get("health")).get("measured")).get("preferred"))
+def measured_of(result: dict[str, Any], key: str) -> float | None:
+    """`preferred`: the share of held-out pairs whose chosen answer gained on the rejected one; `kl_chosen`."""
+    return number(mapping(mapping(result.get("health")).get("measured")).get(key))
 
 
 def _rows(measured: dict[str, Any]) -> list[tuple[str, str, str]]:

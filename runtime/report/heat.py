@@ -108,7 +108,7 @@ def heat_map(
     wide = (WIDTH - LEFT) / len(drawn.xs)
     height = TOP + ROW * len(drawn.ys) + BOTTOM
     parts = [
-        text(LEFT, 12, drawn.y + " ↓", "axis-name", "end"),
+        text(LEFT, 12, drawn.y, "axis-name", "end"),
         text(WIDTH, height - 6, drawn.x, "axis-name", "end"),
     ]
     # The largest of y at the top, as on an axis; words in the order in which they were written.
@@ -189,7 +189,9 @@ def _cell(
 
 def _shade(value: float, span: tuple[float, float], largest: bool) -> int:
     low, high = span
-    part = (value - low) / (high - low) if high > low else 1.0
+    if high <= low:
+        return 1  # all are alike
+    part = (value - low) / (high - low)
     return min(SHADES - 1, int((part if largest else 1 - part) * SHADES))
 
 
