@@ -141,7 +141,7 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
     fixed = flat.fixed_shape(np.diff(bounds), job.batch.micro, job.length, order) if chosen.fixed else None
     watcher = watch.Watch(context, data.length, data.counts, order, max(1, job.keep))
     callbacks: list[Any] = [watcher]
-    if (data.packed or (route.flat and job.method == "dpo")) and job.sharers == 1:
+    if (data.packed or (route.flat and job.method not in ("cpt", "sft"))) and job.sharers == 1:
         half = job.precision != "fp32"
         callbacks.append(KeepsApart(data.train, kind=route.kind, flat=route.flat, half=half))
     parts = common.Parts(

@@ -38,6 +38,9 @@ def arguments(job: TrainJob, settings: dict[str, Any]) -> CPOConfig:
 
 
 class Trainer(Paired, CPOTrainer):  # type: ignore[misc]
+    def averages(self) -> bool:
+        return self.loss_type in ("ipo", "simpo")
+
     def trained(self, batch: dict[str, Any]) -> torch.Tensor | None:
         """The cross entropy is over the chosen answers."""
         return (batch["chosen_labels"][:, 1:] != IGNORED).sum() if self.cpo_alpha else None

@@ -147,7 +147,7 @@ def trainer(job: TrainJob, args: DPOConfig, parts: Parts) -> Trainer:
     given = kept(parts.train)
     with (
         no_reference() if given else nullcontext(),
-        heads_without_padding() if parts.flat else nullcontext(),
+        heads_without_padding(dpo_trainer) if parts.flat else nullcontext(),
     ):
         made = Trainer(**parts.given(), args=args, ref_model=parts.reference)
     made.order = parts.order

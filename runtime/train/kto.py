@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+from trl.trainer import kto_trainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
@@ -12,6 +14,7 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import KtoLoss, TrainJob
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.model import keeps_dropout
+from smolc.runtime.train.unpadded import heads_without_padding
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> KTOConfig:
@@ -58,6 +61,7 @@ class Trainer(Common, KTOTrainer):  # type: ignore[misc]
 
 def trainer(job: TrainJob, args: KTOConfig, parts: Parts) -> Trainer:
     given = parts.given() | {"train_dataset": parts.train.select(parts.order)}
-    made = Trainer(**given, args=args, ref_model=parts.reference)
+    with heads_without_padding(kto_trainer) if parts.flat else nullcontext():
+        made = Trainer(**given, args=args, ref_model=parts.reference)
     made.order = np.arange(len(parts.order), dtype=np.int64)
     return made

@@ -26,6 +26,11 @@ def arguments(job: TrainJob, settings: dict[str, Any]) -> ORPOConfig:
 
 
 class Trainer(Paired, ORPOTrainer):  # type: ignore[misc]
+    over_prompts = True
+
+    def averages(self) -> bool:
+        return True
+
     def trained(self, batch: dict[str, Any]) -> torch.Tensor:
         """The cross entropy is over prompts, too."""
         return batch["chosen_attention_mask"][:, 1:].sum()

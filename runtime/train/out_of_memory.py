@@ -78,7 +78,7 @@ def out_of_memory(context: Context, job: TrainJob, error: BaseException) -> JobE
         lines.append(
             f"  the GPU: {gib(seen.total)}, of which this process has {gib(seen.ours)} and others {gib(seen.others)}"
         )
-    shape = shape_at(context, job)
+    shape = footprint.shape_at(context, job)
     hints = list(_about_memory(seen))
     if shape is not None and seen.total is not None:
         hints += _fitting(job, plan, shape, seen, loaded=where != LOADING)
@@ -130,21 +130,6 @@ def read(message: str) -> Seen:
         ours=size("this process has SIZE memory in use"),
         pieces=size("SIZE is reserved by PyTorch but unallocated"),
     )
-
-
-def shape_at(context: Context, job: TrainJob) -> Shape | None:
-    """Of the start model, from its configuration alone; None if that cannot be told."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    try:
-        at = context.model_of(job.init)
-        said = {"trust_remote_code": job.trust_remote_code}
-        config = AutoConfig.from_pretrained(at.source, revision=at.revision or "main", **said)
-        with torch.device("meta"):
-            return footprint.shape_of(AutoModelForCausalLM.from_config(config, **said))
-    except Exception:  # whatever is wrong with it, it is not what the user has to hear now
-        return None
 
 
 def _fitting(job: TrainJob, plan: Plan, shape: Shape, seen: Seen, *, loaded: bool) -> list[str]:

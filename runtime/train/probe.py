@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, Any
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.train import Fsdp2, TrainJob, Zero
+from smolc.runtime.train.continued import bound
+from smolc.runtime.train.footprint import shape_at
+from smolc.runtime.train.reckon import MOST_TOKENS, reckoned
 from smolc.runtime.train.speed import seconds_of
 
 if TYPE_CHECKING:
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
 
 PAYS_FROM = 300.0
 """Seconds of training below which the planned division is taken."""
-MOST_TOKENS = 65536
-"""Of a micro batch: larger ones are no faster."""
 SHARES = (0.0, 0.5, 1.0)
 """Of the layers that are recomputed, in the order in which they cost more time and less memory."""
 ROOM = 0.93
@@ -120,11 +121,18 @@ def tuned(context: Context, job: TrainJob, data: Rows) -> tuple[TrainJob, list[T
         return job, []
     import torch
 
+    from smolc.runtime.train.model import load_config
+    from smolc.runtime.train.rows import sequences_of
+
     tokens = int(data.counts.tokens[data.order].sum())
     parameters = parameters_of(context, job)
-    if why_not(job, on_cuda=True, parameters=parameters, tokens=tokens) is not None:
-        return job, []
     device = torch.cuda.get_device_properties(int(os.environ.get("LOCAL_RANK", "0")))
+    if why_not(job, on_cuda=True, parameters=parameters, tokens=tokens) is not None:
+        start = context.model_of(job.init)
+        fixed = bound(job, load_config(start, job)) is not None
+        lengths, _ = sequences_of(data.train, job.method)
+        shape = shape_at(context, job)
+        return reckoned(job, shape, device.total_memory, lengths, len(data.train), bound=fixed), []
     key = key_of(job, f"{device.name} {device.total_memory >> 30} {parameters}")
     file = context.folder / "out" / ".probes" / f"{key}.json"
     if not file.is_file() and os.environ.get("RANK", "0") == "0":

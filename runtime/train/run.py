@@ -71,7 +71,8 @@ def train(context: Context, job: TrainJob) -> None:
 
     checkpoints = context.out / "checkpoints"
     data = rows_of(context, job)
-    job, trials = probe.tuned(context, job, data)
+    asked = job
+    job, trials = probe.tuned(context, asked, data)
     length = data.length
     made = assemble(context, job, data)
     trainer, watcher = made.trainer, made.watcher
@@ -91,6 +92,9 @@ def train(context: Context, job: TrainJob) -> None:
         print(f"attention = {made.attention.kind}: {made.attention.why}", flush=True)
         if trials:
             print(probe.table(trials, job), flush=True)
+        elif job != asked:
+            again = f"{job.checkpointing:.0%} of the layers recomputed"
+            print(f"reckoned to fit: micro batch {job.batch.micro}, {again}", flush=True)
 
     with resume.loading(checkpoint), suppress(rungs.Reached):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)

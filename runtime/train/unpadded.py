@@ -14,7 +14,6 @@ from functools import wraps
 from typing import Any
 
 import torch
-from trl.trainer import dpo_trainer
 from trl.trainer.utils import add_fused_lm_head
 
 from smolc.runtime.train.linear_loss import IGNORED
@@ -72,15 +71,15 @@ def _grid(value: torch.Tensor, mask: torch.Tensor, position: torch.Tensor) -> to
 
 
 @contextmanager
-def heads_without_padding() -> Iterator[None]:
-    """While a DPO trainer is made: models that it gives a fused head are then called without padding."""
+def heads_without_padding(trainers: Any) -> Iterator[None]:
+    """While a trainer of the module is made: models that it gives a fused head are then called without padding."""
 
     def both(model: Any, *args: Any, **given: Any) -> None:
         add_fused_lm_head(model, *args, **given)
         without_padding(model)
 
-    dpo_trainer.add_fused_lm_head = both
+    trainers.add_fused_lm_head = both
     try:
         yield
     finally:
-        dpo_trainer.add_fused_lm_head = add_fused_lm_head
+        trainers.add_fused_lm_head = add_fused_lm_head

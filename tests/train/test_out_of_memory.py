@@ -20,14 +20,14 @@ MESSAGE = (
     "If reserved but unallocated memory is large try setting PYTORCH_ALLOC_CONF=expandable_segments:True."
 )
 # SmolLM3's.
-ONE_B = Shape(1_236_000_000, 16, 2048, 8192, 128256, 16 * (4 * 2048 + 2 * 2560 + 3 * 10240))
-THREE_B = Shape(3_075_000_000, 36, 2048, 11008, 128256, 36 * (4 * 2048 + 2 * 2560 + 3 * 13056))
+ONE_B = Shape(1_236_000_000, 16, 2048, 8192, 16 * (4 * 2048 + 2 * 2560 + 3 * 10240))
+THREE_B = Shape(3_075_000_000, 36, 2048, 11008, 36 * (4 * 2048 + 2 * 2560 + 3 * 13056))
 
 
 def said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: Shape | None, **job: Any
 ) -> tuple[str, list[str]]:
-    monkeypatch.setattr(out_of_memory, "shape_at", lambda *_: shape)
+    monkeypatch.setattr(footprint, "shape_at", lambda *_: shape)
     write_folder(tmp_path, TRAIN | {"length": 4096, "precision": "bf16"} | job)
     context = context_of(tmp_path, "sft")
     error = out_of_memory.out_of_memory(context, context.job, torch.OutOfMemoryError(MESSAGE))
@@ -92,13 +92,13 @@ def test_all_that_is_proposed_fits_and_keeps_the_batch(
 
 
 def test_what_fits_nowhere_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    huge = Shape(4_000_000_000_000, 100, 16384, 65536, 128256, 100 * 500_000)
+    huge = Shape(4_000_000_000_000, 100, 16384, 65536, 100 * 500_000)
     _, hints = said(tmp_path, monkeypatch, huge, **batch(1, 1) | {"length": 64})
     assert "nothing small" in hints[2]
 
 
 def test_without_numbers_it_still_says_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(out_of_memory, "shape_at", lambda *_: None)
+    monkeypatch.setattr(footprint, "shape_at", lambda *_: None)
     write_folder(tmp_path, TRAIN | batch(2, 2))
     context = context_of(tmp_path, "sft")
     error = out_of_memory.out_of_memory(context, context.job, RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))

@@ -135,10 +135,11 @@ def test_the_widest_layer_counts() -> None:
     assert "heads of 512" in taken.why
 
 
-def test_padded_pairs_take_what_takes_padding() -> None:
-    assert route("llama", H100, packed=False, **ORPO).kind == "sdpa"
-    with_padding = route("llama", H100, THREE, packed=False, **ORPO)
-    assert (with_padding.kind, with_padding.flat) == (THREE, False)
+def test_pairs_are_laid_end_to_end() -> None:
+    for installed, kind in (((), "varlen"), ((THREE,), THREE)):
+        taken = route("llama", H100, *installed, packed=False, **ORPO)
+        assert (taken.kind, taken.flat) == (kind, True)
+    assert not route("llama", None, packed=False, **ORPO).flat
 
 
 def test_fp32_is_sdpa() -> None:
@@ -153,7 +154,6 @@ def test_fp32_is_sdpa() -> None:
         ("llama", None, {"attention": "varlen"}, "no GPU", "sdpa"),
         ("llama", None, {"attention": FOUR}, "no GPU", "sdpa"),
         ("llama", H100, {"attention": "varlen", "precision": "fp32"}, "half precision", "sdpa"),
-        ("llama", H100, {"attention": "varlen", **ORPO}, "padded", "sdpa"),
         ("llama", H100, {"attention": TWO}, "flash-attn .2.6 or later. is not installed", "varlen"),
         ("llama", V100, {"attention": "varlen"}, "Ampere or later .* this GPU has 7.0", "sdpa"),
         ("llama", A100, {"attention": THREE}, "written for Hopper", "varlen"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from compiled import LORA, TRAIN
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolc.runtime.jobs.train import TrainJob
-from smolc.runtime.train.probe import MOST_TOKENS, Trial, best, divided, key_of, search, table, why_not
+from smolc.runtime.train.footprint import Shape
+from smolc.runtime.train.probe import Trial, best, divided, key_of, search, table, why_not
+from smolc.runtime.train.reckon import MOST_TOKENS, reckoned
 
 AUTO = {"probe": {"micro": True, "checkpointing": True}, "packing": "best_fit", "precision": "bf16"}
 LONG = {"on_cuda": True, "parameters": 3_000_000_000, "tokens": 100_000_000}
@@ -113,6 +116,36 @@ def test_the_log_tells_what_was_tried() -> None:
     trials = [Trial(1, 0.0, 1000.0, 20.0), Trial(2, 0.0, None, None), Trial(2, 1.0, 900.0, 15.0)]
     lines = table(trials, divided(job(), trials[0])).splitlines()
     assert "<-- taken" in lines[1] and "does not fit" in lines[2] and "100%" in lines[3]
+
+
+SMALL = Shape(135_000_000, 30, 576, 1536, 200_000)
+LARGE = Shape(3_075_000_000, 36, 2048, 11008, 1_500_000)
+DPO = {"type": "dpo", "loss": ["sigmoid"], "weights": None, "beta": 0.1, "label_smoothing": 0.0}
+PAIRS = {"method": "dpo", "loss": DPO | {"reference": "base"}, "packing": "none", "checkpointing": 1.0}
+H100 = 79 * 2**30
+
+
+@pytest.mark.parametrize(
+    ("shape", "said", "longest", "micro", "checkpointing"),
+    [
+        (SMALL, {"checkpointing": 1.0}, 1024, 1, 0.0),  # packed: what is left open is what is recomputed
+        (SMALL, PAIRS, 400, 12, 0.0),
+        (SMALL, PAIRS | {"probe": {"micro": False, "checkpointing": True}}, 400, 1, 0.0),
+        (SMALL, PAIRS | {"probe": {"micro": True, "checkpointing": False}}, 400, 12, 1.0),
+        (LARGE, PAIRS, 1024, 1, 0.0),
+        (LARGE, PAIRS, 2048, 12, 1.0),  # 18 bytes a parameter leave no room for whole activations
+        (LARGE, PAIRS | {"adapter": LORA}, 1024, 4, 0.0),
+        (None, PAIRS, 400, 1, 1.0),
+    ],
+)
+def test_without_a_measurement_it_is_reckoned(
+    shape: Shape | None, said: dict[str, Any], longest: int, micro: int, checkpointing: float
+) -> None:
+    asked = job(**said)
+    found = reckoned(asked, shape, H100, np.full(200, longest), 100, bound=False)
+    assert (found.batch.micro, found.checkpointing) == (micro, checkpointing)
+    assert found.batch.micro * found.batch.accumulation == asked.batch.global_sequences
+    assert reckoned(asked, shape, H100, np.full(200, longest), 100, bound=True).batch.micro == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, and a measurement would run")

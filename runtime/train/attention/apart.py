@@ -39,11 +39,14 @@ class Apart:
 
 
 def two_documents(rows: Iterable[dict[str, Any]]) -> list[list[int]] | None:
-    """Parts of two neighbouring documents of at least two tokens, of packed rows or of pairs; None if no row has them."""
+    """Parts of two neighbouring documents of at least two tokens, of packed rows or of preferences; None if no row has them."""
+    before: list[list[int]] = []
     for row in rows:
-        for pair in pairwise(_documents(row)):
+        documents = _documents(row)
+        for pair in pairwise([*before, *documents]):
             if min(map(len, pair)) > 1:
                 return list(pair)
+        before = [] if "seq_lengths" in row else documents[-1:]
     return None
 
 
@@ -51,8 +54,9 @@ def _documents(row: dict[str, Any]) -> list[list[int]]:
     if "seq_lengths" in row:
         documents = torch.tensor(row["input_ids"]).split(list(row["seq_lengths"]))
         return [document[:TOKENS].tolist() for document in documents]
-    # Their ends: they begin alike.
-    return [(row["prompt_ids"] + row[name])[-TOKENS:] for name in ("chosen_ids", "rejected_ids")]
+    # Their ends: answers of a pair begin alike.
+    answers = ("completion_ids",) if "completion_ids" in row else ("chosen_ids", "rejected_ids")
+    return [(row["prompt_ids"] + row[name])[-TOKENS:] for name in answers]
 
 
 def compare(model: Any, documents: list[list[int]], *, flat: bool, device: Any = "cpu") -> Apart:
@@ -89,14 +93,14 @@ def _difference(row: torch.Tensor, alone: torch.Tensor) -> float:
 
 
 class KeepsApart(TrainerCallback):  # type: ignore[misc]
-    """Compares at the start of training, when the model is sharded, cast and on its device. rows: packed ones, or pairs
-    that are laid end to end. kind: the attention."""
+    """Compares at the start of training, when the model is sharded, cast and on its device. rows: packed ones, or
+    preferences, which are laid end to end. kind: the attention."""
 
     def __init__(self, rows: Any, *, kind: str, flat: bool, half: bool) -> None:
         self.documents = two_documents(rows[i] for i in range(min(len(rows), SEARCHED)))
         self.kind, self.flat, self.half = kind, flat, half
         packed = "seq_lengths" in rows[0]
-        self.rows = "the rows are packed" if packed else "pairs are laid end to end"
+        self.rows = "the rows are packed" if packed else "answers are laid end to end"
         self.instead = f"write {'packing = none(length = ...)' if packed else 'attention = sdpa'} in the stage"
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:

@@ -43,7 +43,6 @@ class Wanted:
     gpu: Gpu | None
     half: bool
     ends: bool
-    method: str
 
 
 def choose(job: TrainJob, config: Any, *, on_cuda: bool, packed: bool, gpu: Gpu | None = None) -> Route:
@@ -69,8 +68,7 @@ def choose(job: TrainJob, config: Any, *, on_cuda: bool, packed: bool, gpu: Gpu 
         model=model,
         gpu=(gpu or this_gpu()) if on_cuda else None,
         half=job.precision != "fp32",
-        ends=job.method in ("cpt", "sft", "dpo") and not model.states,
-        method=job.method,
+        ends=not model.states,
     )
     if job.attention != "auto":
         if why := obstacle(job.attention, wanted):
@@ -142,9 +140,7 @@ def _machine(kind: str, wanted: Wanted) -> str | None:
             else "this torch does not have it (2.11 and later do)"
         )
     if kind == "varlen" and not wanted.ends:
-        if wanted.model.states:
-            return f"{wanted.model.name} carries a state from token to token, so its batches are padded"
-        return f"the batches of {wanted.method} are padded, and it takes no padding"
+        return f"{wanted.model.name} carries a state from token to token, so its batches are padded"
     return None
 
 
