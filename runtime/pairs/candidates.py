@@ -113,10 +113,11 @@ def _generated(context: Context, source: Generated) -> Said:
 def _written(context: Context, job: PairsJob, source: Written) -> Said:
     problems = Problems(source.name)
     for row, example in examples(context, source, problems):
+        prompt = prompt_in(example)
         for text in _answers(example):
             final, unterminated = without_thinking(text, job.thinking) if job.thinking else (text, False)
             candidate = Candidate(source.name, row.place, text, final, None)
-            yield prompt_in(example), candidate, None if unterminated else True
+            yield prompt, candidate, None if unterminated else True
 
 
 def _answers(example: Example) -> Sequence[str]:

@@ -50,12 +50,14 @@ def by_judge(
         jury = Jury(ChatSpeaker(lm), judge.max_new)
         lm.decoding.tell = lambda n: context.progress(n, max(n, 1), "verdict", f"{judge.name} judges")
         compared = (
-            _graded(jury, groups, by.margin, drops) if by.style == "grade" else _paired(jury, groups, drops)
+            by_grades(jury, groups, by.margin, drops)
+            if by.style == "grade"
+            else two_by_two(jury, groups, drops)
         )
         return compared, {**about, "style": by.style, "asked": jury.asked, "cached": lm.cached}
 
 
-def _graded(jury: Jury, groups: Sequence[Group], margin: float, drops: Drops) -> list[Compared]:
+def by_grades(jury: Jury, groups: Sequence[Group], margin: float, drops: Drops) -> list[Compared]:
     asked = [grade_prompt([(_question(g.prompt), c.final)], None) for g in groups for c in g.candidates]
     replies = iter(jury.ask(asked))
     found = []
@@ -72,7 +74,7 @@ def _graded(jury: Jury, groups: Sequence[Group], margin: float, drops: Drops) ->
     return found
 
 
-def _paired(jury: Jury, groups: Sequence[Group], drops: Drops) -> list[Compared]:
+def two_by_two(jury: Jury, groups: Sequence[Group], drops: Drops) -> list[Compared]:
     couples = [list(combinations(group.candidates, 2)) for group in groups]
     asked = []
     for group, both in zip(groups, couples, strict=True):
