@@ -153,6 +153,16 @@ class Folder:
                     found.append(Measured(one, score, next(other, None)))
         return found
 
+    def leaked(self) -> list[tuple[str, str, int]]:
+        """Eval, task, and how many of its problems are in the recipe's data."""
+        found = []
+        for one in self.run.of_kind("contamination"):
+            for name, tasks in mapping(read_object(one.out / "overlap.json").get("leaked")).items():
+                for task, ids in mapping(tasks).items():
+                    if isinstance(ids, list) and ids:
+                        found.append((str(name), str(task), len(ids)))
+        return found
+
     def unmeasured(self, view: JobView) -> list[str]:
         """Evals that name the model and were not run, or failed."""
         mine = view.result.get("model")

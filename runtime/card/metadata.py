@@ -64,9 +64,9 @@ def base_models(folder: Folder, view: JobView, weights: str) -> tuple[list[str],
         base = adapter_base(folder, view)
         return ([base] if base else []), "adapter"
     made = [one for one in folder.before(view) if one.kind != "model"]
-    relation = "finetune" if any(isinstance(one.job, TrainJob) for one in made) else "merge"
+    trained = any(isinstance(one.job, TrainJob) for one in made)
     bases = dict.fromkeys(b for b in folder.hub_starts(view) if _ID.fullmatch(b))
-    return list(bases), relation
+    return list(bases), "finetune" if trained and len(bases) < 2 else "merge"
 
 
 def adapter_base(folder: Folder, view: JobView) -> str | None:

@@ -18,13 +18,14 @@ from smolc.runtime.jobs.looks import looks, times
 from smolc.runtime.jobs.model import GgufModel, HubModel, ModelJob, PathModel
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.collect import JobView
-from smolc.runtime.report.outputs import mapping, number
+from smolc.runtime.report.outputs import mapping, number, objects
 from smolc.runtime.report.scored import interval
 from smolc.runtime.report.story import METHODS
-from smolc.runtime.report.text import count, decimal, percent
+from smolc.runtime.report.text import count, decimal, percent, setting
 from smolc.runtime.report.training import facts_of, settings_of
 
 NAME = "README.md"
+RANDOM = "random weights"
 # What says how it ran on a machine, and nothing of what was learnt.
 _ASIDE = ("tokens per second", "peak memory", "attention", "parallel")
 
@@ -98,7 +99,7 @@ def _made(folder: Folder, view: JobView) -> Iterator[dict[str, Any]]:
             settings = [*settings_of(one, set(), True), *facts_of(one.result)]
             picked = next(
                 (
-                    f"the best of {len(p.job.candidates)} runs by {p.result.get('metric')}"
+                    f"the best of a grid of {len(p.job.candidates)}, by {p.result.get('metric')}"
                     for p in folder.run.of_kind("pick")
                     if p.result.get("winner") == one.id and p.job is not None
                 ),
@@ -111,18 +112,23 @@ def _made(folder: Folder, view: JobView) -> Iterator[dict[str, Any]]:
                 "settings": [s for s in settings if s[0] not in _ASIDE],
             }
         elif one.kind != "model":
-            yield {"name": one.id, "what": one.entry.title, "picked": None, "settings": []}
+            parts = objects(one.result.get("merged"))
+            settings = [(str(p.get("name")), f"weight {setting(p.get('weight'))}") for p in parts]
+            if method := one.result.get("method"):
+                settings.insert(0, ("method", str(method)))
+            yield {"name": one.id, "what": one.entry.title, "picked": None, "settings": settings}
 
 
 def _starts(folder: Folder, view: JobView) -> Iterator[dict[str, Any]]:
     for one in folder.starts(view):
         assert isinstance(one.job, ModelJob)
+        where = _place(one.job)
         size = number(one.result.get("parameters"))
         yield {
             "name": one.id,
-            "where": _place(one.job),
+            "where": where,
             "size": count(size) if size else None,
-            "license": folder.license("models", one.id),
+            "license": "–" if where == RANDOM else folder.license("models", one.id),
         }
 
 
@@ -133,7 +139,7 @@ def _place(job: ModelJob) -> str:
         return f"{source.id} @ {source.revision}" if source.revision else source.id
     if isinstance(source, PathModel):
         return Path(source.path).name
-    return source.file if isinstance(source, GgufModel) else "random weights"
+    return source.file if isinstance(source, GgufModel) else RANDOM
 
 
 def _row(source: Source) -> dict[str, Any]:
@@ -152,7 +158,7 @@ def _row(source: Source) -> dict[str, Any]:
 def _unknown(folder: Folder, view: JobView, sources: list[Source], publish: dict[str, Any]) -> list[str]:
     """What has no licence that the recipe knows of."""
     missing = [] if publish.get("license") else ["this model"]
-    starts = [one.id for one in folder.starts(view) if _place(one.job) != "random weights"]
+    starts = [one.id for one in folder.starts(view) if _place(one.job) != RANDOM]
     missing += [f"the start model {one}" for one in starts if not folder.license("models", one)]
     missing += [f"the data {name}" for name in dict.fromkeys(s.name for s in sources if not s.license)]
     return missing
@@ -188,6 +194,9 @@ def _limits(folder: Folder, view: JobView, measured: list[Measured]) -> Iterator
             yield f"The test data of {name} was looked at {times(seen[name])}: what was chosen in between is not tested."
     if measured and not tests:
         yield "All scores are of validation data, by which choices may have been made."
+    for name, task, many in folder.leaked():
+        if any((m.one.id, m.score.task) == (name, task) for m in measured):
+            yield f"{count(many)} problems of {task} ({name}) are in data that this recipe trains on."
     for name in folder.unmeasured(view):
         yield f"The eval {name} is part of the recipe and was not run."
     small = min((m.score.n for m in measured if m.score.n is not None), default=None)

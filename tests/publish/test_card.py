@@ -126,7 +126,8 @@ def test_what_a_card_says(tmp_path: Path) -> None:
     assert lines[1] == "# words" and "Reverses words." in lines
     assert f"| `base` | `some/base @ {'a' * 40}` | 812,416 | `mit` |" in lines
     assert (
-        "### 1. sft: supervised fine-tuning" in lines and "It is the best of 3 runs by eval\\_loss." in lines
+        "### 1. sft: supervised fine-tuning" in lines
+        and "It is the best of a grid of 3, by eval\\_loss." in lines
     )
     assert "| learning rate | 5e-5, cosine, 5% warm-up |" in lines
     assert "| `sft` | `reverse` | `some/words, train` | `cc0-1.0` | 61.4% | 61,400 | 2,400 |" in lines
@@ -187,3 +188,41 @@ def test_a_card_says_what_is_not_known(tmp_path: Path) -> None:
     body = parts(a_card(folder))[1]
     assert "Nothing was measured: how good it is, is not known." in body
     assert "The eval final is part of the recipe and was not run." in body and "## Scores" in body
+
+
+def test_problems_that_were_trained_on_are_told(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    one = {
+        "id": "contamination",
+        "kind": "contamination",
+        "title": "",
+        "stage": None,
+        "needs": [],
+        "hash": "0",
+    }
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "jobs": [one, *manifest["jobs"]]}))
+    (folder / "out/contamination").mkdir()
+    leaked = {"final": {"reverse": ["a", "b"], "copy": []}, "other": {"words": ["c"]}}
+    (folder / "out/contamination/overlap.json").write_text(json.dumps({"leaked": leaked}))
+    lines = [line for line in a_card(folder).splitlines() if "trains on" in line]
+    assert lines == ["- 2 problems of reverse (final) are in data that this recipe trains on."]
+
+
+def test_a_merge_tells_its_parts(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, hub(job="blend"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    needs = ["sft.pick", "dpo"]
+    one = {"id": "blend", "kind": "merge", "title": "a mean", "stage": "blend", "needs": needs, "hash": "0"}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "jobs": [*manifest["jobs"], one]}))
+    (folder / "out/blend/model").mkdir(parents=True)
+    merged = [{"name": "sft", "weight": 0.25}, {"name": "dpo", "weight": 0.75}]
+    result = {"model": {"out": "blend/model"}, "method": "linear", "merged": merged}
+    (folder / "out/blend/result.json").write_text(json.dumps(result))
+    (folder / "out/blend/done.json").write_text(json.dumps({"hash": "0", "inputs": {}, "needs": {}}))
+    write_cards(folder)
+    front, body = parts((folder / "out/blend/model/README.md").read_text())
+    assert front["tags"] == ["smolc", "sft", "dpo", "merge"]
+    assert (
+        "### 3. blend: a mean" in body and "| dpo | weight 0.75 |" in body and "| method | linear |" in body
+    )
