@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from smolc.runtime.data.judgements import place_of
 from smolc.runtime.data.select import Selection
 from smolc.runtime.data.store import Tokens
+from smolc.runtime.data.tokens import Array
 from smolc.runtime.jobs.files import write_atomically
 
 MOST = 100_000  # lines
@@ -42,20 +44,13 @@ def _each(sources: list[Tokens], selection: Selection, decontaminated: bool) -> 
                     "source": source.name, "row": source.place(row), "why": "an eval has the same words",
                     "eval": name, "problem": place, "words": words,
                 }  # fmt: skip
-    if selection.first_of is None:
-        return
-    bounds = np.cumsum([0, *map(len, sources)])
+    yield from _others(sources, selection.contrary, "the same answers are judged the other way")
+    if selection.first_of is not None:
+        yield from _others(sources, selection.first_of, "a duplicate")
 
-    def at(number: int) -> tuple[Tokens, str]:
-        source = int(np.searchsorted(bounds, number, side="right")) - 1
-        return sources[source], sources[source].place(number - int(bounds[source]))
 
-    for number in np.flatnonzero(selection.first_of >= 0).tolist():
-        (again, place), (first, earlier) = at(number), at(int(selection.first_of[number]))
-        yield {
-            "source": again.name,
-            "row": place,
-            "why": "a duplicate",
-            "of": earlier,
-            "of_source": first.name,
-        }
+def _others(sources: list[Tokens], other: Array, why: str) -> Iterator[dict[str, Any]]:
+    """other: for each row of all sources the one because of which it is left out, or -1."""
+    for number in np.flatnonzero(other >= 0).tolist():
+        (source, row), (of_source, of) = place_of(sources, number), place_of(sources, int(other[number]))
+        yield {"source": source, "row": row, "why": why, "of": of, "of_source": of_source}

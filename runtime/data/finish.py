@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,7 @@ from smolc.runtime.data.filters import keeps
 from smolc.runtime.data.formats import Chat, Judged, Pair, converter
 from smolc.runtime.data.inputs import Setting
 from smolc.runtime.data.rows import Problems, RowError
-from smolc.runtime.data.select import Selection
 from smolc.runtime.data.sources import rows
-from smolc.runtime.data.store import Tokens
 from smolc.runtime.data.tokenizer import choose_pad
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.jobs.errors import JobError
@@ -48,23 +45,6 @@ def save_tokenizer(folder: Path, setting: Setting, seen: Array) -> list[str]:
     tokenizer.save_pretrained(temporary)
     replace_folder(folder, temporary)
     return notes
-
-
-def drop_bos(tokenizer: Any, sources: list[Tokens], selection: Selection) -> list[str]:
-    """ORPO's trainer tokenises by itself and would put a BOS before prompts that are rendered without one."""
-    bos = tokenizer.bos_token_id
-    if bos is None:
-        return []
-    chosen = (
-        (source, row)
-        for source, train, held in zip(sources, selection.train, selection.held, strict=True)
-        for row in (*train.tolist(), *held.tolist())
-    )
-    if all(source.list_of("ids", row)[:1].tolist() == [bos] for source, row in chosen):
-        return []
-    note = f"beginning of text: none (was {tokenizer.bos_token}), since the template does not write it"
-    tokenizer.bos_token = None
-    return [note]
 
 
 def check_inference(setting: Setting, job: PrepareJob) -> None:

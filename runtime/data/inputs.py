@@ -74,11 +74,6 @@ def encoder_of(
     template = None if all(_documents(spec) for spec in job.sources) else _template(context, job, tokenizer)
     end_text = end_of_turn(job.template, template, tokenizer)
     end = single_token(tokenizer, end_text) if end_text is not None else None
-    if job.method == "orpo" and end is None:
-        raise JobError(
-            "orpo's trainer puts an end-of-text token after each answer, and the template does not",
-            help="say what ends a turn: end_of_turn in the template",
-        )
     mask = Mask(job.loss_on, job.roles, _thinking(job), end_text)
     renderer = Renderer(template, mask) if template is not None else None
     return template, mask, Encoder(tokenizer, renderer, end)
@@ -150,6 +145,8 @@ def _inputs(
             "thinking_left_out": list(mask.thinking) if mask.thinking else None,
             "end_of_turn": mask.end,
         }
+    if job.method in (*PAIRED, "kto"):
+        said["judged"] = True
     if job.dedup is not None and job.dedup.type == "near":
         said["signatures"] = True
     if index is not None:

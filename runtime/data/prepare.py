@@ -13,8 +13,9 @@ import numpy as np
 from smolc.runtime.data import columns
 from smolc.runtime.data.columns import Uses
 from smolc.runtime.data.dropped import write_dropped
-from smolc.runtime.data.finish import check_inference, drop_bos, save_tokenizer
+from smolc.runtime.data.finish import check_inference, save_tokenizer
 from smolc.runtime.data.inputs import Setting, settle
+from smolc.runtime.data.judgements import both_kinds
 from smolc.runtime.data.lengths import fit_length
 from smolc.runtime.data.locks import Lock
 from smolc.runtime.data.mixing import Draw, Supply, mix
@@ -101,11 +102,11 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
         )
         seen = seen | more.seen
     notes = _faded(sources) + _unread(sources)
+    if job.method == "kto":
+        notes.append(both_kinds(sources, uses.source, uses.row))
     listed = write_dropped(context.out / "dropped.jsonl", sources, selection, job.decontaminate is not None)
     if listed:
         notes.append(f"rows that were left out, and why: dropped.jsonl ({listed:,} lines)")
-    if job.method == "orpo":
-        notes += drop_bos(setting.tokenizer, sources, selection)
     notes += save_tokenizer(context.out / "tokenizer", setting, seen)
     check_inference(setting, job)
 
@@ -244,22 +245,23 @@ def _unread(sources: list[Tokens]) -> list[str]:
     ]
 
 
-def _left_out(selection: Selection) -> list[tuple[Array, int, int, int]]:
-    """Of each source: rows held out, repeated, dropped as duplicates, dropped as contaminated."""
-    return list(
-        zip(selection.held, selection.repeats, selection.duplicates, selection.contaminated, strict=True)
-    )
+def _left_out(selection: Selection) -> list[tuple[Array, dict[str, int]]]:
+    """Of each source: rows held out, and how many were left out for what they are."""
+    s = selection
+    names = "repeated", "duplicates_dropped", "contaminated_dropped", "contradictory_dropped"
+    counts = zip(s.repeats, s.duplicates, s.contaminated, s.contradicted, strict=True)
+    return [(held, dict(zip(names, each, strict=True))) for held, each in zip(s.held, counts, strict=True)]
 
 
 def _source_stats(
     source: Tokens,
     spec: Any,
-    left_out: tuple[Array, int, int, int],
+    left_out: tuple[Array, dict[str, int]],
     fitted: Pieces,
     drawn: Pieces,
     draw: Draw,
 ) -> dict[str, Any]:
-    held, repeats, duplicates, contaminated = left_out
+    held, why = left_out
     weight, counts = spec.weight, fitted.counts
     return {
         "name": source.name,
@@ -274,9 +276,7 @@ def _source_stats(
         "rows_filtered": source.total("filtered"),
         "rows_bad": source.total("bad"),
         "bad_shown": [shown for part in source.parts for shown in part.about["bad_shown"]][:5],
-        "repeated": repeats,
-        "duplicates_dropped": duplicates,
-        "contaminated_dropped": contaminated,
+        **why,
         "holdout_rows": len(held),
         "overlong": counts.overlong,
         "dropped": counts.dropped,

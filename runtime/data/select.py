@@ -11,6 +11,7 @@ import numpy as np
 from smolc.runtime.data import dedup
 from smolc.runtime.data.decontaminate import Hit, Index, report
 from smolc.runtime.data.holdout import groups_of, hold_out
+from smolc.runtime.data.judgements import contrary_of, drop_contrary
 from smolc.runtime.data.store import Tokens
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.jobs.errors import JobError
@@ -21,22 +22,24 @@ from smolc.runtime.jobs.prepare import PrepareJob
 class Selection:
     """For each source: numbers of the rows to train on and of those held out (ascending), and how many were left out,
     and why. contamination: what the report says of hits. first_of: where duplicates are left out, for each row of all
-    sources together the one that it repeats, or -1."""
+    sources together the one that it repeats, or -1; contrary: the one that says the opposite of the same answers."""
 
     train: list[Array]
     held: list[Array]
     repeats: list[int]
     duplicates: list[int]
     contaminated: list[int]
+    contradicted: list[int]
     contamination: dict[str, Any] | None
     first_of: Array | None
+    contrary: Array
 
 
 def select(
     sources: list[Tokens], limits: list[int | None], index: Index | None, job: PrepareJob
 ) -> Selection:
-    """limits: only the first so many rows of a source, or all. Raises JobError if the recipe says that there may be no
-    hits."""
+    """limits: only the first so many rows of a source, or all. Raises JobError for hits, and for answers that are judged
+    both ways, where the recipe says that there may be none."""
     names = [source.name for source in sources]
     keep = [np.ones(len(source), dtype=bool) for source in sources]
     for kept, limit in zip(keep, limits, strict=True):
@@ -54,6 +57,8 @@ def select(
             )
         for kept, rows in zip(keep, hit, strict=True):
             kept &= ~rows
+    contrary = contrary_of(sources, keep)
+    contradicted = drop_contrary(sources, list(job.sources), keep, contrary)
     first_of = _first_of(sources, keep, job)
     first = np.split(first_of < 0, np.cumsum([len(k) for k in keep])[:-1])
     repeats = [int((kept & ~rows).sum()) for kept, rows in zip(keep, first, strict=True)]
@@ -69,7 +74,9 @@ def select(
         held = [rows[o] for rows, o in zip(train, out, strict=True)]
         train = [rows[~o] for rows, o in zip(train, out, strict=True)]
     repeated = first_of if job.dedup is not None else None
-    return Selection(train, held, repeats, duplicates, contaminated, contamination, repeated)
+    return Selection(
+        train, held, repeats, duplicates, contaminated, contradicted, contamination, repeated, contrary
+    )
 
 
 def _first_of(sources: list[Tokens], keep: list[Array], job: PrepareJob) -> Array:

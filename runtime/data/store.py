@@ -3,7 +3,8 @@
 A file is an Arrow IPC stream of one batch, and after it the CRC-32 of all before (4 bytes, little endian); it is whole or
 not there. Columns: `ids` (of pairs: prompt, chosen and rejected after one another), `spans` (first
 token and the one after the last of what is trained, in turns), `ends` (where turns are over), `key` (equal for equal
-conversations, of pairs for equal prompts) and of pairs `row_key` (equal for equal rows), `file` and `number` (where the
+conversations, of pairs for equal prompts) and of pairs `row_key` (equal for equal rows), `judged_key` and `judged` (which
+answers, and which way they are judged), `file` and `number` (where the
 row stands), `turns`, `longest` (tokens of its longest sequence), `read` (tokens that the model reads), `trained`,
 `signature` (MinHash, where it is asked for); of pairs and judged answers `prompt` and `first` (tokens of the prompt and
 the first answer), `label`, and the texts. The schema's metadata tells how many rows were read and left out, and why.
@@ -44,6 +45,8 @@ class Builder:
     places: list[Row] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     row_keys: list[bytes] = field(default_factory=list)
+    judged_keys: list[bytes] = field(default_factory=list)
+    judged: list[int] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     signatures: list[Array] = field(default_factory=list)
 
@@ -70,6 +73,8 @@ class Builder:
             lists["ends"] = [np.asarray(item.ends, dtype=np.int32) for item in encoded]
         elif answered:
             lists["row_key"] = _bytes(self.row_keys)
+            lists["judged_key"] = _bytes(self.judged_keys)
+            numbers["judged"] = self.judged
             lists["ids"] = [np.concatenate([item.prompt, *item.answers]) for item in answered]
             numbers["prompt"] = [len(item.prompt) for item in answered]
             numbers["first"] = [len(item.answers[0]) for item in answered]
@@ -216,6 +221,19 @@ class Tokens:
     def row_keys(self) -> Array:
         """As `keys`; of pairs and judged answers not the prompt's, but the whole row's."""
         return self._keys("row_key" if self.answered else "key")
+
+    @property
+    def judged_keys(self) -> Array:
+        return self._keys("judged_key")
+
+    @property
+    def judged(self) -> Array:
+        return self._all("judged")
+
+    @property
+    def labels(self) -> Array:
+        """1 for good answers, 0 for bad ones."""
+        return self._all("label")
 
     def _keys(self, name: str) -> Array:
         flat = np.concatenate([part.lists(name)[0] for part in self.parts] or [np.zeros(0, dtype=np.uint8)])

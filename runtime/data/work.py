@@ -16,10 +16,11 @@ from typing import Any
 
 from smolc.runtime.data import dedup
 from smolc.runtime.data.decontaminate import Index
-from smolc.runtime.data.encode import Answered, Encoded, Encoder
+from smolc.runtime.data.encode import Encoded, Encoder
 from smolc.runtime.data.filters import Measures, keeps, needs_measures
 from smolc.runtime.data.formats import Chat, Example, Judged, Pair, Text, converter
 from smolc.runtime.data.holdout import key_of
+from smolc.runtime.data.judgements import judged_key
 from smolc.runtime.data.rows import Problems, Row, RowError
 from smolc.runtime.data.sources import Chunk, rows
 from smolc.runtime.data.store import Builder, longest_of
@@ -150,8 +151,11 @@ class Work:
             made.rows.append(item)
             made.places.append(row)
             made.keys.append(key_of(example))
-            if isinstance(item, Answered):
+            if isinstance(example, (Pair, Judged)):
                 made.row_keys.append(dedup.key(example))
+                key, judged = judged_key(example)
+                made.judged_keys.append(key)
+                made.judged.append(judged)
             made.turns.append(turns)
 
     def encoded(self, batch: list[Any], found: Found) -> list[Any]:

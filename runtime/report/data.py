@@ -23,6 +23,7 @@ LOSSES = {
     "rows_bad": "not as the format says",
     "duplicates_dropped": "dropped as duplicates",
     "contaminated_dropped": "dropped for an eval's words",
+    "contradictory_dropped": "dropped as judged both ways",
     "holdout_rows": "held out for validation",
     "overlong": "longer than allowed",
     "dropped": "dropped",

@@ -1,9 +1,6 @@
-"""TRL takes the columns as they are: its own collators and ORPO's own tokenising give the same ids."""
+"""TRL takes the columns as they are: its own collators give the same ids."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from data_project import Project, byte_tokenizer, source
@@ -27,30 +24,25 @@ def test_the_packed_rows_in_trls_collator(project: Project) -> None:
     assert batch["position_ids"][0].tolist() == positions
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("bos", [None, "<|im_start|>", "<|reserved_0|>"])
-@pytest.mark.parametrize("length", [256, 74])
-def test_orpo_tokenises_the_texts_to_the_same_ids(project: Project, bos: str | None, length: int) -> None:
-    from trl.experimental.orpo import ORPOTrainer
+@pytest.mark.parametrize("end_of_turn", ["<|im_end|>", None])
+def test_pairs_of_losses_without_a_reference(project: Project, end_of_turn: str | None) -> None:
+    """They are our ids, whatever the tokenizer would put before and after: no BOS, no end of text."""
+    from smolc.runtime.train.paired import columns_of
 
     tokenizer = byte_tokenizer()
-    tokenizer.bos_token = bos
+    tokenizer.bos_token = "<|reserved_0|>"
     tokenizer.save_pretrained(project.build / "out" / "base" / "model")
     project.write("pairs.jsonl", ROWS)
-    spec = source("pairs.jsonl", format=PAIRS)
-    dataset = project.run(spec, method="orpo", length=length, overlong="truncate")
-    trainer: Any = SimpleNamespace(
-        processing_class=dataset.tokenizer, is_encoder_decoder=False, max_length=length
-    )
-    trainer.build_tokenized_answer = lambda prompt, answer: ORPOTrainer.build_tokenized_answer(
-        trainer, prompt, answer
-    )
+    template = project.template("chatml.jinja", end_of_turn=end_of_turn)
+    dataset = project.run(source("pairs.jsonl", format=PAIRS), method="orpo", template=template)
+    assert dataset.tokenizer.bos_token == "<|reserved_0|>"
     for row in dataset.rows():
-        theirs = ORPOTrainer.tokenize_row(trainer, row)
-        assert theirs["prompt_input_ids"] == row["prompt_ids"]
-        for side in ("chosen", "rejected"):
-            assert theirs[f"{side}_input_ids"] == row["prompt_ids"] + row[f"{side}_ids"]
-            assert [x for x in theirs[f"{side}_labels"] if x != -100] == row[f"{side}_ids"]
+        made = columns_of(row)
+        text = dataset.tokenizer.decode(made["chosen_input_ids"])
+        assert text.startswith("<|im_start|>user\nthe question")
+        assert [x for x in made["chosen_labels"] if x != -100] == row["chosen_ids"]
+        ends = "<|im_end|>" if end_of_turn else "<|im_end|>\n"
+        assert dataset.tokenizer.decode(row["rejected_ids"]).endswith(ends)
 
 
 @pytest.mark.slow

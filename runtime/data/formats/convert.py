@@ -23,6 +23,7 @@ from smolc.runtime.jobs.prepare import (
 )
 
 Row = dict[str, Any]
+ASKS = ("user", *SYSTEM)
 
 
 def converter(format: Format, system: str | None) -> Callable[[Row], Example]:
@@ -186,7 +187,13 @@ def _same(one: list[Message], other: list[Message]) -> bool:
 
 
 def _whole(said: Conversation, length: int, name: str) -> None:
-    """An answer that is compared or judged is trained as a whole."""
+    """An answer that is compared or judged is trained as a whole, and so is all that stands in it."""
+    asked = next((m["role"] for m in said.messages[len(said.messages) - length :] if m["role"] in ASKS), None)
+    if asked is not None:
+        raise RowError(
+            f"expected an answer of the assistant in {name!r}, found a message of {asked!r} after it begins, which would "
+            "be trained"
+        )
     if any(i >= len(said.messages) - length for i in said.untrained):
         raise RowError(
             f"expected all of the answer {name!r} to be trained, found a message kept out of the loss"
