@@ -27,6 +27,12 @@ def in_short(folder: Path, entry: Entry) -> str:
     if entry.kind == "merge":
         merged = [f"{one.get('name')}" for one in objects(result.get("merged"))]
         return clean(f"of {', '.join(merged)}") if merged else ""
+    if entry.kind == "generate":
+        answers, prompts = (number(result.get(key)) or 0 for key in ("answers", "prompts"))
+        return f"{count(answers)} answers to {count(prompts)} prompts"
+    if entry.kind == "pairs":
+        pairs, answers = (number(result.get(key)) or 0 for key in ("pairs", "answers"))
+        return f"{count(pairs)} pairs from {count(answers)} answers"
     if entry.kind == "evaluate":
         rows = objects(read_object(out / "results.json").get("rows"))
         models = {str(r.get("model")) for r in rows}

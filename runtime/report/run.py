@@ -18,6 +18,7 @@ from smolc.runtime.report.contamination import contamination
 from smolc.runtime.report.data import data_sections
 from smolc.runtime.report.evals import eval_tables
 from smolc.runtime.report.merges import merges
+from smolc.runtime.report.pairs import pairs_section
 from smolc.runtime.report.samples import samples
 from smolc.runtime.report.story import environment, job_lines, problems, stage_lines
 from smolc.runtime.report.text import clean, duration, label, shorten
@@ -61,6 +62,7 @@ def render(folder: Path) -> str:
         stages=stage_lines(run),
         merges=merges(run),
         trainings=trainings(run),
+        pairs=pairs_section(run),
         data=data_sections(run),
         vibes=vibes(run),
         samples=samples(run),

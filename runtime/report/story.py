@@ -114,6 +114,10 @@ def _result(views: list[JobView]) -> str:
     checks = [c for v in views if v.kind == "gate" for c in objects(v.result.get("checks"))]
     if checks:
         return f"{sum(c.get('holds') is True for c in checks)} of {len(checks)} checks hold"
+    made = next((v for v in views if v.kind in ("generate", "pairs") and v.result), None)
+    if made is not None:
+        what = "answers" if made.kind == "generate" else "pairs"
+        return f"{count(number(made.result.get(what)) or 0)} {what}"
     model = next((v for v in views if v.kind in ("model", "merge")), None)
     size = number(model.result.get("parameters")) if model else None
     return f"{count(size)} parameters" if size else ""
