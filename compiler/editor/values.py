@@ -27,7 +27,9 @@ MANY = 10
 
 def models(files: Sequence[Opened]) -> list[tuple[str, str]]:
     """Names of models, stages and merges, with their kind."""
-    found = [(n.text, n.kinds[0]) for _, n in declarations(files) if n.kinds[0] in ("model", "stage", "merge")]
+    found = [
+        (n.text, n.kinds[0]) for _, n in declarations(files) if n.kinds[0] in ("model", "stage", "merge")
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -174,7 +176,11 @@ def _references(key: Key, files: Sequence[Opened], own: str | None) -> Iterator[
     seen = set()
     for one, name in declarations(files):
         kind = name.kinds[0]
-        if kind not in key.kinds or (kind, name.text) in seen or (kind in ("stage", "merge") and name.text == own):
+        if (
+            kind not in key.kinds
+            or (kind, name.text) in seen
+            or (kind in ("stage", "merge") and name.text == own)
+        ):
             continue
         seen.add((kind, name.text))
         where = f" of {one.path.name}" if one is not files[0] else ""

@@ -29,9 +29,12 @@ def check_publish(recipe: Recipe) -> Iterator[Diagnostic]:
 
 def _adapter(publish: Publish, recipe: Recipe) -> Iterator[Diagnostic]:
     stage = recipe.stages.get(publish.of.name)
+    span = publish.span_of("weights")
+    if publish.of.name in recipe.merges:
+        message = f"merge `{publish.of.name}` is made of whole models: there is no adapter to push"
+        yield _error("C056", "no-adapter", message, span, "leave `weights` out")
     if stage is None:
         return
-    span = publish.span_of("weights")
     if all(isinstance(run.stage.adapter, Full) for run in recipe.runs[publish.of.name]):
         message = f"stage `{publish.of.name}` trains all weights: there is no adapter to push"
         yield _error("C056", "no-adapter", message, span, "leave `weights` out, or give the stage an adapter")

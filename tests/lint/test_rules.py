@@ -29,7 +29,7 @@ def test_codes_and_names_are_unique_and_in_order() -> None:
 
 @every_rule
 def test_names(rule: Loaded) -> None:
-    assert re.fullmatch(r"[BDEHOPRTX][0-9]{3}", rule.rule.code)
+    assert re.fullmatch(r"[BDEHMOPRTX][0-9]{3}", rule.rule.code)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule.rule.name)
 
 

@@ -1,0 +1,1 @@
+"""What goes into a merge, and whether anybody looks at it."""
