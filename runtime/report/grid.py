@@ -186,7 +186,7 @@ def _maps(
         title = f"{what[0].upper()}{what[1:]} by {drawn.x} and {drawn.y}" + (
             f", {drawn.rest}" if drawn.rest else ""
         )
-        charts.append(Chart(title, picture, f"Darker is {'more' if largest else 'less'}."))
+        charts.append(Chart(title, picture, f"Stronger colour is {'more' if largest else 'less'}."))
     return charts
 
 

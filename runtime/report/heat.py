@@ -98,13 +98,13 @@ def _joined(cells: list[Cell]) -> Cell | None:
     return Cell(sum(scored) / len(scored) if scored else None, mark, winner, len(scored))
 
 
-WIDTH, TOP, LEFT, ROW, BOTTOM = 520.0, 22.0, 78.0, 50.0, 38.0
+WIDTH, TOP, LEFT, ROW, BOTTOM = 520.0, 22.0, 92.0, 50.0, 38.0
 
 
 def heat_map(
     drawn: Map, what: str, *, largest: bool, span: tuple[float, float], said: Callable[[float], str]
 ) -> Markup:
-    """Darker is better: the largest value, or the smallest. span: of all values of all maps beside each other."""
+    """A stronger colour is better: the largest value, or the smallest. span: of all values of all maps beside each other."""
     wide = (WIDTH - LEFT) / len(drawn.xs)
     height = TOP + ROW * len(drawn.ys) + BOTTOM
     parts = [
