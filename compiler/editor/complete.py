@@ -13,7 +13,7 @@ from smolc.compiler.editor.hover import block_text, key_text
 from smolc.compiler.editor.items import Item, block_item, files_in, key_item, rules
 from smolc.compiler.editor.keys import arguments_of, block_of, key_of, target, words
 from smolc.compiler.editor.names import TASK, declarations
-from smolc.compiler.editor.values import datasets, models, tasks, value_items
+from smolc.compiler.editor.values import datasets, models, rows, tasks, value_items
 from smolc.compiler.reference.catalogue import Block, Key, catalogue
 from smolc.compiler.syntax import tree
 
@@ -119,9 +119,9 @@ def _in_block(here: Cursor, files: Sequence[Opened], given: bool) -> Iterator[It
         yield from (Item(name, name, "reference", kind) for name, kind in models(files))
         return
     if here.kinds == ("mixture",):
-        for name in datasets(files):
+        for name, kind in rows(files):
             if name not in around.keys:
-                yield Item(name, name if given else f"{name} = ", "reference", "dataset")
+                yield Item(name, name if given else f"{name} = ", "reference", kind)
     for key in block.keys:
         if key.name not in around.keys:
             yield key_item(key, given, key_text(key))

@@ -14,6 +14,8 @@ from smolc.compiler.resolve.resolved import KINDS
 from smolc.compiler.syntax import tree
 
 TASK = "task"
+ROWS = ("dataset", "pairs")
+"""Kinds of what a mixture's rows are named after."""
 LOSS = "_loss"
 """Behind a task's name: `min(words_loss)`."""
 
@@ -103,7 +105,7 @@ class _Names:
     def _assign(self, item: tree.Assign, kinds: tuple[str, ...], label: str | None) -> Iterator[Name]:
         parts = item.path.parts
         if kinds == ("mixture",) and parts[0].text not in MIXTURE_KEYS:
-            yield _use(parts[0], "dataset")
+            yield _use(parts[0], *ROWS)
         if kinds[0] == "eval" and len(parts) > 2 and parts[0].text == TASK:
             yield _use(parts[1], TASK)
         texts = tuple(p.text for p in parts)
@@ -119,14 +121,14 @@ class _Names:
         if label is not None:
             yield _use(parts[len(parts) - len(rest) - 1], kinds[0])
         if kinds == ("mixture",) and rest and rest[0] not in MIXTURE_KEYS:
-            yield _use(parts[len(parts) - len(rest)], "dataset")
+            yield _use(parts[len(parts) - len(rest)], *ROWS)
         if kinds == ("eval",) and len(rest) > 2 and rest[0] == TASK:
             yield _use(parts[len(parts) - len(rest) + 1], TASK)
         yield from self._value(item.value, key_of(kinds, rest, words(self.files, kinds, label)))
 
     def _drop(self, item: tree.Drop, kind: str) -> Iterator[Name]:
         if kind == "mixture" and item.label.text not in MIXTURE_KEYS:
-            yield _use(item.label, "dataset")
+            yield _use(item.label, *ROWS)
         elif kind == "eval" and item.kind.text == TASK:
             yield _use(item.label, TASK)
 

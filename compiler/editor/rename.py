@@ -21,6 +21,8 @@ from smolc.compiler.model.tasks import SUITE_VARIANTS
 from smolc.compiler.syntax.layout import KINDS
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+DATA = ("dataset", "mixture", "pairs")
+"""Kinds that share one space of names: `data` of a stage may name each."""
 _RESERVED = ("report", "contamination", "best", "true", "false", "smolc", "extends", "drop", "eval_loss")
 
 
@@ -90,7 +92,7 @@ def _check_name(new: str, wanted: Entity, chains: Sequence[Sequence[Opened]]) ->
     for files in chains:
         for other_kind, label in declared_in(files):
             clash = other_kind == kind or (other_kind in JOBS and kind in JOBS)
-            clash = clash or {kind, other_kind} == {"mixture", "dataset"}
+            clash = clash or (other_kind in DATA and kind in DATA)
             if label == new and clash:
                 raise CannotRename(f"there is a {other_kind} `{new}` already")
         # A name that is used and not declared would come to mean this one.

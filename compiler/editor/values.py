@@ -10,7 +10,7 @@ from smolc.compiler.editor.cursor import Bracket, Cursor
 from smolc.compiler.editor.hover import key_text, variant_text
 from smolc.compiler.editor.items import Item, key_item
 from smolc.compiler.editor.keys import argument_at, inside, key_of, target, words
-from smolc.compiler.editor.names import LOSS, TASK, declarations, is_metric
+from smolc.compiler.editor.names import LOSS, ROWS, TASK, declarations, is_metric
 from smolc.compiler.editor.numbers import in_full
 from smolc.compiler.model.filters import MEASURES
 from smolc.compiler.model.suite import SUITE
@@ -35,6 +35,12 @@ def models(files: Sequence[Opened]) -> list[tuple[str, str]]:
 
 def datasets(files: Sequence[Opened]) -> list[str]:
     return list(dict.fromkeys(n.text for _, n in declarations(files) if n.kinds[0] == "dataset"))
+
+
+def rows(files: Sequence[Opened]) -> list[tuple[str, str]]:
+    """What may be a row of a mixture, with its kind."""
+    found = [(n.text, n.kinds[0]) for _, n in declarations(files) if n.kinds[0] in ROWS]
+    return list(dict.fromkeys(found))
 
 
 def tasks(files: Sequence[Opened], label: str | None) -> list[tuple[str, str]]:

@@ -37,6 +37,8 @@ SYMBOLS = {
     "template": types.SymbolKind.String,
     "stage": types.SymbolKind.Class,
     "merge": types.SymbolKind.Operator,
+    "generate": types.SymbolKind.Event,
+    "pairs": types.SymbolKind.Array,
     "eval": types.SymbolKind.Function,
     "publish": types.SymbolKind.Package,
     "cluster": types.SymbolKind.Object,

@@ -10,6 +10,7 @@ from smolc.compiler.lint.patterns import any_file
 from smolc.compiler.model.addresses import is_pattern, is_remote
 from smolc.compiler.model.checks import datasets_of
 from smolc.compiler.model.methods import Dpo, Kto
+from smolc.compiler.model.pair_uses import data_read, models_asked
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.start import PathTokenizer
 from smolc.compiler.plan.paths import located
@@ -72,7 +73,7 @@ def _said(message: str, span: Span | None) -> Diagnostic:
 
 def _datasets(recipe: Recipe) -> set[str]:
     """Those that are read."""
-    used = {d for stage in recipe.stages.values() for d in datasets_of(stage, recipe)}
+    used = {d for stage in recipe.stages.values() for d in datasets_of(stage, recipe)} | data_read(recipe)
     return used | {
         task.data.name for evaluation in recipe.evals.values() for task in evaluation.task.values()
     }
@@ -80,7 +81,7 @@ def _datasets(recipe: Recipe) -> set[str]:
 
 def _models(recipe: Recipe) -> list[str]:
     used = {link.name for evaluation in recipe.evals.values() for link in evaluation.of}
-    used |= {link.name for merge in recipe.merges.values() for link in merge.of}
+    used |= {link.name for merge in recipe.merges.values() for link in merge.of} | models_asked(recipe)
     for stage in recipe.stages.values():
         used.add(stage.init.name)
         if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smolc.compiler.diagnostics import Span
@@ -11,6 +12,7 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.model.addresses import is_remote
 from smolc.compiler.model.data import Dataset, Row
 from smolc.compiler.model.filters import text_of
+from smolc.compiler.model.pair_uses import prompts_behind
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.plan.paths import located
 from smolc.compiler.resolve import Resolved
@@ -63,12 +65,28 @@ def mixed(name: str, context: Context) -> tuple[Source, ...]:
     return context.remember(("mixed", name), make)
 
 
+def learned(stage: Stage, context: Context) -> Iterator[Source]:
+    """The sources of one run of a stage; of pairs, what their prompts are from."""
+    recipe = context.recipe
+    for source in sources(stage, context):
+        if source.name not in recipe.pairs:
+            yield source
+            continue
+        for link in prompts_behind(recipe.pairs[source.name], recipe):
+            if link.name in recipe.mixtures:
+                yield from mixed(link.name, context)
+            else:
+                dataset = recipe.datasets[link.name]
+                yield Source(link.name, dataset, dataset.split, None, link.span)
+
+
 def trained(context: Context) -> tuple[tuple[str, Source], ...]:
-    """Every source of every stage, with the stage's name; each mixture or dataset once."""
+    """Every source of every stage, with the stage's name; each mixture or dataset once. Of pairs, what their prompts are
+    from."""
 
     def make() -> tuple[tuple[str, Source], ...]:
         read = {run.data.name: (name, run) for name in context.recipe.stages for run in context.runs(name)}
-        return tuple((name, source) for name, run in read.values() for source in sources(run, context))
+        return tuple((name, source) for name, run in read.values() for source in learned(run, context))
 
     return context.remember("trained", make)
 

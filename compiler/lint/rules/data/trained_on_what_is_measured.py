@@ -40,7 +40,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Label, Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.lint.sources import Rows, sources
+from smolc.compiler.lint.sources import Rows, learned
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.merge import upstream
 
@@ -80,6 +80,6 @@ def _trained(evaluation: Eval, context: Context) -> Rows:
                 continue
             done.add(name)
             for stage in {run.data.name: run for run in context.runs(name)}.values():
-                for source in sources(stage, context):
+                for source in learned(stage, context):
                     rows.add(source)
     return rows

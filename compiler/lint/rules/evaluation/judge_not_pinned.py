@@ -3,7 +3,8 @@
 ## What it does
 
 Looks for evals with judged tasks whose `judge` can change while the recipe stays the same: a model of the hub that is
-not at a commit, one in a folder or a file, or a stage of the recipe, and that have no `judge_pin`.
+not at a commit, one in a folder or a file, or a stage of the recipe, and that have no `judge_pin`; and pairs by such a
+judge without `pin`.
 
 ## Why is this bad?
 
@@ -37,6 +38,7 @@ from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.tokenizer import COMMIT
+from smolc.compiler.model.pairing import Judged
 from smolc.compiler.model.suite import SUITE
 
 RULE = Rule("E650", "judge-not-pinned", Severity.WARNING)
@@ -54,6 +56,14 @@ def check(context: Context) -> Iterator[Finding]:
                 f"the judge of eval `{name}` is not pinned: {why}",
                 judge.span,
                 help="add `judge_pin` with the fingerprint of its weights, which results.json tells after a run",
+            )
+    for name, pairs in context.recipe.pairs.items():
+        by = pairs.by
+        if isinstance(by, Judged) and by.pin is None and (why := _moves(by.model.name, context)) is not None:
+            yield Finding(
+                f"the judge of pairs `{name}` is not pinned: {why}",
+                by.model.span,
+                help="add `pin` with the fingerprint of its weights, which result.json tells after a run",
             )
 
 

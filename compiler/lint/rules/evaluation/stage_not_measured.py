@@ -2,9 +2,9 @@
 
 ## What it does
 
-Looks for stages that no other stage starts from, that go into no merge, that no eval measures, and whose data
-keeps nothing out for a validation loss. Runs of at most 50 steps only try something out, and are left alone; of stages that say
-`evaluate_every`, `evaluate-without-holdout` speaks.
+Looks for stages that no other stage starts from, that go into no merge, that answer no prompts, that no eval measures,
+and whose data keeps nothing out for a validation loss. Runs of at most 50 steps only try something out, and are left
+alone; of stages that say `evaluate_every`, `evaluate-without-holdout` speaks.
 
 ## Why is this bad?
 
@@ -38,6 +38,7 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import tried_out
 from smolc.compiler.model.methods import Dpo, Kto
+from smolc.compiler.model.pair_uses import models_asked
 
 RULE = Rule("E612", "stage-not-measured", Severity.WARNING)
 
@@ -45,7 +46,7 @@ RULE = Rule("E612", "stage-not-measured", Severity.WARNING)
 def check(context: Context) -> Iterator[Finding]:
     recipe = context.recipe
     used = {link.name for evaluation in recipe.evals.values() for link in evaluation.of}
-    used |= {link.name for merge in recipe.merges.values() for link in merge.of}
+    used |= {link.name for merge in recipe.merges.values() for link in merge.of} | models_asked(recipe)
     for stage in recipe.stages.values():
         used.add(stage.init.name)
         if isinstance(stage.method, (Dpo, Kto)) and stage.method.reference is not None:
