@@ -68,9 +68,11 @@ def train(context: Context, job: TrainJob) -> None:
     from smolc.runtime.train.faithful.spread import launched
     from smolc.runtime.train.faithful.table import demand
     from smolc.runtime.train.health import check as health
+    from smolc.runtime.train.same_tokens import check_reference
 
     checkpoints = context.out / "checkpoints"
     data = rows_of(context, job)
+    check_reference(context, job, data.train)
     asked = job
     job, trials = probe.tuned(context, asked, data)
     length = data.length

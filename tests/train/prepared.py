@@ -40,6 +40,12 @@ JOBS: dict[str, dict[str, Any]] = {
         "loss": PREFERRED
         | {"type": "dpo", "loss": ["sigmoid", "sft"], "weights": [1.0, 0.5], "label_smoothing": 0.0},
     },
+    "dpo_options": {
+        "method": "dpo",
+        "loss": PREFERRED
+        | {"type": "dpo", "loss": ["discopop"], "weights": None, "label_smoothing": 0.0}
+        | {"ld_alpha": 0.5, "divergence": "alpha", "divergence_alpha": 0.3, "wpo": True, "discopop_tau": 0.1},
+    },
     "orpo": {"method": "orpo", "loss": {"type": "orpo", "beta": 0.2}},
     "cpo": {
         "method": "cpo",
@@ -58,6 +64,12 @@ class Stopped(Exception):
         self.seen = seen
 
 
+def rows_for(name: str, count: int) -> list[dict[str, Any]]:
+    """What the job `name` of JOBS learns from."""
+    kinds = dict.fromkeys(PAIRED, pair_rows) | {"kto": unpaired_rows}
+    return kinds.get(JOBS[name].get("method", ""), chat_rows)(TOKENIZER, count)
+
+
 def stop(check: Check, trainer: Any, batches: list[Any], items: Any) -> None:
     raise Stopped(Seen(check.asked, trainer, batches, items))
 
@@ -67,8 +79,7 @@ def prepared(folder: Path, name: str) -> Seen:
     said = JOBS[name]
     write_folder(folder, MODEL, TRAIN | said)
     start.run(context_of(folder, "base"))
-    kinds = dict.fromkeys(PAIRED, pair_rows) | {"kto": unpaired_rows}
-    rows = kinds.get(said.get("method", ""), chat_rows)(TOKENIZER, 40)
+    rows = rows_for(name, 40)
     write_rows(folder, TOKENIZER, pack(rows, 64) if name == "packed" else rows, [])
     finished(folder, "base")
     finished(folder, "data")

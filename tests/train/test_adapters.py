@@ -1,0 +1,61 @@
+"""Adapters with every method, whole runs: only the adapter learns, all linear layers have one, and what is saved is the
+base with it merged in. QLoRA needs a GPU: bench/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from compiled import LORA, MODEL, TRAIN, context_of, finished, losses, read_metrics, write_folder, write_rows
+from peft import PeftModel
+from prepared import JOBS, TOKENIZER, rows_for
+from transformers import AutoModelForCausalLM
+
+from smolc.runtime.train import run, start
+
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+ADAPTERS: dict[str, dict[str, Any]] = {
+    "lora": {"scaling": "rank"},
+    "rslora": {"scaling": "rsqrt"},
+    "dora": {"scaling": "rank", "dora": True},
+}
+METHODS = ("sft", "dpo", "dpo_options", "orpo", "cpo", "simpo", "kto")
+ALL = [(method, adapter) for method in METHODS for adapter in ADAPTERS]
+# CI takes one of them.
+RUNS = [
+    pytest.param(*each, marks=() if each == ("kto", "dora") else pytest.mark.long, id="-".join(each))
+    for each in ALL
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "adapter"), RUNS)
+def test_a_whole_run(method: str, adapter: str, tmp_path: Path) -> None:
+    job = TRAIN | JOBS[method] | {"adapter": LORA | ADAPTERS[adapter], "precision": "fp32"}
+    write_folder(tmp_path, MODEL, job)
+    start.run(context_of(tmp_path, "base"))
+    write_rows(tmp_path, TOKENIZER, rows_for(method, 40), [])
+    for name in ("base", "data"):
+        finished(tmp_path, name)
+    run.run(context_of(tmp_path, "sft"))
+    assert losses(tmp_path, "sft")[0] != losses(tmp_path, "sft")[-1]
+    assert all(row["grad_norm"] > 0 for row in read_metrics(tmp_path, "sft") if "grad_norm" in row)
+
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "base" / "model")
+    before = {name: value.clone() for name, value in base.state_dict().items()}
+    adapted = PeftModel.from_pretrained(base, tmp_path / "out" / "sft" / "adapter")
+    found = {name.split(".")[-4] for name, _ in adapted.named_parameters() if "lora_B" in name}
+    assert found == set(LINEAR)
+    learnt = [value for name, value in adapted.named_parameters() if "lora_B" in name]
+    assert all(value.abs().max() > 0 for value in learnt)
+    assert ADAPTERS[adapter].get("dora", False) == any(
+        "magnitude" in name for name, _ in adapted.named_parameters()
+    )
+    saved = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "sft" / "model").state_dict()
+    merged = adapted.merge_and_unload().state_dict()
+    for name, value in saved.items():
+        assert torch.allclose(value, merged[name], atol=1e-6), name
+        changed = not torch.equal(value, before[name])
+        assert changed == any(layer in name for layer in LINEAR), name
