@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smolc.runtime.jobs.manifest import Entry
+from smolc.runtime.report.health import words_of
 from smolc.runtime.report.outputs import mapping, number, objects, read_object
 from smolc.runtime.report.text import clean, count, decimal, setting
 
@@ -67,6 +68,8 @@ def _train(result: dict[str, object]) -> str:
         parts.append(f"held-out {decimal(held_out)}")
     if pace is not None:
         parts.append(f"{count(pace)} tok/s")
+    if wrong := words_of(result):
+        parts.append(wrong)
     return "   ".join(parts)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from compiled import (
+    LORA,
     MODEL,
     SPECIAL,
     TRAIN,
@@ -56,6 +58,23 @@ def test_a_preference_run_tells_how_it_went(train: Callable[..., Path]) -> None:
     for side in ("chosen", "rejected"):
         assert last[f"eval_logps/{side}_per_token"] == pytest.approx(measured["trained"][side], rel=0.02)
     assert last["eval_rewards/margins"] == pytest.approx(0.1 * measured["margin"], abs=2e-2)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("adapter", [{"type": "full"}, LORA], ids=["full", "lora"])
+def test_it_is_measured_on_a_gpu_in_half_precision(
+    train: Callable[..., Path], adapter: dict[str, Any]
+) -> None:
+    folder = train(pair_rows, method="dpo", loss=DPO, device="cuda", precision="bf16", adapter=adapter)
+    result = json.loads((folder / "out/sft/result.json").read_text())
+    health = result["health"]
+    assert health["why_not"] is None
+    measured = health["measured"]
+    assert 0 < measured["kl_chosen"] < 1 and measured["answers"]["room"] >= 8
+    row = next(row for row in read_metrics(folder, "sft") if "eval_loss" in row)
+    for side in ("chosen", "rejected"):
+        assert row[f"eval_logps/{side}_per_token"] == pytest.approx(measured["trained"][side], rel=0.05)
 
 
 @pytest.fixture(scope="module")
