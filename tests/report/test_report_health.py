@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from fake_folder import fake_folder
 
+from smolc.runtime.execute.outcome import in_short
+from smolc.runtime.jobs.manifest import read_manifest
 from smolc.runtime.report.health import health_of, log_probabilities, measured_of, words_of
 from smolc.runtime.report.run import render
 
@@ -113,6 +115,8 @@ def test_the_page_says_what_went_wrong(tmp_path: Path) -> None:
         file.write(
             '{"step": 60, "eval_logps/chosen_per_token": -0.3, "eval_logps/rejected_per_token": -12}\n'
         )
+    entry = next(e for e in read_manifest(tmp_path).jobs if e.id == "dpo")
+    assert in_short(tmp_path, entry).endswith("tok/s   does not stop, <b>")
     page = render(tmp_path)
     text = text_of(page)
     assert "⚠ Answers no longer end by themselves." in text
