@@ -226,3 +226,21 @@ def test_a_merge_tells_its_parts(tmp_path: Path) -> None:
     assert (
         "### 3. blend: a mean" in body and "| dpo | weight 0.75 |" in body and "| method | linear |" in body
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "other", [None, "x", [1, [2]], {"a": {}}, -1, 1e308, b"[" * 9999, b"\xff\x00"], ids=str
+)
+def test_damaged_outputs_do_no_harm(other: Any, tmp_path: Path) -> None:
+    """Each value in turn is of another type; or each file is none."""
+    folder = run_folder(tmp_path, hub())
+    names = ("stats.json", "result.json", "results.json", "card.json")
+    files = {path: json.loads(path.read_text()) for name in names for path in folder.rglob(name)}
+    turns = max(len(content) for content in files.values())
+    for turn in range(1 if isinstance(other, bytes) else turns):
+        for path, content in files.items():
+            key = list(content)[turn % len(content)]
+            damaged = other if isinstance(other, bytes) else json.dumps({**content, key: other}).encode()
+            path.write_bytes(damaged)
+        write_cards(folder)
