@@ -20,7 +20,7 @@ def written(value: Any, by: Sequence[Reader]) -> str | None:
     docs = [reader.doc for reader in by if isinstance(reader, Kind)]
     units = {unit for doc in docs for unit in doc.units}
     match value:
-        case None | ():
+        case None | () | dict():  # blocks stand in a recipe by themselves
             return None
         case bool():
             return str(value).lower()

@@ -10,6 +10,7 @@ from smolc.compiler.diagnostics import Source, Span
 from smolc.compiler.format.value import quote
 from smolc.compiler.model.base import Noun, Variant
 from smolc.compiler.model.build import NOUNS
+from smolc.compiler.model.merge import Merge
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
@@ -48,6 +49,8 @@ def decided(noun: Noun, recipe: Recipe) -> dict[str, Any]:
             "optim": {"lr": written(defaults.learning_rate(noun), ())},
             "method": {"reference": reference},
         }
+    if isinstance(noun, Merge):
+        return {"like": str(noun.pattern)}
     if isinstance(noun, Template) and noun.builtin is not None:
         return {"end_of_turn": quote(defaults.END_OF_TURN[noun.builtin])}
     if isinstance(noun, Model) and noun.scratch is not None:

@@ -22,9 +22,16 @@ PARALLEL = 1e-10
 which no weight can hold; closer, the arc's formula would lose digits."""
 
 
-def weighted(tensors: Sequence[torch.Tensor], weights: Sequence[float], dtype: torch.dtype) -> torch.Tensor:
-    """The sum of weight x tensor, of tensors of one shape. One of weight 0 is not looked at, so that what it holds, a
-    number or not, does not matter."""
+def mean(tensors: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
+    """Of tensors of one shape. It is exact where their sum is, as it nearly always is in float64."""
+    return weighted(tensors, (1.0,) * len(tensors), dtype, over=len(tensors))
+
+
+def weighted(
+    tensors: Sequence[torch.Tensor], weights: Sequence[float], dtype: torch.dtype, over: int = 1
+) -> torch.Tensor:
+    """The sum of weight x tensor / over, of tensors of one shape. One of weight 0 is not looked at, so that what it holds,
+    a number or not, does not matter."""
     used = [(t.reshape(-1), w) for t, w in zip(tensors, weights, strict=True) if w != 0]
     out = torch.empty(tensors[0].shape, dtype=dtype)
     flat = out.view(-1)
@@ -33,7 +40,7 @@ def weighted(tensors: Sequence[torch.Tensor], weights: Sequence[float], dtype: t
         total = torch.zeros(flat[here].shape, dtype=torch.float64)
         for tensor, weight in used:
             total.add_(tensor[here].to(torch.float64), alpha=weight)
-        flat[here] = total.to(dtype)
+        flat[here] = total.div_(over).to(dtype)
     return out
 
 

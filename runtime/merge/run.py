@@ -16,7 +16,7 @@ from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.disk import told
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.merge import Input, Linear, MergeJob, Slerp
-from smolc.runtime.merge.arithmetic import arc_weights, weighted
+from smolc.runtime.merge.arithmetic import arc_weights, mean, weighted
 from smolc.runtime.merge.compare import Candidate, check_configs, check_tokenizers, common_names
 from smolc.runtime.merge.weights import DTYPES, FLOATS, Weights
 from smolc.runtime.train.environment import prepare_environment
@@ -53,7 +53,6 @@ def _run(context: Context, job: MergeJob) -> None:
     check_configs(models, job.trust_remote_code)
     # A checkpoint is of the run whose tokenizer its stage has.
     check_tokenizers([like, *(one for one in named.values() if one is not like)], job.trust_remote_code)
-    weights = job.method.weights if isinstance(job.method, Linear) else (1 / len(models),) * len(models)
     with ExitStack() as opened:
         inputs = [Weights(one.name, one.folder, opened) for one in models]
         pattern = inputs[models.index(like)]
@@ -61,10 +60,10 @@ def _run(context: Context, job: MergeJob) -> None:
         into = context.out / "model"
         shutil.rmtree(into, ignore_errors=True)  # shards of an earlier one would be found beside these
         into.mkdir(parents=True)
-        merging = _Merging(context, job, inputs, pattern, weights, names)
+        merging = _Merging(context, job, inputs, pattern, names)
         merging.write(into)
     _copy(like.folder, into, job.trust_remote_code)
-    context.write_result(_result(job, models, weights, merging))
+    context.write_result(_result(job, models, merging))
     print(merging.said(models), flush=True)
 
 
@@ -129,11 +128,10 @@ class _Merging:
         job: MergeJob,
         inputs: Sequence[Weights],
         like: Weights,
-        weights: Sequence[float],
         names: list[str],
     ) -> None:
         self.context, self.job = context, job
-        self.inputs, self.like, self.weights, self.names = inputs, like, weights, names
+        self.inputs, self.like, self.names = inputs, like, names
         self.parameters = sum(like.headers[name].size for name in names)
         self.arcs = self.lines = 0
 
@@ -171,22 +169,22 @@ class _Merging:
         if dtype not in FLOATS:
             self._same(name, tensors)
             return tensors[0].to(dtype).contiguous()
-        out = weighted(tensors, self._weights(tensors), dtype)
+        out = self._put_together(tensors, dtype)
         if not bool(torch.isfinite(out).all()):
             self._not_finite(name, tensors)
         return out
 
-    def _weights(self, tensors: list[torch.Tensor]) -> Sequence[float]:
+    def _put_together(self, tensors: list[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
         method = self.job.method
+        if isinstance(method, Linear):
+            return weighted(tensors, method.weights, dtype)
         if not isinstance(method, Slerp):
-            return self.weights
+            return mean(tensors, dtype)
         first, second = tensors
         found = arc_weights(first, second, method.at)
-        if found is None:
-            self.lines += 1
-            return 1 - method.at, method.at
-        self.arcs += 1
-        return found
+        self.lines += found is None
+        self.arcs += found is not None
+        return weighted(tensors, found or (1 - method.at, method.at), dtype)
 
     def _same(self, name: str, tensors: list[torch.Tensor]) -> None:
         for model, tensor in zip(self.inputs[1:], tensors[1:], strict=True):
@@ -235,9 +233,7 @@ def _copy(like: Path, into: Path, code: bool) -> None:
             shutil.copyfile(path, target)
 
 
-def _result(
-    job: MergeJob, models: Sequence[Candidate], weights: Sequence[float], merging: _Merging
-) -> dict[str, Any]:
+def _result(job: MergeJob, models: Sequence[Candidate], merging: _Merging) -> dict[str, Any]:
     result: dict[str, Any] = {
         "model": {"out": f"{job.id}/model"},
         "method": job.method.type,
@@ -246,7 +242,10 @@ def _result(
         "tensors": len(merging.names),
         "dtype": merging.kind,
     }
-    if isinstance(job.method, Slerp):
+    weights: Sequence[float] = (1 / len(models),) * len(models)
+    if isinstance(job.method, Linear):
+        weights = job.method.weights
+    elif isinstance(job.method, Slerp):
         weights = (1 - job.method.at, job.method.at)
         result |= {"at": job.method.at, "arcs": merging.arcs, "lines": merging.lines}
     merged = [{"name": one.name, "weight": weight} for one, weight in zip(models, weights, strict=True)]

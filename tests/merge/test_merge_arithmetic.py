@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smolc.runtime.merge import arithmetic
-from smolc.runtime.merge.arithmetic import arc_weights, weighted
+from smolc.runtime.merge.arithmetic import arc_weights, mean, weighted
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -42,6 +42,15 @@ def test_the_order_shows_in_halves_of_the_last_digit_at_most() -> None:
     turned = weighted(inputs[::-1], weights[::-1], torch.float32)
     torch.testing.assert_close(made, turned, rtol=2**-23, atol=0)
     assert (made == turned).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_mean_is_exact_and_without_order(dtype: torch.dtype) -> None:
+    inputs = [drawn(seed, 500, dtype=dtype) for seed in range(3)]
+    exact = (inputs[0].double() + inputs[1].double() + inputs[2].double()) / 3
+    assert torch.equal(mean(inputs, dtype), exact.to(dtype))
+    assert torch.equal(mean(inputs[::-1], dtype), mean(inputs, dtype))
+    assert torch.equal(mean([inputs[0]] * 7, dtype), inputs[0])
 
 
 def test_shapes_without_dimensions_or_numbers() -> None:
