@@ -25,26 +25,21 @@ def find_token() -> str | None:
 def push(publish: Publish, made: Path, token: str, message: str) -> str:
     """Upload a folder; returns the commit's address. Raises JobError: no rights, no network, a repository that others can
     see. A repository has the model's old files deleted in the same commit, and keeps all others."""
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        HTTPError,  # type: ignore[attr-defined]  # of the client that the hub uses
-        OfflineModeIsEnabled,
-    )
+    from huggingface_hub import errors
 
     try:
         return _push(publish, made, token, message)
-    except HFValidationError as error:
+    except errors.HFValidationError as error:
         raise JobError(f"{publish.to} cannot be a repository: {_first(error)}") from None
-    except OfflineModeIsEnabled:
+    except errors.OfflineModeIsEnabled:
         raise JobError(
             "the hub is switched off here (HF_HUB_OFFLINE)", help="unset it where there is a network"
         ) from None
-    except HfHubHTTPError as error:
+    except errors.HfHubHTTPError as error:
         raise _refused(publish, error) from None
     except ValueError as error:
         raise JobError(f"the hub does not take the card: {_first(error)}") from None
-    except (HTTPError, OSError) as error:
+    except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]  # of the client that the hub uses
         raise JobError(
             f"the hub cannot be reached: {_first(error)}",
             help="try again: what is there already is not sent again",
