@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from smolc.runtime.train.health import measure
-from smolc.runtime.train.health.check import answer_lengths
+from smolc.runtime.train.health.check import answer_lengths, demand_room
 from smolc.runtime.train.health.numbers import Answers, Measured, Side, Spoken
 from smolc.runtime.train.health.words import Seen, findings
 
@@ -213,6 +213,7 @@ def text_of(run: Seen) -> str:
         ),
         (but(pairs=20), "Only 20 held-out pairs: a share of them is known to ± 22 points"),
         (seen(measured=None, why_not="no rows"), "Not measured on held-out pairs: no rows."),
+        (seen(curve=STILL, measured=None, why_not="no rows"), "Not measured on held-out pairs: no rows."),
         (
             but(trained=Side(-2.0, -3.0, 0.7)),
             "fell by 0.80 nats a token (-1.20 to -2.00), rejected ones by 1.40",
@@ -339,3 +340,9 @@ def test_lengths_of_unpaired_answers_are_by_label() -> None:
     job: Any = SimpleNamespace(method="kto", loss=SimpleNamespace())
     assert answer_lengths(rows, job) == {"chosen": 2.0, "rejected": 4.0}
     assert answer_lengths(rows.select([0]), job) == {"chosen": 2.0}
+
+
+def test_two_models_have_to_fit_before_one_is_loaded() -> None:
+    demand_room(weights=6 << 30, vocabulary=128_000, free=40 << 30)
+    with pytest.raises(MemoryError, match=r"14\.4 GiB, and 14\.0 GiB of the device are free"):
+        demand_room(weights=6 << 30, vocabulary=128_000, free=14 << 30)

@@ -22,6 +22,8 @@ MOST_ROWS, FEWEST_ROWS = 512, 16
 WORK = {"cuda": 4e15, "cpu": 1e12}
 """Operations for the log-probabilities of both models: some 20 seconds, whatever the model's size."""
 PROMPTS = 16
+SHARE = 0.9
+"""Of a device's free memory."""
 MOST_ROOM = {"cuda": 1024, "cpu": 128}
 """Tokens of an answer, at most."""
 ROOM, PERCENTILE = 2.0, 95
@@ -96,6 +98,10 @@ def _measured(context: Context, job: TrainJob, made: Any, validation: Any) -> Me
     unset_hf_deepspeed_config()  # otherwise ZeRO-3 would spread these copies over all processes
     device = made.trainer.accelerator.device
     _make_room(made, job)
+    if device.type == "cuda":
+        weights = sum(p.stat().st_size for p in (context.out / "model").glob("*.safetensors"))
+        vocabulary = made.trainer.model.config.get_text_config().vocab_size
+        demand_room(weights, vocabulary, torch.cuda.mem_get_info(device)[0])
     reference_id = job.loss.reference if isinstance(job.loss, (DpoLoss, KtoLoss)) else job.init
     ends = context.model_of(reference_id), ModelAt(str(context.out / "model"))
     attention = "eager" if made.attention_name == "eager" else "sdpa"
@@ -121,6 +127,20 @@ def _measured(context: Context, job: TrainJob, made: Any, validation: Any) -> Me
         gc.collect()
         torch.cuda.empty_cache()
     return found
+
+
+def demand_room(weights: int, vocabulary: int, free: int) -> None:
+    """weights: bytes of one model. free: bytes of the device. Raises MemoryError before anything is loaded: a model that
+    was trained in shards may fit neither on the device nor into the host's memory."""
+    from smolc.runtime.train.health.measure import POSITIONS, TOKENS
+
+    # Logits of two models in half precision, and six passes over some positions in fp32.
+    need = 2 * weights + vocabulary * (TOKENS["cuda"] * 4 + POSITIONS * 24)
+    if need > SHARE * free:
+        told, there = (f"{size / 2**30:.1f} GiB" for size in (need, free))
+        raise MemoryError(
+            f"two copies of the model and their logits are {told}, and {there} of the device are free"
+        )
 
 
 def _rows(validation: Any, method: Method, parameters: int, device: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from smolc.runtime.evaluate.engines.base import Sampling, Wanted
 from smolc.runtime.evaluate.engines.plain import generate_batch
 from smolc.runtime.train.health.numbers import Answers, Measured, Side, Spoken
 
-TOKENS = {"cuda": 4096, "cpu": 1024}
+TOKENS = {"cuda": 2048, "cpu": 1024}
 """Of a batch, with padding: both models' logits are held, (tokens, vocabulary)."""
 POSITIONS = 512
 """Positions whose distributions are compared at once, in fp32."""

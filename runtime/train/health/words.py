@@ -79,7 +79,7 @@ def findings(seen: Seen) -> list[Finding]:
         *_loss_rose(seen),
     ]
     if not any(f.bad for f in found):
-        found += [_well(seen)]
+        found += _well(seen)
     return [*found, *_little_known(seen)]
 
 
@@ -226,10 +226,10 @@ def _reversed(seen: Seen) -> Iterator[Finding]:
         )
 
 
-def _well(seen: Seen) -> Finding:
+def _well(seen: Seen) -> Iterator[Finding]:
     m = seen.measured
     if m is None:
-        return Finding("", f"Not measured on held-out pairs: {seen.why_not}.", bad=False)
+        return
     noise = 100 * MODERATE * 0.5 / math.sqrt(max(1, m.pairs))
     pairs = (
         f"of {m.pairs:,} held-out pairs"
@@ -249,11 +249,13 @@ def _well(seen: Seen) -> Finding:
     )
     if m.answers:
         text += f"; own answers went from {m.answers.reference.tokens:.0f} to {m.answers.trained.tokens:.0f} tokens"
-    return Finding("", text + ".", bad=False)
+    yield Finding("", text + ".", bad=False)
 
 
 def _little_known(seen: Seen) -> Iterator[Finding]:
-    if seen.measured is not None and seen.measured.pairs < FEW:
+    if seen.measured is None:
+        yield Finding("", f"Not measured on held-out pairs: {seen.why_not}.", bad=False)
+    elif seen.measured.pairs < FEW:
         n = seen.measured.pairs
         noise = 100 * MODERATE * 0.5 / math.sqrt(max(1, n))
         yield Finding(
