@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for sweeps of preference stages (`dpo`, `kto`, `orpo`, `cpo`, `simpo`) that pick their winner by `eval_loss` alone.
+Looks for sweeps of preference stages (`dpo`, `kto`, `orpo`, `cpo`, `simpo`) that pick their winner by `eval_loss` alone,
+or halve by it (`halve_at`).
 
 ## Why is this bad?
 
@@ -48,19 +49,23 @@ from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.model.methods import Cpo, Dpo, Kto, Orpo, Simpo
 
+PREFERENCES = (Dpo, Kto, Orpo, Cpo, Simpo)
 RULE = Rule("P520", "preference-picked-by-loss", Severity.WARNING)
 
 
 def check(context: Context) -> Iterator[Finding]:
     for name, stage in context.recipe.stages.items():
         sweep = stage.sweep
-        if sweep is None or sweep.pick.metric.name != "eval_loss":
+        picks = sweep is not None and sweep.pick.metric.name == "eval_loss"
+        if sweep is None or not (picks or sweep.halve_at):
             continue
-        if not all(isinstance(run.method, (Dpo, Kto, Orpo, Cpo, Simpo)) for run in context.runs(name)):
+        if not all(isinstance(run.method, PREFERENCES) for run in context.runs(name)):
             continue
+        task = "pick by a task of an eval with `role = validation`, such as `pick = max(TASK)`"
         yield Finding(
-            f"the grid of stage `{name}` is decided by its preference loss, which falls while answers get worse",
-            sweep.pick.metric.span,
+            f"the grid of stage `{name}` is {'decided' if picks else 'halved'} by its preference loss, which falls while "
+            "answers get worse",
+            sweep.pick.metric.span if picks else sweep.span_of("halve_at"),
             notes=("a loss tells how pairs are told apart, not how the model answers",),
-            help="pick by a task of an eval with `role = validation`, such as `pick = max(TASK)`",
+            help=task if picks else "take `halve_at` out, so that each run is measured by the eval",
         )
