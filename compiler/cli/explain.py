@@ -1,5 +1,5 @@
 """`smolc explain`: what a rule checks, or what the compiler reports, why, and what to write instead; and evals
-that have a name."""
+that have a name, and methods of training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import click
 def command(name: str | None, everything: bool) -> None:
     """What NAME_OR_CODE is about, why, wrong and right: a lint rule, or a code of the compiler's own.
 
-    Of an eval that has a name (ifeval): what it asks, how it is scored, its licence and what it costs.
+    Of an eval that has a name (ifeval): what it asks, how it is scored, its licence and what it costs. Of a method of
+    training (dpo): what it optimises, its arguments, and what to watch.
 
     Without one: all rules.
     """
@@ -24,7 +25,8 @@ def command(name: str | None, everything: bool) -> None:
         return
     if everything:
         raise click.UsageError("`--all` lists everything; leave the name out")
-    text = _code(name) or _eval(name) or _rule(name)  # the rules take longer to load
+    # The rules take longer to load.
+    text = _code(name) or _eval(name) or _method(name) or _rule(name)
     if text is None:
         click.echo(_unknown(name), err=True)
         sys.exit(2)
@@ -45,6 +47,12 @@ def _code(name: str) -> str | None:
 
     code = find(name)
     return None if code is None else f"# {code.code} {code.name}: {code.title}\n\n{code.docs}\n"
+
+
+def _method(name: str) -> str | None:
+    from smolc.compiler.reference.page_of_method import methods, page_of_method
+
+    return page_of_method(name) + "\n" if name in methods() else None
 
 
 def _eval(name: str) -> str | None:

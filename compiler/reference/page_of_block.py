@@ -17,6 +17,15 @@ def page_of_block(block: Block, prose: str) -> str:
     return "\n\n".join(parts)
 
 
+def arguments_of(variant: Variant) -> Iterator[str]:
+    """Of a constructor: a table, and below it the constructors that they may be."""
+    yield _keys(variant.arguments)
+    for argument in variant.arguments:
+        if argument.variants:
+            yield f"`{argument.name}`:"
+            yield from _variants(argument.variants)
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of markdown; `|` in a cell is escaped."""
     lines = [head, ["---"] * len(head), *rows]
@@ -57,11 +66,7 @@ def _variants(variants: Sequence[Variant]) -> Iterator[str]:
         same = list(group)
         yield "\n".join(f"- `{_call(v)}`: {' '.join(v.docs.split())}" for v in same)
         if arguments:
-            yield _keys(arguments)
-        for argument in arguments:
-            if argument.variants:
-                yield f"`{argument.name}`:"
-                yield from _variants(argument.variants)
+            yield from arguments_of(same[0])
 
 
 def _call(variant: Variant) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from smolc.compiler.lint.discover import all_rules
 from smolc.compiler.model.habits import HABITS
-from smolc.compiler.reference.catalogue import catalogue
+from smolc.compiler.reference.catalogue import catalogue, docs_of
 from smolc.compiler.reference.entries import FAMILIES, family
 from smolc.compiler.reference.page_of_block import page_of_block, table
+from smolc.compiler.reference.page_of_method import methods, page_of_method
 from smolc.compiler.reference.suite import suite
 from smolc.compiler.syntax import grammar, units
 
@@ -22,6 +23,7 @@ def pages() -> dict[str, str]:
         "README.md": _index(),
         "syntax.md": _syntax(),
         **{f"{kind}.md": page_of_block(block, prose(kind)) for kind, block in catalogue().items()},
+        **{f"{word}.md": page_of_method(word) for word in methods()},
         "rules.md": _rules(),
         "codes.md": _codes(),
         "habits.md": _habits(),
@@ -38,7 +40,9 @@ def prose(name: str) -> str:
 def _index() -> str:
     blocks = [f"- [{kind}]({kind}.md): {_sentence(block.docs)}" for kind, block in catalogue().items()]
     more = [
-        "What is reported:\n",
+        "How a stage can train, a page for each method:\n",
+        *(f"- [{word}]({word}.md): {_sentence(docs_of(kind))}" for word, kind in methods().items()),
+        "\nWhat is reported:\n",
         "- [rules](rules.md): the rules of `smolc lint`",
         "- [codes](codes.md): what the compiler itself reports",
         "\nWhat can be measured: [the suite](suite.md).",

@@ -68,7 +68,7 @@ def test_every_recipe_on_a_page_can_be_read(name: str) -> None:
     ],
 )
 def test_every_example_written_by_hand_compiles(name: str, body: str, tmp_path: Path) -> None:
-    for file in ("maths-1.jsonl", "maths-2.jsonl"):
+    for file in ("maths-1.jsonl", "maths-2.jsonl", "books.jsonl", "thumbs.jsonl"):
         (tmp_path / file).write_text("", encoding="utf-8")
     whole = " example.recipe" if name == "README.md" else ""
     found, shown = run(f"```recipe{whole}\n{body}```", tmp_path)
