@@ -29,7 +29,7 @@ def shown(folder: Path, *arguments: str) -> str:
         (["merge.soup"], "merge soup {\n  of = [sft, dpo]\n}\n"),
         (["merge.soup", "--defaults"],
          "merge soup {\n  of          = [sft, dpo]\n  method      = soup\n  checkpoints = none\n  like        = sft\n}\n"),
-        (["arc.method.at"], "50%\n"),
+        (["arc.method.at"], "merge.arc.method.at = 50%\n"),
     ],
 )  # fmt: skip
 def test_what_is_shown(arguments: list[str], text: str, tmp_path: Path) -> None:

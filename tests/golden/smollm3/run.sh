@@ -33,11 +33,17 @@ job sft "$@"            # sft: sft from mid
 job apo-data "$@"       # apo: mix, render, mask and pack taste
 job apo "$@"            # apo: dpo from sft
 
+# Merge apo_soup
+job apo_soup "$@"       # apo_soup: soup of apo, with the checkpoints
+
+# Merge smol
+job smol "$@"           # smol: 0.9 apo_soup + 0.1 mid
+
 # Eval check
-job check "$@"          # check: gsm8k_fresh, needle, basics of base, sft, apo
+job check "$@"          # check: gsm8k_fresh, needle, basics of base, sft, apo, smol
 
 # Eval final
-job final "$@"          # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, livecodebench, bfcl, ruler of base, sft, apo
+job final "$@"          # final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, livecodebench, bfcl, ruler of base, sft, apo, smol
 job final-expect "$@"   # final: what must hold
 
 # What came of it

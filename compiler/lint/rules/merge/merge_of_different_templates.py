@@ -8,9 +8,10 @@ Looks for merges of stages that were trained on conversations in different templ
 
 The merged model is prompted in one template, that of its first input (or of `like`). The other input has learnt to answer
 after other markers and to end its turns with another token, and what it adds is trained for prompts that never come:
-half-known markers, turns that do not stop.
+half-known markers, turns that do not stop. Where the other part is small and meant for something else it can pay: a
+tenth of SmolLM3 is a mid-training checkpoint in another template, for long contexts.
 
-Source: Smol Training Playbook, post-training chapter (chat templates).
+Source: Smol Training Playbook, post-training chapter.
 
 ## Wrong
 
@@ -44,7 +45,7 @@ from smolc.compiler.model.merge import behind
 from smolc.compiler.model.methods import Cpt
 from smolc.compiler.model.types import Link
 
-RULE = Rule("M004", "merge-of-different-templates", Severity.WARNING)
+RULE = Rule("M004", "merge-of-different-templates", Severity.INFO)
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# check: gsm8k_fresh, needle, basics of base, sft, apo
+# check: gsm8k_fresh, needle, basics of base, sft, apo, smol
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

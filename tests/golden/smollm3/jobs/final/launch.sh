@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, livecodebench, bfcl, ruler of base, sft, apo
+# final: aime25, gpqa_diamond, ifeval, gsm_plus, global_mmlu_fr, livecodebench, bfcl, ruler of base, sft, apo, smol
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
