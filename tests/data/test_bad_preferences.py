@@ -106,6 +106,9 @@ OPPOSITES = {
         PAIRS, "simpo", [*SIX, pair(2, "bad", "good"), pair(2, "bad", "good")], {3: 7, 7: 3, 8: 3},
     ),
     "an answer good and bad": (JUDGED, "kto", [*GOOD_AND_BAD, judged(1, "answer 1", False)], {2: 7, 7: 2}),
+    "the middle of a ranking, cut into good and bad": (
+        PAIRS, "kto", [pair(1, "best", "middle"), pair(2), pair(1, "middle", "worst"), pair(3)], {1: 3, 3: 1},
+    ),
     "conversations": (
         WHOLE, "cpo",
         [

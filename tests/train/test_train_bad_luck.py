@@ -251,6 +251,7 @@ KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight"
     ("job", "why"),
     [
         ({"method": "kto", "loss": KTO}, "kto compares with a mean over the rows of a micro batch"),
+        ({"method": "kto", "loss": KTO | {"loss": "apo_zero_unpaired"}}, None),
         (dpo("sigmoid", "aot"), "aot sort the pairs of a micro batch"),
         ({"method": "orpo", "loss": {"type": "orpo", "beta": 0.1}}, None),
         (dpo("sigmoid", "sft"), None),

@@ -1,6 +1,7 @@
 """Each loss of DPO, and mixes of them, against its paper's formula in float64, on 100 random batches."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import built
 import numpy as np
 import pytest
 import reference
+import varlen_on_cpu
 from transformers import AutoModelForCausalLM
 
 from smolc.compiler.model.methods import DPO_LOSSES
+from smolc.runtime.train import spread
+from smolc.runtime.train.attention import varlen
 
 BETA, SMOOTHING = 0.3, 0.1
 
@@ -150,6 +154,30 @@ def test_an_option_is_its_papers(
             yield loss, float(each.mean())
 
     built.agree(f"{name} {said}", losses())
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_options_of_pairs_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without padding, as a GPU takes it; a slow kernel stands in for its own."""
+    route_of = spread.route_of
+    monkeypatch.setattr(
+        spread, "route_of", lambda *a, **k: replace(route_of(*a, **k), kind="varlen", flat=True)
+    )
+    monkeypatch.setattr(varlen, "half_dtype", lambda value: value.dtype)
+    said = {"ld_alpha": 0.4, "wpo": True, "divergence": "alpha", "divergence_alpha": 0.3}
+    with varlen_on_cpu.kernel() as calls:
+        trainer, _ = build(tmp_path, {}, ("sigmoid",), loss=said)
+        known = Answers(trainer, tmp_path / "out" / "base" / "model")
+
+        def losses() -> Iterator[tuple[float, float]]:
+            for loss, (rows,) in built.steps(trainer):
+                pairs = known.pairs(rows, ld_alpha=0.4, reward=reference.divergence("alpha", 0.3))
+                each = reference.dpo(pairs, BETA, SMOOTHING)
+                yield loss, float((each * reference.wpo_weights(pairs, known.sum_sq(rows))).mean())
+
+        built.agree("end to end", losses())
+        assert calls
 
 
 @pytest.mark.parametrize(
