@@ -21,7 +21,7 @@ from smolc.runtime.merge.compare import Candidate, check_configs, check_tokenize
 from smolc.runtime.merge.weights import DTYPES, FLOATS, Weights
 from smolc.runtime.train.environment import prepare_environment
 
-SHARD = 4 * 10**9
+SHARD = 2 * 10**9
 """Bytes of a file of weights at most, but for a single larger tensor; so much is held in memory."""
 
 FILES = (
