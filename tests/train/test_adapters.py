@@ -1,8 +1,10 @@
 """Adapters with every method, whole runs: only the adapter learns, all linear layers have one, and what is saved is the
-base with it merged in. QLoRA needs a GPU: bench/."""
+base with it merged in. QLoRA needs a GPU and bitsandbytes."""
 
 from __future__ import annotations
 
+import math
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +32,21 @@ RUNS = [
 ]
 
 
+def trained(folder: Path, job: dict[str, Any], method: str) -> None:
+    write_folder(folder, MODEL, job)
+    start.run(context_of(folder, "base"))
+    write_rows(folder, TOKENIZER, rows_for(method, 40), [])
+    for name in ("base", "data"):
+        finished(folder, name)
+    run.run(context_of(folder, "sft"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "adapter"), RUNS)
 def test_a_whole_run(method: str, adapter: str, tmp_path: Path) -> None:
-    job = TRAIN | JOBS[method] | {"adapter": LORA | ADAPTERS[adapter], "precision": "fp32"}
-    write_folder(tmp_path, MODEL, job)
-    start.run(context_of(tmp_path, "base"))
-    write_rows(tmp_path, TOKENIZER, rows_for(method, 40), [])
-    for name in ("base", "data"):
-        finished(tmp_path, name)
-    run.run(context_of(tmp_path, "sft"))
+    trained(
+        tmp_path, TRAIN | JOBS[method] | {"adapter": LORA | ADAPTERS[adapter], "precision": "fp32"}, method
+    )
     assert losses(tmp_path, "sft")[0] != losses(tmp_path, "sft")[-1]
     assert all(row["grad_norm"] > 0 for row in read_metrics(tmp_path, "sft") if "grad_norm" in row)
 
@@ -59,3 +66,18 @@ def test_a_whole_run(method: str, adapter: str, tmp_path: Path) -> None:
         assert torch.allclose(value, merged[name], atol=1e-6), name
         changed = not torch.equal(value, before[name])
         assert changed == any(layer in name for layer in LINEAR), name
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.skipif(
+    not torch.cuda.is_available() or find_spec("bitsandbytes") is None, reason="needs a GPU and bitsandbytes"
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_base_in_four_bits(method: str, tmp_path: Path) -> None:
+    """That nothing but the adapter is trained, and on what base, is compared before the first step."""
+    adapter = {"adapter": LORA | {"type": "qlora"}, "precision": "bf16", "device": "cuda"}
+    trained(tmp_path, TRAIN | JOBS[method] | adapter, method)
+    found = losses(tmp_path, "sft")
+    assert all(map(math.isfinite, found)) and found[0] != found[-1]
+    assert (tmp_path / "out" / "sft" / "adapter" / "adapter_model.safetensors").is_file()
