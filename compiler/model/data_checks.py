@@ -100,8 +100,9 @@ def check_mixture(name: str, mixture: Mixture, recipe: Recipe) -> Iterator[Diagn
         )
     yield from _shares(name, mixture)
     for row in mixture.rows:
-        if row.split is not None and row.dataset.name not in recipe.pairs and recipe.datasets[row.dataset.name].path:
-            message = f"`{row.dataset.name}` is local and has no split `{row.split}`"
+        made = row.dataset.name in recipe.pairs
+        if row.split is not None and (made or recipe.datasets[row.dataset.name].path is not None):
+            message = f"`{row.dataset.name}` is {'made' if made else 'local'} and has no split `{row.split}`"
             help = f"write `{row.dataset.name} = ...` outside of `from`"
             yield _error("C022", "local-split", message, row.span, help)
     if isinstance(mixture.decontaminate, Ngram) and not recipe.evals:

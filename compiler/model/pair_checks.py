@@ -52,7 +52,7 @@ def check_generate(name: str, made: Generate, recipe: Recipe) -> Iterator[Diagno
 def _checkpoint(made: Generate, recipe: Recipe) -> Iterator[Diagnostic]:
     stage, span = recipe.stages.get(made.of.name), made.span_of("checkpoint")
     if stage is None:
-        message = f"`{made.of}` is a model, and only a stage keeps checkpoints"
+        message = f"`{made.of}` is not a stage, and only stages keep checkpoints"
         yield _error(
             "C045", "no-checkpoint", message, span, "name the stage in `of`, or leave `checkpoint` out"
         )

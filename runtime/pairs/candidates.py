@@ -26,13 +26,15 @@ TWICE = "the same answer from there before"
 @dataclass
 class Candidate:
     """One answer. source: the `generate` or the dataset that it is from. final: without its chain of thought, which is
-    what is compared, judged and scored. tokens: generated ones; None where nobody counted. used: in how many pairs."""
+    what is compared, judged and scored. tokens: generated ones; None where nobody counted. times: how often it was said
+    there. used: in how many pairs."""
 
     source: str
     place: str
     text: str
     final: str
     tokens: int | None
+    times: int = 1
     used: int = 0
 
 
@@ -89,7 +91,11 @@ def _unfit(job: PairsJob, candidate: Candidate, ended: bool | None, group: Group
     if not ended and job.unfinished == "drop":
         return CUT
     same = (candidate.source, candidate.text)
-    return TWICE if any((c.source, c.text) == same for c in group.candidates) else None
+    before = next((c for c in group.candidates if (c.source, c.text) == same), None)
+    if before is None:
+        return None
+    before.times += 1
+    return TWICE
 
 
 Said = Iterator[tuple[list[Message], Candidate, bool | None]]

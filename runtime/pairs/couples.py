@@ -15,7 +15,7 @@ NEAR = "as good, or nearer than the margin"
 OPPOSITE = "the same two answers with opposite labels"
 AGAIN = "the same pair again"
 MORE = "more pairs of a prompt than wanted"
-ALONE = "prompts with one answer or none"
+ALONE = "prompts whose answers are all the same, or none"
 
 
 @dataclass

@@ -47,7 +47,8 @@ def by_exact(
         made = {}
         for i, candidate in enumerate(group.candidates):
             said = extract(candidate.final, by.extract)
-            counts["right" if said == wanted else "no answer" if said is None else "wrong"] += 1
+            kind = "right" if said == wanted else "no answer" if said is None else "wrong"
+            counts[kind] += candidate.times
             made[i] = float(said == wanted)
         return made
 
@@ -87,10 +88,10 @@ def by_tests(
 
     def scores(group: Group, _: CodeProblem) -> dict[int, float]:
         made = {}
-        for i in range(len(group.candidates)):
+        for i, candidate in enumerate(group.candidates):
             program = programs[group.key, i]
             kind = outcomes[group.key, program].kind if program is not None else "no program"
-            counts["passed" if kind == "ok" else kind.replace("_", " ")] += 1
+            counts["passed" if kind == "ok" else kind.replace("_", " ")] += candidate.times
             made[i] = float(kind == "ok")
         return made
 

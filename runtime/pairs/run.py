@@ -27,13 +27,13 @@ def run(context: Context) -> None:
     set_environment(context, _models(job), _from_hub(job))
     drops = Drops()
     found = load(context, job, drops)
-    groups = []
     for group in found.groups:
-        if len(group.candidates) > 1:
-            groups.append(group)
-        else:
+        if len(group.candidates) < 2:
             drops.add(ALONE, [c.source for c in group.candidates], group.prompt[-1]["content"])
     try:
+        # A verifier counts single answers, too; nobody else is asked about them.
+        several = [group for group in found.groups if len(group.candidates) > 1]
+        groups = found.groups if isinstance(job.by, Exact) else several
         compared, about = _compared(context, job, groups, drops)
         if job.ties == "error":
             refuse_ties(compared)

@@ -22,7 +22,7 @@ from tree import modules
 from smolc.runtime.jobs import manifest
 from smolc.runtime.jobs.base import Job, Strict
 
-RUNS = ("contamination", "data", "evaluate", "jobs", "merge", "train")
+RUNS = ("contamination", "data", "evaluate", "generate", "jobs", "merge", "pairs", "train")
 """Rooms that run jobs. Others look at what came out: that they read a key does not make it count."""
 
 CHANCELESS = ("CullJob", "PickJob", "ReportJob", "ReplicateJob", "GateJob", "ContaminationJob", "MergeJob")

@@ -17,7 +17,10 @@ def test_strong_over_weak(tmp_path: Path) -> None:
     context = made(tmp_path, [strong, weak])
     assert pairs_in(context) == [("a", "good one", "very bad one"), ("b", "good", "bad")]
     result = result_of(context)
-    assert result["dropped"] == {"the same answer on both sides": 1, "prompts with one answer or none": 1}
+    assert result["dropped"] == {
+        "the same answer on both sides": 1,
+        "prompts whose answers are all the same, or none": 1,
+    }
     assert (result["pairs"], result["answers"], result["prompts"], result["prompts_paired"]) == (2, 7, 4, 2)
     assert result["lengths"] == {
         "characters": {"chosen": 6.0, "rejected": 7.5, "ratio": 0.8},
@@ -29,7 +32,7 @@ def test_strong_over_weak(tmp_path: Path) -> None:
         "weak": {"chosen": 0.0, "rejected": 1.0},
     }
     assert [line["why"] for line in dropped(tmp_path)] == [
-        "prompts with one answer or none",
+        "prompts whose answers are all the same, or none",
         "the same answer on both sides",
     ]
 
