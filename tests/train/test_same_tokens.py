@@ -22,6 +22,8 @@ from prepared import JOBS, TOKENIZER
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.train import run, start
+from smolc.runtime.train.assemble import rows_of
+from smolc.runtime.train.same_tokens import check_reference
 
 
 def folder_with(tmp_path: Path, method: str, special: tuple[str, ...]) -> Path:
@@ -55,9 +57,13 @@ def test_tokens_that_it_does_not_have(tmp_path: Path) -> None:
         run.run(context_of(folder, "sft"))
 
 
+def check(folder: Path) -> None:
+    context = context_of(folder, "sft")
+    check_reference(context, context.job, rows_of(context, context.job).train)
+
+
 def test_tokens_that_no_row_has_may_differ(tmp_path: Path) -> None:
-    folder = folder_with(tmp_path, "dpo", ("<nothing>", *SPECIAL[1:]))
-    run.run(context_of(folder, "sft"))
+    check(folder_with(tmp_path, "dpo", ("<nothing>", *SPECIAL[1:])))
 
 
 def test_a_reference_without_a_tokenizer_is_not_checked_aloud(
@@ -66,5 +72,5 @@ def test_a_reference_without_a_tokenizer_is_not_checked_aloud(
     folder = folder_with(tmp_path, "dpo", SPECIAL)
     for path in (folder / "out" / "other" / "model").glob("*token*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    run.run(context_of(folder, "sft"))
+    check(folder)
     assert "not checked that it reads the same tokens" in capsys.readouterr().out

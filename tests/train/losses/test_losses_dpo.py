@@ -114,11 +114,10 @@ JS, FORWARD, ALPHA = {"divergence": "js"}, {"divergence": "forward_kl"}, {"diver
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("sigmoid", {"ld_alpha": 0.4}),
+        ("sigmoid", {"ld_alpha": 0.4, "wpo": True}),
         ("sigmoid", FORWARD),
         ("hinge", JS),
         ("discopop", ALPHA | {"divergence_alpha": 0.3, "discopop_tau": 0.5}),
-        ("apo_down", {"wpo": True}),
         *(
             pytest.param(*case, marks=[pytest.mark.slow, pytest.mark.long])
             for case in (
@@ -128,7 +127,8 @@ JS, FORWARD, ALPHA = {"divergence": "js"}, {"divergence": "forward_kl"}, {"diver
                 ("exo_pair", JS | {"ld_alpha": 0.7}),
                 ("robust", ALPHA | {"divergence_alpha": 0.9}),
                 ("sigmoid_norm", FORWARD | {"wpo": True}),
-                ("sigmoid", {"wpo": True, "ld_alpha": 0.2}),
+                ("sigmoid", {"ld_alpha": 0.2}),
+                ("apo_down", {"wpo": True}),
             )
         ),
     ],
