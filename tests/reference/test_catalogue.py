@@ -28,7 +28,8 @@ TARGETS = {
     "template": "template.chat", "stage": "stage.sft", "stage.sweep": "stage.sft.sweep", "eval": "eval.final",
     "eval.task": "eval.final.task.words", "eval.vibe": "eval.final.vibe.taste",
     "eval.replicates": "eval.final.replicates.ifeval", "eval.task.pass_at": "eval.many.task.numbers",
-    "cluster": "cluster.node",
+    "cluster": "cluster.node", "merge": "merge.mean",
+    "publish": "publish.hubbed_sft", "generate": "generate.answers", "pairs": "pairs.judged",
     # Keys that exclude one another, or that need another.
     "model.hub": "model.hubbed", "model.revision": "model.hubbed", "model.path": "model.local",
     "model.gguf": "model.local", "dataset.hub": "dataset.hubbed_rows", "dataset.config": "dataset.hubbed_rows",
@@ -130,7 +131,7 @@ def accepted(*overrides: str) -> Recipe:
 
 def test_the_catalogue_has_every_kind_of_block() -> None:
     assert list(catalogue()) == [
-        "recipe", "model", "dataset", "mixture", "template", "stage", "eval", "cluster",
+        "recipe", "model", "dataset", "mixture", "template", "stage", "merge", "generate", "pairs", "eval", "publish", "cluster",
     ]  # fmt: skip
     nested = {(kind, b.kind) for kind, block in catalogue().items() for b in block.blocks}
     assert nested == {
@@ -186,7 +187,7 @@ def test_its_units_and_limits_are_those_of_the_compiler(address: str) -> None:
     for unit in ("", *COUNTS, "%", "GiB", "min"):
         reports = refused(setting(address, f"1{unit}"))
         assert ("V003" in reports) == (unit not in units), unit
-    for limit in key.limits.split(", "):
+    for limit in filter(None, key.limits.split(", ")):
         match limit.split():
             case ["whole"]:
                 assert "V002" in refused(setting(address, f"1.5{units[-1]}"))
