@@ -40,6 +40,8 @@ HABITS: dict[str, str] = {
     "simpo_gamma": "`method = simpo(gamma = 1.0)`",
     "kto_chosen_weight": "`method = kto(desirable_weight = 1.0)`",
     "kto_rejected_weight": "`method = kto(undesirable_weight = 1.0)`",
+    "merge_method": "`method = linear(weights = [90%, 10%])`, in a `merge`",
+    "tokenizer_source": "`like = sft`, in a `merge`",
     "assistant_only_loss": "`method = sft(loss_on = assistant)`",
     "train_on_inputs": "`method = sft(loss_on = all)`",
     "gradient_checkpointing": "`checkpointing = true`",

@@ -226,3 +226,23 @@ def test_damaged_inputs(tmp_path: Path, damage: Any, said: str) -> None:
     damage(model(tmp_path, "b", 2))
     with pytest.raises(JobError, match=said):
         merge(tmp_path, ("a", "b"), SOUP)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_model_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:
+    """It was downloaded by its own job; here it is looked up, without a network."""
+    a, commit = model(tmp_path, "a", 1), "0123456789abcdef0123456789abcdef01234567"
+    cache = tmp_path / "cache"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    b = model(tmp_path, "b", 2)
+    (b.parent / "result.json").write_text(json.dumps({"model": {"hub": "some/model", "revision": commit}}))
+    if kept:
+        snapshot = cache / "models--some--model" / "snapshots" / commit
+        snapshot.parent.mkdir(parents=True)
+        b.rename(snapshot)
+        assert same(merge(tmp_path, ("a", "b"), linear(1, 0)), a)
+        return
+    with pytest.raises(JobError, match="some/model is not in the hub's cache") as error:
+        merge(tmp_path, ("a", "b"), SOUP)
+    assert "out/b" in str(error.value.help)
