@@ -173,5 +173,5 @@ def _other_ids(first: str, one: dict[str, int], name: str, other: dict[str, int]
         lacking = sorted(mine.keys() - theirs.keys(), key=mine.__getitem__)
         if lacking:
             return f"`{there}` lacks {len(lacking)} tokens of `{here}`, such as {lacking[0]!r}"
-    moved = next((token for token in one if one[token] != other[token]), None)
+    moved = min((token for token in one if one[token] != other[token]), key=one.__getitem__, default=None)
     return None if moved is None else f"{moved!r} is {one[moved]} in `{first}` and {other[moved]} in `{name}`"
