@@ -30,6 +30,8 @@ TARGETS = {
     "eval.replicates": "eval.final.replicates.ifeval", "eval.task.pass_at": "eval.many.task.numbers",
     "cluster": "cluster.node", "merge": "merge.mean",
     "publish": "publish.hubbed_sft", "generate": "generate.answers", "pairs": "pairs.judged",
+    "generate.decode": "generate.strong", "generate.checkpoint": "generate.strong",
+    "generate.samples": "generate.spare", "pairs.run_code": "pairs.plain",
     # Keys that exclude one another, or that need another.
     "model.hub": "model.hubbed", "model.revision": "model.hubbed", "model.path": "model.local",
     "model.gguf": "model.local", "dataset.hub": "dataset.hubbed_rows", "dataset.config": "dataset.hubbed_rows",

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# dpo: dpo from sft
+# 16 sequences of up to 64 tokens a step = 16 a device x 1 accumulated x 1 device; ddp, fp32
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+# What this shell tells accelerate is not meant for this job: its own files say all of it.
+unset ${!ACCELERATE_@} ${!FSDP_@} ${!PARALLELISM_CONFIG_@}
+
+exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
+  --config_file jobs/dpo/accelerate.yaml \
+  --module smolc.runtime jobs/dpo/job.yaml
