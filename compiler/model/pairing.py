@@ -5,13 +5,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from smolc.compiler.model.base import Noun, Variant
-from smolc.compiler.model.data import Dataset, Drop, Refuse
+from smolc.compiler.model.data import Dataset, Refuse
 from smolc.compiler.model.formats import Preference
 from smolc.compiler.model.tasks import After, LastNumber, Whole
 from smolc.compiler.model.types import (
     Count,
     Doc,
     Flag,
+    Fraction,
     Kind,
     Link,
     NonNegative,
@@ -104,6 +105,16 @@ class Judged(Variant):
     )
 
 
+class DropSome(Variant):
+    """They are left out, as long as they are few: `drop(at_most = 5%)`."""
+
+    word: ClassVar[str] = "drop"
+    positional: ClassVar[tuple[str, ...]] = ("at_most",)
+    at_most: Fraction = Field(
+        default=0.05, description="Part of the answers; more is an error.", examples=["1%"]
+    )
+
+
 By = Strength | Exact | Tests | Scorer | Judged
 
 
@@ -126,8 +137,8 @@ class Pairs(Noun):
         default="drop",
         description="What happens to answers that did not end by themselves within `max_new` tokens.",
     )
-    bad_pairs: Annotated[Refuse | Drop, OneOf(Refuse, Drop)] = Field(
-        default=Drop.model_construct(at_most=0.05),
+    bad_pairs: Annotated[Refuse | DropSome, OneOf(Refuse, DropSome)] = Field(
+        default=DropSome.unwritten(),
         description="What happens to answers without a word or a verdict, and to pairs that contradict each other; those "
         "dropped are counted and listed.",
         examples=["drop(at_most = 1%)"],
