@@ -5,16 +5,18 @@
 MODEL: SmolLM2-135M-Instruct as a folder (bench/smollm2.py makes one). Seconds are of the training alone, without loading,
 preparing and saving; tokens an update are about equal (32 problems). The held-out loss is the mean over the tokens of the
 answers to the held-out problems, of both models by the same code. Each run has a GPU to itself; where there are several,
-as many run at once.
+as many run at once. With CUDA_VISIBLE_DEVICES=0 and --gpus 3, three share one, and the seconds mean little.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -52,14 +54,14 @@ def main() -> None:
     (work / "speed.recipe").write_text(text.replace("3epoch", f"{options.epochs:g}epoch"), encoding="utf-8")
     shutil.copyfile(options.train, work / "train.jsonl")
     (work / "model").symlink_to(options.model.resolve())
-    for seed in options.seeds:
-        prepare(work, seed, options.kinds)
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(lambda seed: prepare(work, seed, options.kinds), options.seeds):
+            pass
     print("rows are prepared", flush=True)
 
     # The slow ones first, so that no GPU waits in the end.
     runs = [(kind, seed, who) for who in WHO for seed in options.seeds for kind in options.kinds]
-    run_all([trained(options, *run) for run in runs], options.gpus, told)
-    run_all([scored(options, *run) for run in runs], options.gpus, told)
+    run_all([task(options, *run) for run in runs], options.gpus, told)
     tell(work, runs)
 
 
@@ -72,26 +74,22 @@ def prepare(work: Path, seed: int, kinds: list[str]) -> None:
         call(["bash", f"jobs/{job}/launch.sh"], folder)
 
 
-def trained(options: argparse.Namespace, kind: str, seed: int, who: str) -> Task:
-    work = options.work
+def task(options: argparse.Namespace, kind: str, seed: int, who: str) -> Task:
+    """Training, and then the held-out loss of what it left."""
+    work, out = options.work, place_of(options.work, kind, seed, who)
     if who == "smolc":
-        folder, command = folder_of(work, seed), ["bash", f"jobs/{kind}/launch.sh"]
+        folder, train = folder_of(work, seed), ["bash", f"jobs/{kind}/launch.sh"]
     else:
-        folder, out = work, place_of(work, kind, seed, who)
+        folder = work
         out.mkdir()
-        command = [sys.executable, str(HERE.resolve() / "trl_sft.py"), "model", "train.jsonl", str(out)]
-        command += ["--seed", str(seed), "--epochs", str(options.epochs)]
-        command += ["--lora"] * (kind == "lora") + ["--cpu"] * (options.device == "cpu")
+        train = [sys.executable, str(HERE.resolve() / "trl_sft.py"), "model", "train.jsonl", str(out)]
+        train += ["--seed", str(seed), "--epochs", str(options.epochs)]
+        train += ["--lora"] * (kind == "lora") + ["--cpu"] * (options.device == "cpu")
+    score = [sys.executable, str(Path(__file__).resolve()), "-", str(options.model.resolve()), "-"]
+    score += [str(options.held_out.resolve()), "--score", str(out / "model"), "--device", options.device]
     name = f"{kind} seed {seed} {who}"
+    command = ["bash", "-c", f"{shlex.join(train)} && {shlex.join(score)}"]
     return Task(name, 1, command, folder, work / f"{name.replace(' ', '-')}.txt", 900)
-
-
-def scored(options: argparse.Namespace, kind: str, seed: int, who: str) -> Task:
-    model = place_of(options.work, kind, seed, who) / "model"
-    command = [sys.executable, str(Path(__file__).resolve()), "-", str(options.model.resolve()), "-"]
-    command += [str(options.held_out.resolve()), "--score", str(model), "--device", options.device]
-    name = f"{kind} seed {seed} {who} held out"
-    return Task(name, 1, command, options.work, options.work / f"{name.replace(' ', '-')}.txt", 300)
 
 
 def folder_of(work: Path, seed: int) -> Path:
@@ -111,11 +109,11 @@ def call(command: list[str], folder: Path) -> None:
 
 
 def told(task: Task, seconds: float | None) -> None:
+    lines = task.log.read_text(errors="replace").splitlines()
     if seconds is None:
-        lines = task.log.read_text(errors="replace").splitlines()
         print(f"{task.name} failed\n" + "\n".join(lines[-15:]), flush=True)
     else:
-        print(f"{task.name}: {seconds:.0f} s in all", flush=True)
+        print(f"{task.name}: {lines[-1]}, {seconds:.0f} s in all", flush=True)
 
 
 def tell(work: Path, runs: list[tuple[str, int, str]]) -> None:
@@ -144,17 +142,28 @@ def score(options: argparse.Namespace) -> None:
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     model: Any = AutoModelForCausalLM.from_pretrained(options.score, dtype=torch.bfloat16)
     model = model.to(options.device).eval()
-    total, count = 0.0, 0
+    rows = []
     for line in options.held_out.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         user = {"role": "user", "content": row["question"]}
         prompt = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
         before = len(tokenizer(prompt).input_ids)
-        whole = tokenizer(prompt + row["answer"] + "<|im_end|>").input_ids
-        ids = torch.tensor([whole], device=options.device)
-        logits = model(ids).logits[0, before - 1 : -1].float()
-        total += float(torch.nn.functional.cross_entropy(logits, ids[0, before:], reduction="sum"))
-        count += ids.shape[1] - before
+        whole = torch.tensor(tokenizer(prompt + row["answer"] + "<|im_end|>").input_ids)
+        rows.append((whole, torch.where(torch.arange(len(whole)) < before, -100, whole)))
+    rows.sort(key=lambda row: len(row[0]))
+    total, count = 0.0, 0
+    for start in range(0, len(rows), 16):
+        # Padded on the right, which no token of a causal model sees.
+        ids, labels = (
+            torch.nn.utils.rnn.pad_sequence(each, batch_first=True, padding_value=pad).to(options.device)
+            for each, pad in zip(zip(*rows[start : start + 16], strict=True), (0, -100), strict=True)
+        )
+        logits = model(ids).logits[:, :-1].float()
+        total += float(
+            torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels[:, 1:], reduction="sum")
+        )
+        count += int((labels[:, 1:] != -100).sum())
+    print(f"held-out loss {total / count:.4f}")
     (options.score / "held_out.json").write_text(json.dumps({"loss": total / count, "tokens": count}))
 
 
