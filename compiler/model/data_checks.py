@@ -33,7 +33,7 @@ FITTING: dict[type[Variant], tuple[type[Variant], ...]] = {
     Orpo: (Preference,),
     Cpo: (Preference,),
     Simpo: (Preference,),
-    Kto: (Unpaired,),
+    Kto: (Unpaired, Preference),
 }
 """Formats that a method can learn from."""
 

@@ -90,7 +90,7 @@ class Judged(Variant):
     model: ToModel = Field(description="The model that judges.", examples=["referee"])
     style: Annotated[Literal["grade", "pairwise"], choice("grade", "pairwise")] = Field(
         default="grade",
-        description="Whether each answer gets a grade from 1 to 10, or two are compared, in both orders.",
+        description="Whether each answer gets a grade from 1 to 10, or each is compared with each, in both orders.",
     )
     margin: NonNegative = Field(default=1.0, description="Grades closer than this are a tie.", examples=["2"])
     pin: Str | None = Field(
