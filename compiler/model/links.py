@@ -105,7 +105,10 @@ def _cycles(
         if any(how == MERGES for _, how, _ in loop):
             message, help = f"merges and stages need each other: {turn}", "merge what is made before"
         elif any(how != STARTS for _, how, _ in loop):
-            message, help = f"stages need each other: {turn}", "answers come from a model that is trained before"
+            message, help = (
+                f"stages need each other: {turn}",
+                "answers come from a model that is trained before",
+            )
         yield Diagnostic(
             "L004", "stage-cycle", Severity.ERROR, message, loop[-1][2].span, labels=labels[:-1], help=help
         )

@@ -65,13 +65,15 @@ class _Planner:
                 self.texts[f"templates/{name}.jinja"] = text
         if has_errors(self.found):
             return
-        for link in [s.init for s in self.recipe.stages.values()] + [
-            x for e in self.recipe.evals.values() for x in models_of(e)
-        ] + [
-            *(x for m in self.recipe.merges.values() for x in m.of),
-            *(made.of for made in self.recipe.generates.values()),
-            *(x for pairs in self.recipe.pairs.values() for x in pairs.judges),
-        ]:
+        for link in (
+            [s.init for s in self.recipe.stages.values()]
+            + [x for e in self.recipe.evals.values() for x in models_of(e)]
+            + [
+                *(x for m in self.recipe.merges.values() for x in m.of),
+                *(made.of for made in self.recipe.generates.values()),
+                *(x for pairs in self.recipe.pairs.values() for x in pairs.judges),
+            ]
+        ):
             if link.name in self.recipe.models:
                 self._model(link.name)
         compared = contamination_body(self.recipe, self.resolved)
@@ -369,6 +371,7 @@ class _Planner:
 
 CONTAMINATION = "contamination"
 """The job that is done before any training, and its kind."""
+
 
 def models_of(evaluation: Eval) -> list[Link]:
     """All models and stages that an eval loads."""

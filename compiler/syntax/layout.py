@@ -12,7 +12,20 @@ DEEPEST = 32
 # Blocks that stand at the top of a file. One of these heads at the start of a line means that whatever is
 # still open was to be closed before.
 TOP = frozenset(
-    {"recipe", "model", "dataset", "mixture", "template", "stage", "merge", "generate", "pairs", "eval", "publish", "cluster"}
+    {
+        "recipe",
+        "model",
+        "dataset",
+        "mixture",
+        "template",
+        "stage",
+        "merge",
+        "generate",
+        "pairs",
+        "eval",
+        "publish",
+        "cluster",
+    }
 )
 # Blocks inside others; `kind` or `kind label` alone on a line is taken for a head that lacks its brace.
 KINDS = TOP | {"from", "sweep", "where", "expect", "task", "vibe", "replicates"}
