@@ -87,8 +87,7 @@ def build_folder(
     try:
         write(
             folder,
-            card_files(compiled.recipe, compiled.resolved)
-            | files(compiled.plan, root, Path(recipe).name),
+            card_files(compiled.recipe, compiled.resolved) | files(compiled.plan, root, Path(recipe).name),
         )
     except FolderRefused as error:
         click.echo(f"error: {error}", err=True)

@@ -27,6 +27,7 @@ COMMANDS = {
     "lock": "pin what a recipe reads: revisions, files, templates, packages",
     "build": "compile a recipe into a folder of jobs",
     "run": "build and run a recipe, and end in a report",
+    "publish": "push trained models with their cards to where a recipe says",
     "chat": "talk to what a recipe trained",
     "arena": "compare answers without knowing whose they are, and rate the models by the votes",
     "inspect": "what models were asked and said, failures first",

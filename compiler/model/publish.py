@@ -38,7 +38,9 @@ class Publish(Noun):
     """Where a trained model goes, with its card. Nothing is pushed unless `smolc publish`, or `smolc run --publish`, is
     called, and all that the recipe expects of its evals holds."""
 
-    of: ToModel = Field(description="A stage or a merge whose model is pushed; of a grid, its winner.", examples=["dpo"])
+    of: ToModel = Field(
+        description="A stage or a merge whose model is pushed; of a grid, its winner.", examples=["dpo"]
+    )
     to: Repository = Field(
         description="Repository on the hub, made if it is not there. The token is the hub's own (`hf auth login`, or "
         "`HF_TOKEN`), never part of a recipe."

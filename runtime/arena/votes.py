@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,8 @@ def preferences(votes: Sequence[Vote], pairs: Sequence[Pair]) -> Preferences:
         found.rows.append(
             {
                 "prompt": pair.prompt.messages,
-                "chosen": list(_conversation(pair, pair.answer(chosen))),
-                "rejected": list(_conversation(pair, pair.answer(rejected))),
+                "chosen": _said(pair.answer(chosen)),
+                "rejected": _said(pair.answer(rejected)),
                 "from": {
                     "task": pair.prompt.task,
                     "id": pair.prompt.id,
@@ -119,6 +119,8 @@ def _unfit(pair: Pair, chosen: str) -> str | None:
     prompt = pair.prompt
     if prompt.rendered:
         return "prompts known only as a template rendered them"
+    if prompt.follow_ups:
+        return "conversations of several turns, whose user would be trained"
     if prompt.tools:
         return "prompts with tools, which preference rows have no place for"
     if pair.answer(chosen).cut:
@@ -130,9 +132,5 @@ def _unfit(pair: Pair, chosen: str) -> str | None:
     return None
 
 
-def _conversation(pair: Pair, answer: Answer) -> Iterator[Message]:
-    """The model's turns, with what the user said between them."""
-    for number, text in enumerate(answer.turns):
-        if number:
-            yield {"role": "user", "content": pair.prompt.follow_ups[number - 1]}
-        yield {"role": "assistant", "content": text}
+def _said(answer: Answer) -> list[Message]:
+    return [{"role": "assistant", "content": text} for text in answer.turns]

@@ -117,7 +117,8 @@ class Reader:
             return [], Counts(overlong=1)
         made = Builder(False)
         made.rows, made.places, made.turns = [item], [row], [1]
-        made.keys = made.row_keys = [bytes(KEY)]
+        made.keys = made.row_keys = made.judged_keys = [bytes(KEY)]
+        made.judged = [0]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "row.arrow"
             made.write(path, {"hits": []})

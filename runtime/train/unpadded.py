@@ -41,9 +41,7 @@ def without_padding(model: Any) -> None:
     model.forward = types.MethodType(forward, model)
 
 
-def _flat(
-    ids: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor
-) -> tuple[dict[str, Any], torch.Tensor]:
+def _flat(ids: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor]:
     """What the model takes, (1, tokens), and where each of its tokens is in the grid, counted row by row."""
     lengths = mask.sum(1).cpu()
     bounds = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32).to(ids.device)

@@ -149,9 +149,8 @@ def voted(pair: Pair, winner: str | None, **more: str) -> Vote:
 
 
 def test_decided_votes_become_rows_that_a_dataset_reads(tmp_path: Path) -> None:
-    turns = {m: [{"answer": f"{m} 1"}, {"answer": f"{m} 2"}] for m in "ab"}
     system = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
-    rows = [sample(m, "1", f"{m} 2", turns=turns[m], follow_ups=["and?"], messages=system) for m in "ab"]
+    rows = [sample(m, "1", f"{m} 1", messages=system) for m in "ab"]
     rows += [sample(m, "2", f"<i>{m}\x00</i>") for m in "ab"]
     by_id = {pair.prompt.id: pair for pair in pairs(tmp_path / "run", rows)}
     found = preferences([voted(by_id["1"], "b"), voted(by_id["2"], "a")], list(by_id.values()))
@@ -162,8 +161,8 @@ def test_decided_votes_become_rows_that_a_dataset_reads(tmp_path: Path) -> None:
     first, second = (read(json.loads(json.dumps(row))) for row in found.rows)
     assert isinstance(first, Preferred) and isinstance(second, Preferred)
     assert first.prompt == system
-    assert [m["content"] for m in first.chosen] == ["b 1", "and?", "b 2"]
-    assert [m["content"] for m in first.rejected] == ["a 1", "and?", "a 2"]
+    assert [m["content"] for m in first.chosen] == ["b 1"]
+    assert [m["content"] for m in first.rejected] == ["a 1"]
     assert second.chosen[0]["content"] == "<i>a\x00</i>"
     assert found.rows[1]["from"] == {"task": "basics", "id": "2", "chosen": "a", "rejected": "b"}
 
@@ -189,6 +188,15 @@ def test_votes_that_would_teach_something_else_are_counted(
     found = preferences([voted(pair, winner) for winner in winners], [pair])
     assert len(found.rows) == (why is None) and len(found.left_out) == (why is not None)
     assert why is None or why in next(iter(found.left_out))
+
+
+def test_a_conversation_of_several_turns_gives_no_row(tmp_path: Path) -> None:
+    """As an answer it would have the user's turn in it."""
+    turns = {m: [{"answer": f"{m} 1"}, {"answer": f"{m} 2"}] for m in "ab"}
+    rows = [sample(m, "1", f"{m} 2", turns=turns[m], follow_ups=["and?"]) for m in "ab"]
+    (pair,) = pairs(tmp_path / "run", rows)
+    found = preferences([voted(pair, "a")], [pair])
+    assert not found.rows and "several turns" in next(iter(found.left_out))
 
 
 def test_votes_on_answers_that_have_changed_give_no_rows(tmp_path: Path) -> None:

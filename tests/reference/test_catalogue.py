@@ -133,7 +133,8 @@ def accepted(*overrides: str) -> Recipe:
 
 def test_the_catalogue_has_every_kind_of_block() -> None:
     assert list(catalogue()) == [
-        "recipe", "model", "dataset", "mixture", "template", "stage", "merge", "generate", "pairs", "eval", "publish", "cluster",
+        "recipe", "model", "dataset", "mixture", "template", "stage", "merge", "generate", "pairs", "eval",
+        "publish", "cluster",
     ]  # fmt: skip
     nested = {(kind, b.kind) for kind, block in catalogue().items() for b in block.blocks}
     assert nested == {

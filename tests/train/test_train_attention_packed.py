@@ -36,7 +36,9 @@ def test_packed_logits_and_gradients_are_those_of_the_documents(name: str) -> No
 def test_pieces_are_counted_in_each_document_or_rows_are_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of documents that begin at no multiple of a piece."""
     documents = [[5, 6, 7, 8, 9], [11, 12, 13, 14]]
-    assert counts_in_documents() == compare(model_of(IN_PIECES, "sdpa"), documents, flat=False).holds(half=False)
+    assert counts_in_documents() == compare(model_of(IN_PIECES, "sdpa"), documents, flat=False).holds(
+        half=False
+    )
     monkeypatch.setattr(route, "counts_in_documents", lambda: False)
     with pytest.raises(JobError, match="attends within pieces of 4 tokens"):
         attention.choose(JOB, config_of(IN_PIECES), on_cuda=False, packed=True)

@@ -87,7 +87,9 @@ def test_a_run_is_the_padded_one(
     monkeypatch.setattr(
         spread, "route_of", lambda *a, **k: replace(route_of(*a, **k), kind="varlen", flat=True)
     )
-    monkeypatch.setattr(dpo, "trainer", lambda j, a, parts: (flat.append(parts.flat), trainer(j, a, parts))[1])
+    monkeypatch.setattr(
+        dpo, "trainer", lambda j, a, parts: (flat.append(parts.flat), trainer(j, a, parts))[1]
+    )
     train(pair_rows, **said, go=False)
     run.run(context_of(folder, "sft"))
     assert flat == [True]

@@ -39,7 +39,7 @@ class Apart:
 
 
 def two_documents(rows: Iterable[dict[str, Any]]) -> list[list[int]] | None:
-    """Parts of two neighbouring documents of at least two tokens, of packed rows or of preferences; None if no row has them."""
+    """Parts of two neighbouring documents of at least two tokens, of packed rows or preferences; None if there are none."""
     before: list[list[int]] = []
     for row in rows:
         documents = _documents(row)
@@ -101,7 +101,9 @@ class KeepsApart(TrainerCallback):  # type: ignore[misc]
         self.kind, self.flat, self.half = kind, flat, half
         packed = "seq_lengths" in rows[0]
         self.rows = "the rows are packed" if packed else "answers are laid end to end"
-        self.instead = f"write {'packing = none(length = ...)' if packed else 'attention = sdpa'} in the stage"
+        self.instead = (
+            f"write {'packing = none(length = ...)' if packed else 'attention = sdpa'} in the stage"
+        )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Raises JobError if a document sees the one before it."""

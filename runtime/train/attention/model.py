@@ -28,9 +28,10 @@ DROPOUTS = ("attention_dropout", "attn_pdrop", "attn_dropout", "attention_probs_
 @dataclass(frozen=True)
 class Attends:
     """width: of query and key heads, the widest of all layers. value_width: of value heads. states: kinds of layers that
-    carry a state from token to token. chunk: tokens of a piece that its layers attend within, if some do. sdpa, flash, by_name: whether the class takes scaled_dot_product_attention, kernels
-    without a mask, and functions registered by name. kernels: the only flash kernels that compute its attention, if it
-    names any. own_code: the class came with the model, so the flags are unknown."""
+    carry a state from token to token. chunk: tokens of a piece that its layers attend within, if some do. sdpa, flash,
+    by_name: whether the class takes scaled_dot_product_attention, kernels without a mask, and functions registered by
+    name. kernels: the only flash kernels that compute its attention, if it names any. own_code: the class came with the
+    model, so the flags are unknown."""
 
     name: str
     width: int | None
