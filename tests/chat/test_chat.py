@@ -165,6 +165,8 @@ def test_a_terminal_is_not_steered_by_an_answer(tmp_path: Path) -> None:
     assert not {c for c in "".join(said) if ord(c) < 32 and c != "\n"} and "\x9b" not in "".join(said)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_reads_prompts_from_a_pipe(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "f")
     arguments = [

@@ -36,7 +36,12 @@ def reworded(text: str) -> str:
     return f"Please solve this for me: {' '.join(said)} Think step by step, and explain it."
 
 
-@pytest.mark.parametrize("copy", [verbatim, reformatted, reworded])
+LONG = [pytest.mark.slow, pytest.mark.long]
+
+
+@pytest.mark.parametrize(
+    "copy", [verbatim, pytest.param(reformatted, marks=LONG), pytest.param(reworded, marks=LONG)]
+)
 def test_fifty_planted_problems_are_found_and_no_others(tmp_path: Path, copy: Any) -> None:
     test, train = problems(200, seed=1), problems(5000, seed=2)
     write(tmp_path, "test.jsonl", test)
@@ -58,6 +63,8 @@ def test_fifty_planted_problems_are_found_and_no_others(tmp_path: Path, copy: An
     assert all(places[shown["problem"]] == shown["row"] for shown in task["shown"])
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_clean_data_has_none(tmp_path: Path) -> None:
     write(tmp_path, "test.jsonl", problems(200, seed=1))
     write(tmp_path, "train.jsonl", problems(5000, seed=2))

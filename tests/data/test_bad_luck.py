@@ -181,6 +181,8 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_full_disk(project: Project) -> None:
     """With room for nothing, then for 4 KiB more each time, until it is enough."""
     if shutil.which("unshare") is None:

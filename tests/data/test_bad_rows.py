@@ -205,6 +205,8 @@ def answers(dataset: Dataset) -> list[int]:
     return sorted(len(row["input_ids"]) for row in dataset.rows())
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_an_answer_of_5_MB(project: Project) -> None:
     long = "the " * (5 << 18)
     project.write("rows.jsonl", lines([*CHATS[:2], chat("q", long), *CHATS[2:]]))

@@ -262,7 +262,7 @@ def hub(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=[pytest.mark.slow, pytest.mark.long])])
 def test_a_stream_is_read_no_further_than_it_is_taken(
     hub: Project, monkeypatch: pytest.MonkeyPatch, workers: str
 ) -> None:

@@ -73,6 +73,8 @@ def test_several_processes_say_what_one_says(engines: Any) -> None:
     assert generated(several, Sampling(0.0, 1.0, (END,)), []) == []
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_process_that_ends_is_said(engines: Any, capsys: Any) -> None:
     several = engines(processes=2)
     greedy = Sampling(0.0, 1.0, (END,))

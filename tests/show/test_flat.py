@@ -154,6 +154,7 @@ def test_some_chains(middle: tuple[str, ...], child: tuple[str, ...], overrides:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(chosen, chosen, chosen)
 def test_many_chains(middle: tuple[str, ...], child: tuple[str, ...], overrides: tuple[str, ...]) -> None:

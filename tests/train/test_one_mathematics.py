@@ -145,10 +145,18 @@ FSDP2 = {"type": "fsdp2", "reshard": True}
 WAYS = [
     pytest.param("ddp", {"type": "ddp"}, "bf16", True, False, id="ddp-bf16-packed"),
     pytest.param("ddp", {"type": "ddp"}, "fp32", False, True, id="ddp-fp32-checkpointed"),
-    pytest.param("fsdp", FSDP2, "bf16", False, True, id="fsdp2-bf16-checkpointed"),
+    pytest.param("fsdp", FSDP2, "bf16", False, True, id="fsdp2-bf16-checkpointed", marks=pytest.mark.long),
     pytest.param("fsdp", FSDP2, "fp32", True, False, id="fsdp2-fp32-packed"),
     pytest.param("zero", zero(1), "bf16", False, False, id="zero1-bf16", marks=[ZERO, pytest.mark.long]),
-    pytest.param("zero", zero(2), "bf16", True, True, id="zero2-bf16-packed-checkpointed", marks=ZERO),
+    pytest.param(
+        "zero",
+        zero(2),
+        "bf16",
+        True,
+        True,
+        id="zero2-bf16-packed-checkpointed",
+        marks=[ZERO, pytest.mark.long],
+    ),
     pytest.param("zero", zero(3), "bf16", False, False, id="zero3-bf16", marks=[ZERO, pytest.mark.long]),
     pytest.param("zero", zero(3), "fp32", True, True, id="zero3-fp32-packed-checkpointed", marks=ZERO),
 ]

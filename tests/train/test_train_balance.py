@@ -137,7 +137,7 @@ Path(f"rank{os.environ['RANK']}.json").write_text(json.dumps(said))
 
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the launch file is for a CPU")
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.long), True])
 def test_two_processes_get_the_rows_intended_and_the_loss_stays(tmp_path: Path, packed: bool) -> None:
     batch = {"global_sequences": 12, "micro": 2, "accumulation": 3, "data_parallel": 2}
     write_folder(tmp_path, MODEL, TRAIN | {"batch": batch})

@@ -60,7 +60,7 @@ RUNS = [
     pytest.param({"packed": True}, divided(1) | RECOMPUTED, EXACT, "batch.micro: 2 -> 1", id="packed"),
     pytest.param({"adapter": LORA}, divided(1), EXACT, "batch.micro: 2 -> 1", id="lora"),
     pytest.param({"rows": pair_rows, **DPO}, divided(1), EXACT, "batch.micro: 2 -> 1", id="dpo"),
-    pytest.param({"rows": pair_rows, **ORPO}, divided(1), EXACT, "batch.micro: 2 -> 1", id="orpo"),
+    pytest.param({"rows": pair_rows, **ORPO}, divided(1), EXACT, "batch.micro: 2 -> 1", id="orpo", marks=pytest.mark.long),
     pytest.param({"precision": "bf16"}, divided(1) | RECOMPUTED, HALF, "batch.micro: 2 -> 1", id="masters"),
 ]  # fmt: skip
 
