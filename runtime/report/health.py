@@ -7,7 +7,7 @@ from typing import Any
 
 from smolc.runtime.report.charts import Point, Series
 from smolc.runtime.report.outputs import mapping, number, objects
-from smolc.runtime.report.text import count, decimal, label, percent
+from smolc.runtime.report.text import clean, count, decimal, label, percent, shorten
 
 PER_TOKEN = "eval_logps/{}_per_token"
 NOTE = (
@@ -25,10 +25,15 @@ class Health:
     note: str
 
 
+def _sentence(text: Any) -> str:
+    """One of words.py's, whole."""
+    return shorten(clean(str(text)[:2000]), 1000)
+
+
 def health_of(result: dict[str, Any]) -> Health | None:
     """None if the run says nothing of it: other methods, or none of its own."""
     health = mapping(result.get("health"))
-    said = tuple((label(str(f.get("text"))), f.get("bad") is True) for f in objects(health.get("said")))
+    said = tuple((_sentence(f.get("text")), f.get("bad") is True) for f in objects(health.get("said")))
     if not said:
         return None
     rows = tuple(_rows(mapping(health.get("measured"))))
