@@ -69,11 +69,16 @@ class Noun(BaseModel):
         assert isinstance(info.context, Reading)
         found = info.context.found
         fields = cls.__pydantic_fields__
+        meant = set()
         for key in [k for k in data if k not in fields]:
             found.append(cls._unknown(data, key))
+            meant.add(closest(key, fields))
             del data[key]
+        # A misspelt key is one mistake.
         found.extend(
-            _missing(data, key, fields[key].description) for key in _required(cls) if key not in data
+            _missing(data, key, fields[key].description)
+            for key in _required(cls)
+            if key not in data and key not in meant
         )
         made = handler(data)
         object.__setattr__(
