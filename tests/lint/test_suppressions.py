@@ -181,6 +181,10 @@ def test_many_missing_files_are_told_in_a_few_lines(tmp_path: Path) -> None:
         (tmp_path / "case.recipe").write_text(f'extends "sft.recipe"\ndataset chats {{ path = [{files}] }}\n')
         found = missing(tmp_path / "case.recipe")
         assert [d.span.text for d in found if d.span] == [f'"{name}.jsonl"' for name in said]
-        rest = "this is not here either, and neither are" if count > 4 else "there is no file `f3.jsonl` here"
+        rest = (
+            f"this is not here either, and neither {'is' if count == 5 else 'are'}"
+            if count > 4
+            else "there is no file `f3.jsonl` here"
+        )
         assert found[-1].message.startswith(rest)
     assert "1,996 others" in found[-1].message

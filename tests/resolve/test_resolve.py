@@ -46,6 +46,15 @@ def test_drop_inside_a_block(tmp_path: Path) -> None:
     assert len(job(planned(tmp_path, text), "sft-data").body["sources"]) == 1
 
 
+def test_drop_of_a_block_without_a_label(tmp_path: Path) -> None:
+    sweep = "stage sft { sweep { optim.lr = [1e-5, 3e-5]; pick = min(eval_loss) } }\n"
+    write(tmp_path, small=SMALL, parent=f'extends "small.recipe"\n{sweep}')
+    made = planned(tmp_path, 'extends "parent.recipe"\n')
+    assert "sft-lr-3e-5" in [j.id for j in made.jobs]
+    made = planned(tmp_path, 'extends "parent.recipe"\nstage sft { drop key sweep }\n')
+    assert "sft" in [j.id for j in made.jobs]
+
+
 def test_dropping_what_is_not_there(tmp_path: Path) -> None:
     write(tmp_path, parent=SMALL)
     found = found_in(tmp_path, 'extends "parent.recipe"\ndrop stage dop\n')
