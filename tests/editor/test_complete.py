@@ -122,12 +122,11 @@ def test_every_word_of_the_recipes_is_offered_where_it_stands(file: Path) -> Non
     """But the names that an author gives: labels, and columns in `where`."""
     text = file.read_text(encoding="utf-8")
     tokens, _ = lex(Source("", text))
-    path = Path("/nowhere/case.recipe")
     not_offered = set()
     for before, token in pairwise(tokens):
         if token.type != "NAME" or before.type == "NAME":
             continue
-        found = complete(path, token.start, {path: text[: token.start] + text[token.end :]})
+        found = complete(file, token.start, {file: text[: token.start] + text[token.end :]})
         offered = {part for item in found for part in (item.label, item.label.split(".")[0])}
         if not offered & {str(token), f"{token}(...)"}:
             not_offered.add(str(token))

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# kto: mix, render, mask and pack taste
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+exec "${SMOLC_PYTHON:-python3}" -m smolc.runtime jobs/kto-data/job.yaml
