@@ -109,6 +109,16 @@ TRAIN = {
     "trust_remote_code": False,
 }
 
+DPO = {
+    "type": "dpo",
+    "loss": ["sigmoid"],
+    "weights": None,
+    "beta": 0.1,
+    "label_smoothing": 0.0,
+    "reference": "base",
+}
+"""A loss, with the start model as its reference."""
+
 LORA = {
     "type": "lora",
     "rank": 4,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compiled import MODEL, SPECIAL, TRAIN, context_of, finished, write_folder, write_rows
+from compiled import DPO, MODEL, SPECIAL, TRAIN, context_of, finished, write_folder, write_rows
 
 from smolc.runtime.train import run, start
 from smolc.runtime.train.scratch import bytes_tokenizer
@@ -19,10 +19,10 @@ QUICKSTART = Path(__file__).parents[2] / "recipes" / "quickstart"
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
 BATCH = {"global_sequences": 32, "micro": 32, "accumulation": 1, "data_parallel": 1}
 COMMON = {"batch": BATCH, "save_every": None}
-DPO = {"type": "dpo", "weights": None, "beta": 0.1, "label_smoothing": 0.0, "reference": "sft"}
+OVER_SFT = DPO | {"reference": "sft"}
 METHODS = {
-    "dpo": DPO | {"loss": ["sigmoid"]},
-    "apo": DPO | {"loss": ["apo_zero"]},
+    "dpo": OVER_SFT,
+    "apo": OVER_SFT | {"loss": ["apo_zero"]},
     "kto": {
         "type": "kto",
         "beta": 0.1,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from compiled import (
+    DPO,
     LORA,
     MODEL,
     SPECIAL,
@@ -87,8 +88,7 @@ def alone(
     kind = request.param
     said: dict[str, Any] = {"lora": {"adapter": LORA, "checkpointing": True}}.get(kind, {})
     if kind == "dpo":
-        loss = {"type": "dpo", "loss": ["sigmoid"], "weights": None, "beta": 0.1}
-        said = {"method": "dpo", "loss": loss | {"label_smoothing": 0.0, "reference": "base"}}
+        said = {"method": "dpo", "loss": DPO}
     write_folder(folder, MODEL, job("one", 1, **said))
     start.run(context_of(folder, "base"))
     rows = pair_rows if kind == "dpo" else chat_rows

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from compiled import (
+    DPO,
     LORA,
     MODEL,
     SPECIAL,
@@ -30,14 +31,6 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 pytestmark = pytest.mark.slow
 
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
-DPO = {
-    "type": "dpo",
-    "loss": ["sigmoid"],
-    "weights": None,
-    "beta": 0.1,
-    "label_smoothing": 0.0,
-    "reference": "base",
-}
 KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0, "reference": "base"}
 BATCH = {"global_sequences": 16, "micro": 16, "accumulation": 1, "data_parallel": 1}
 

@@ -11,14 +11,12 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
-from compiled import LORA, context_of, losses, pair_rows
+from compiled import DPO, LORA, context_of, losses, pair_rows
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.train import reference, reference_pass, run
 from smolc.runtime.train.assemble import rows_of
 
-DPO = {"type": "dpo", "loss": ["sigmoid"], "weights": None, "beta": 0.1, "label_smoothing": 0.0}
-DPO |= {"reference": "base"}
 SAID: dict[str, Any] = {"method": "dpo", "loss": DPO}
 ORDER = np.array([3, 0, 2, 1, 4])
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from compiled import (
+    DPO,
     LORA,
     SPECIAL,
     TRAIN,
@@ -33,14 +34,6 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 pytestmark = pytest.mark.slow
 
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
-DPO = {
-    "type": "dpo",
-    "loss": ["sigmoid"],
-    "weights": None,
-    "beta": 0.1,
-    "label_smoothing": 0.0,
-    "reference": "base",
-}
 ORPO = {"type": "orpo", "beta": 0.1}
 CPO = {"type": "cpo", "loss": "sigmoid", "beta": 0.1, "alpha": 1.0, "label_smoothing": 0.0}
 SIMPO = {"type": "simpo", "beta": 2.0, "gamma": 1.0}

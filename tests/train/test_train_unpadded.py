@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from architectures import model_of
-from compiled import LORA, context_of, losses, pair_rows
+from compiled import DPO, LORA, context_of, losses, pair_rows
 from trl.trainer.utils import add_fused_lm_head
 from varlen_on_cpu import kernel
 
@@ -18,8 +18,6 @@ from smolc.runtime.train.attention import implementation, varlen
 from smolc.runtime.train.unpadded import without_padding
 
 FIELDS = "log_probs", "entropy", "mean_logits", "is_top1"
-DPO = {"type": "dpo", "loss": ["sigmoid"], "weights": None, "beta": 0.1, "label_smoothing": 0.0}
-DPO |= {"reference": "base"}
 
 
 @pytest.fixture(autouse=True)
