@@ -2,29 +2,28 @@
 
 ## What it does
 
-Looks at models with `attention = varlen` or `flash_attention_2`, `_3` or `_4` whose stages train preferences
-(varlen only), compute in fp32, or are planned on CPUs, or on GPUs that the kernel is not written for.
+Looks at models with `attention = varlen` or `flash_attention_2`, `_3` or `_4` whose stages compute in fp32, or
+are planned on CPUs, or on GPUs that the kernel is not written for.
 
 ## Why is this bad?
 
-These kernels compute in half precision and on GPUs only, and varlen takes rows laid end to end, which batches
-of preferences are not: they are padded. FlashAttention 3 is written for Hopper (H100, H200), 4 for Hopper and
-Blackwell. The job refuses to start, after the data has been prepared. Kernels
-that quietly do something else are worse: packed rows that see each other because a mask switched the right
-kernel off (transformers#46634). `auto`, the default, takes the fastest that fits each stage.
+These kernels compute in half precision and on GPUs only. FlashAttention 3 is written for Hopper (H100, H200), 4
+for Hopper and Blackwell. The job refuses to start, after the data has been prepared. Kernels that quietly do
+something else are worse: packed rows that see each other because a mask switched the right kernel off
+(transformers#46634). `auto`, the default, takes the fastest that fits each stage.
 
 ## Wrong
 
 ```
 model base { hub = "some/model" ; attention = varlen }
-stage dpo { init = base ; method = dpo ; data = pairs }
+stage dpo { init = base ; method = dpo ; data = pairs ; precision = fp32 }
 ```
 
 ## Right
 
 ```
 model base { hub = "some/model" }
-stage dpo { init = base ; method = dpo ; data = pairs }
+stage dpo { init = base ; method = dpo ; data = pairs ; precision = fp32 }
 ```
 """
 
@@ -74,8 +73,6 @@ def _why(run: Training, gpu: str | None) -> tuple[str, str | None]:
         return "on", f"`{run.cluster.name}` has no GPU"
     if run.body["precision"] == "fp32":
         return "precision", "it computes in half precision only"
-    if attention == "varlen" and run.body["method"] not in ("cpt", "sft"):
-        return "method", f"batches of {run.body['method']} are padded, and it takes no padding"
     if gpu in GPUS and gpu not in BEFORE_AMPERE and gpu not in WRITTEN_FOR.get(attention, GPUS):
         return "on", f"it is not written for {named(gpu)}"
     return "", None
