@@ -64,7 +64,7 @@ def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Dia
         other = next((k for k, labels in declared.items() if link.name in labels), None)
         if other is not None:
             message = f"`{link.name}` is a {other}, not a {what}"
-            yield _error("L001", "wrong-kind", message, link.span)
+            yield _error("L001", "wrong-kind", message, link.span, _instead(link.name, kinds, declared))
             return
         near = closest(link.name, [n for k in kinds for n in sorted(declared[k])])
         hint = f"did you mean `{near}`?" if near else f"declare it: `{kinds[0]} {link.name} {{ ... }}`"
@@ -76,6 +76,17 @@ def _one(link: Link, kinds: tuple[str, ...], declared: Declared) -> Iterator[Dia
         if "stage" in fitting:
             message += "; a stage has `best`, its grid's winner"
         yield _error("L003", "unknown-part", message, link.span, help)
+
+
+def _instead(name: str, kinds: tuple[str, ...], declared: Declared) -> str:
+    """What a name of another kind may have meant."""
+    names = {n: k for k in kinds for n in sorted(declared[k])}
+    near = closest(name, list(names)) or (next(iter(names)) if len(names) == 1 else None)
+    if near:
+        return f"did you mean the {names[near]} `{near}`?"
+    if names:
+        return "there is " + ", ".join(f"the {kind} `{label}`" for label, kind in list(names.items())[:5])
+    return f"declare one: `{kinds[0]} another_name {{ ... }}`"
 
 
 def _error(code: str, name: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
