@@ -16,7 +16,8 @@ from smolc.runtime.jobs.leave import leave
 from smolc.runtime.jobs.looks import note_look
 from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
 
-# Each module has `run(context) -> None`; imported only when needed, since some bring torch.
+# Each module has `run(context) -> None`, and may have `after(context) -> None` for when it counts as done. Imported only
+# when needed, since some bring torch.
 RUNNERS = {
     "model": "smolc.runtime.train.start",
     "prepare": "smolc.runtime.data.prepare",
@@ -55,12 +56,15 @@ def main(argv: list[str]) -> int:
         if is_main:
             (context.out / "done.json").unlink(missing_ok=True)
             (context.out / "progress.jsonl").unlink(missing_ok=True)
-        import_module(RUNNERS[entry.kind]).run(context)
+        runner = import_module(RUNNERS[entry.kind])
+        runner.run(context)
         if is_main:
             with told(folder / "out"):
                 write_done(folder, entry, context.inputs, time.monotonic() - start, context.tells)
                 if entry.final:
                     note_look(folder, manifest, entry)
+                if hasattr(runner, "after"):
+                    runner.after(context)
     except JobError as error:
         error.tell()
         return 1

@@ -163,7 +163,11 @@ class Stage(Noun):
         default=None,
         description="Cluster of this stage, where it is not the recipe's; `--on` overrides both.",
     )
-    keep: Natural = Field(default=2, description="How many checkpoints are kept.", examples=["1"])
+    keep: Natural = Field(
+        default=2,
+        description="How many checkpoints are kept; when the run is over, their weights alone.",
+        examples=["1"],
+    )
     diverged: Annotated[Literal["auto", "nan"], choice("auto", "nan")] = Field(
         default="auto",
         description="What ends a run before its end: a loss or gradient that is no number, and with `auto` also a "

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from smolc.runtime.data.template import RenderError, read_template
 from smolc.runtime.data.tokenizer import load_tokenizer
 from smolc.runtime.evaluate.engines.fingerprint import fingerprint
+from smolc.runtime.evaluate.engines.padded import padded
 from smolc.runtime.evaluate.opened import answers_of
 from smolc.runtime.evaluate.subjects import device_of
 from smolc.runtime.jobs.context import Context, ModelAt
@@ -152,12 +153,7 @@ def scored(model: Any, texts: Sequence[Sequence[int]], tell: Callable[[int], Non
 
 
 def _forward(model: Any, texts: Sequence[Sequence[int]], pad: int) -> list[float]:
-    width = max(map(len, texts))
-    ids = torch.full((len(texts), width), pad, dtype=torch.long)
-    mask = torch.zeros((len(texts), width), dtype=torch.long)
-    for row, text in enumerate(texts):
-        ids[row, : len(text)] = torch.tensor(list(text), dtype=torch.long)
-        mask[row, : len(text)] = 1
+    ids, mask = padded(texts, pad)
     with torch.inference_mode():
         out = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device))
     return [float(number) for number in out.logits[:, 0].float().cpu()]

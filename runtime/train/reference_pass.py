@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from trl.trainer.utils import add_fused_lm_head
 
+from smolc.runtime.evaluate.engines.padded import padded
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.train import DpoLoss, TrainJob
 from smolc.runtime.train import model as models
@@ -105,14 +106,10 @@ def log_probabilities(
     model: Any, sequences: list[tuple[list[int], list[int]]], device: torch.device, *, half: bool
 ) -> Floats:
     """As TRL's loss has them: of tokens in fp32, summed over the answer. half: under fp16 autocast. Padded on the right."""
-    longest = max(len(prompt) + len(answer) for prompt, answer in sequences)
-    ids = torch.zeros((len(sequences), longest), dtype=torch.long)
-    labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
-    for i, (prompt, answer) in enumerate(sequences):
-        begin, end = len(prompt), len(prompt) + len(answer)
-        ids[i, :end] = torch.tensor(prompt + answer)
-        labels[i, begin:end] = ids[i, begin:end]
-        mask[i, :end] = 1
+    ids, mask = padded([prompt + answer for prompt, answer in sequences])
+    labels = torch.where(mask.bool(), ids, -100)
+    for i, (prompt, _) in enumerate(sequences):
+        labels[i, : len(prompt)] = -100
     with torch.autocast(device.type, torch.float16, enabled=half):
         out = model(
             input_ids=ids.to(device),

@@ -123,9 +123,12 @@ def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
         other += otherwise
     elif other and whole:
         raise _of_another_job(checkpoints, whole[0], other, job_id)
-    newest = None if other else _first_good(whole)
+    light = bool(marker.get("light"))
+    newest = None if other or light else _first_good(whole)
     if newest is None:
-        if whole and not other:
+        if light and not other:
+            print("of a finished run the weights alone are kept: starting at the first step", flush=True)
+        elif whole and not other:
             print("no whole checkpoint is left: starting at the first step", flush=True)
         shutil.rmtree(checkpoints, ignore_errors=True)
         mark(checkpoints, origin)
@@ -167,6 +170,13 @@ def over(checkpoints: Path, why: str) -> None:
     marker = _read(checkpoints / MARKER)
     if marker:
         write_atomically(checkpoints / MARKER, json.dumps(marker | {"over": why}, sort_keys=True) + "\n")
+
+
+def lightened(checkpoints: Path) -> None:
+    """Note that the checkpoints have only weights from now on: none can be continued from. For the main process."""
+    marker = _read(checkpoints / MARKER)
+    if marker:
+        write_atomically(checkpoints / MARKER, json.dumps(marker | {"light": True}, sort_keys=True) + "\n")
 
 
 def whole_ones(checkpoints: Path) -> list[Path]:

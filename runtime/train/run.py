@@ -53,6 +53,12 @@ def run(context: Context) -> None:
             context.write_result(error.result())
 
 
+def after(context: Context) -> None:
+    from smolc.runtime.train.lighten import lighten
+
+    lighten(context)
+
+
 def in_a_grid(context: Context) -> bool:
     """Whether this run is one of several among which a job picks."""
     return any(

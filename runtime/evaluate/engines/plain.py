@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from smolc.runtime.evaluate.engines.base import Done, Sampling, Wanted, cut, stopped_at
+from smolc.runtime.evaluate.engines.padded import padded
 from smolc.runtime.evaluate.engines.sampling import choose
 
 
@@ -56,13 +57,9 @@ def generate_batch(
 ) -> None:
     """One batch, padded on the left. `done` is told all of `numbers` at its end."""
     batch = [wanted[i] for i in numbers]
-    width = max(len(want.ids) for want in batch)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    ids = torch.full((len(batch), width), pad, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for i, want in enumerate(batch):
-        ids[i, width - len(want.ids) :] = torch.tensor(want.ids, dtype=torch.long)
-        mask[i, width - len(want.ids) :] = 1
+    ids, mask = padded([want.ids for want in batch], pad, "left")
+    width = ids.shape[1]
     seeds = torch.tensor([want.seed for want in batch], device=model.device)
     processors = [_Chosen(sampling, seeds, width)] if sampling.temperature > 0 else []
     settings = GenerationConfig(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from smolc.runtime.evaluate.engines.base import Sampling, Wanted
+from smolc.runtime.evaluate.engines.padded import padded
 from smolc.runtime.evaluate.engines.plain import generate_batch
 from smolc.runtime.train.health.numbers import Answers, Measured, Side, Spoken
 
@@ -59,7 +60,9 @@ def scores_of(answers: Sequence[Answer], reference: Any, trained: Any) -> Scores
     size = len(answers)
     kept = Scores(*(np.zeros(size) for _ in range(4)))
     for numbers in _batches(answers, TOKENS[trained.device.type]):
-        ids, mask = _padded([answers[i] for i in numbers], trained.device)
+        ids, mask = (
+            x.to(trained.device) for x in padded([answers[i].prompt + answers[i].ids for i in numbers])
+        )
         logits = [
             model(input_ids=ids, attention_mask=mask, use_cache=False).logits
             for model in (reference, trained)
@@ -86,17 +89,6 @@ def _batches(answers: Sequence[Answer], budget: int) -> Iterator[list[int]]:
         size = max(1, budget // length[order[0]])
         yield order[:size]
         order = order[size:]
-
-
-def _padded(answers: Sequence[Answer], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """On the right, where causal models do not look: ids and mask, (answers, longest)."""
-    longest = max(len(a.prompt) + len(a.ids) for a in answers)
-    ids = torch.zeros((len(answers), longest), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for i, answer in enumerate(answers):
-        whole = torch.tensor(answer.prompt + answer.ids)
-        ids[i, : len(whole)], mask[i, : len(whole)] = whole, 1
-    return ids.to(device), mask.to(device)
 
 
 def summed_up(answers: Sequence[Answer], scores: Scores, paired: bool) -> Measured | None:
