@@ -147,6 +147,15 @@ def test_the_sandbox_holds(tmp_path: Path) -> None:
     check([tmp_path])
 
 
+def test_the_sandbox_holds_for_a_folder_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As jobs are started: in the compiled folder."""
+    monkeypatch.chdir(tmp_path)
+    check([Path()])
+    monkeypatch.chdir(Path(os.__file__).parent)
+    with pytest.raises(JobError, match=r"a program can read files$"):
+        check([Path()])
+
+
 def test_a_folder_that_programs_can_read_is_refused() -> None:
     with pytest.raises(JobError, match=r"does not hold here: a program can read files$"):
         check([Path(os.__file__).parent])

@@ -49,7 +49,8 @@ def attempts(folder: str, secrets: Sequence[Path]) -> str:
     """The source of the probe. folder: with a file `canary`, which the attempts are made on."""
     known = {
         "FOLDER": folder,
-        "SECRETS": [str(Path.home()), *map(str, secrets)],
+        # Whole paths: the probe has a folder of its own to start from, which it may read.
+        "SECRETS": [str(path.absolute()) for path in (Path.home(), *secrets)],
         "PARENT": os.getpid(),
         "MEMORY": LIMITS.memory,
         "FILE": LIMITS.file,
