@@ -302,7 +302,8 @@ class _Planner:
 
     def _subject(self, shown: str, job: str, of: str) -> dict[str, Any]:
         """A model under evaluation. of: the stage or model whose tokenizer and template it has. One that no stage prepared
-        data for is prompted like the first stage made from it."""
+        data for is prompted like the first stage made from it; with its own tokenizer where that stage's data is made
+        later, maybe of its own answers."""
         stage: str | None = of
         if of not in self.recipe.stages:
             stage = next(
@@ -315,11 +316,12 @@ class _Planner:
             )
         chat = stage is not None and not isinstance(self.recipe.stages[stage].method, Cpt)
         template = templates.template_of(self.recipe.stages[stage], self.recipe) if chat and stage else None
+        prepared = f"{stage}-data" if chat else None
         return {
             "name": shown,
             "job": job,
             "template": self._template(template),
-            "tokenizer": f"{stage}-data" if chat else None,
+            "tokenizer": prepared if prepared in self.jobs else None,
         }
 
     def _link(self, link: Link) -> dict[str, Any]:
