@@ -329,7 +329,7 @@ def test_a_killed_run_continues_where_it_was(train: Callable[..., Path], tmp_pat
     said = result(tmp_path)
     assert said["resumed_from_step"] >= 5 and said["first_loss"] == pytest.approx(whole[0], abs=1e-6)
     assert losses(tmp_path, "sft") == pytest.approx(whole, abs=1e-6)
-    assert len(list((tmp_path / "out/sft/checkpoints").glob("checkpoint-*"))) == 2
+    assert len(list((tmp_path / "out/sft/checkpoints").glob("checkpoint-*"))) == 1, "the last is the model"
 
 
 def test_a_changed_job_starts_afresh(train: Callable[..., Path]) -> None:
