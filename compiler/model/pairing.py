@@ -139,8 +139,8 @@ class Pairs(Noun):
     )
     bad_pairs: Annotated[Refuse | DropSome, OneOf(Refuse, DropSome)] = Field(
         default=DropSome.unwritten(),
-        description="What happens to answers without a word or a verdict, and to pairs that contradict each other; those "
-        "dropped are counted and listed.",
+        description="What happens to answers without a word or a verdict, and to pairs that contradict each other "
+        "or are no pairs as the template writes them; those dropped are counted and listed.",
         examples=["drop(at_most = 1%)"],
     )
     run_code: Flag = Field(
@@ -159,6 +159,11 @@ class Pairs(Noun):
     def judges(self) -> tuple[Link, ...]:
         """Models and stages that say which answer is better."""
         return (self.by.model,) if isinstance(self.by, (Scorer, Judged)) else ()
+
+    @property
+    def tolerated(self) -> float:
+        """The part of the answers, and of the pairs made of them, that may be dropped for what is wrong with them."""
+        return self.bad_pairs.at_most if isinstance(self.bad_pairs, DropSome) else 0.0
 
     @property
     def as_dataset(self) -> Dataset:

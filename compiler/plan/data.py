@@ -101,7 +101,7 @@ def _caps(cap: Quantity | None) -> dict[str, int | None]:
 
 def _source(row: Row, recipe: Recipe, resolved: Resolved) -> dict[str, Any]:
     if row.dataset.name in recipe.pairs:
-        return _made(row.dataset.name, row.weight)
+        return _made(row.dataset.name, recipe, row.weight)
     name = row.dataset.name if row.split is None else f"{row.dataset.name}/{row.split}"
     return _read(name, recipe.datasets[row.dataset.name], resolved, row.split, row.weight)
 
@@ -114,7 +114,7 @@ def _read(
     return {"name": name, **rows, "weight": _weight(weight), "bad_rows": bad}
 
 
-def _made(pairs: str, weight: All | Take | Share) -> dict[str, Any]:
+def _made(pairs: str, recipe: Recipe, weight: All | Take | Share) -> dict[str, Any]:
     """Preference rows that a `pairs` job of the same folder makes."""
     columns = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
     return {
@@ -124,7 +124,7 @@ def _made(pairs: str, weight: All | Take | Share) -> dict[str, Any]:
         "where": None,
         "system": None,
         "weight": _weight(weight),
-        "bad_rows": 0.0,
+        "bad_rows": recipe.pairs[pairs].tolerated,
     }
 
 
@@ -133,7 +133,7 @@ def sources_of(data: str, recipe: Recipe, resolved: Resolved) -> list[dict[str, 
     if data in recipe.mixtures:
         return [_source(row, recipe, resolved) for row in recipe.mixtures[data].rows]
     if data in recipe.pairs:
-        return [_made(data, All.unwritten())]
+        return [_made(data, recipe, All.unwritten())]
     return [_read(data, recipe.datasets[data], resolved, None, All.unwritten())]
 
 

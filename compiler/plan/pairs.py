@@ -8,7 +8,7 @@ from typing import Any
 from smolc.compiler.model.data import Drop
 from smolc.compiler.model.evaluation import Greedy, Sample
 from smolc.compiler.model.generation import Generate
-from smolc.compiler.model.pairing import DropSome, Exact, Judged, Pairs, Scorer, Strength, Tests
+from smolc.compiler.model.pairing import Exact, Judged, Pairs, Scorer, Strength, Tests
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.tasks import After, LastNumber, Whole
 from smolc.compiler.model.types import Link
@@ -85,14 +85,13 @@ def pairs_body(
         t for name in _generated(pairs, recipe) if (t := subjects[str(recipe.generates[name].of)]["template"])
     ]
     tags = [template["thinking"] for template in templates if template["thinking"]]
-    bad = pairs.bad_pairs
     return {
         "answers": [_answers(link, recipe, resolved) for link in _once(pairs.answers)],
         "by": _by(pairs, subjects, recipe, resolved),
         "at_most": pairs.at_most,
         "ties": pairs.ties,
         "unfinished": pairs.unfinished,
-        "bad_pairs": bad.at_most if isinstance(bad, DropSome) else 0.0,
+        "bad_pairs": pairs.tolerated,
         "run_code": pairs.run_code,
         "thinking": tags[0] if tags else None,
         **running_body("auto", None, recipe, cluster),

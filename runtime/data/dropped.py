@@ -36,7 +36,8 @@ def _each(sources: list[Tokens], selection: Selection, decontaminated: bool) -> 
     for source in sources:
         for part in source.parts:
             for shown in part.about["bad_shown"]:
-                yield {"source": source.name, "row": shown.split(": ", 1)[0], "why": "bad row", "what": shown}
+                row, _, what = shown.partition(": ")
+                yield {"source": source.name, "row": row, "why": "bad row", "what": what}
     if decontaminated:
         for source in sources:
             for row, name, place, words in source.hits():

@@ -220,7 +220,9 @@ class Encoder:
             raise JobError(f"{row.place}: an answer is empty once rendered", help="check the chat template")
         if len(answers) == 2 and np.array_equal(answers[0], answers[1]):
             raise JobError(
-                f"{row.place}: chosen and rejected are the same once rendered", help="check the chat template"
+                f"{row.place}: chosen and rejected are the same once rendered",
+                help="check the chat template, or leave such rows out: bad_rows = drop(at_most = ...) in their dataset, "
+                "bad_pairs in `pairs`",
             )
         return Answered(prompt, answers, texts.prompt, texts.answers, texts.label)
 

@@ -75,17 +75,20 @@ def drop_contrary(
 def _refused(
     sources: list[Tokens], source: Tokens, spec: SourceSpec, rows: Array, contrary: Array
 ) -> JobError:
+    noun = "row" if len(rows) == 1 else "rows"
     lines = [
-        f"{source.name}: in {len(rows):,} rows the same answers are judged the other way than in others",
+        f"{source.name}: in {len(rows):,} {noun} the same answers are judged the other way than in others",
         *(f"{source.place(n)} and {place_of(sources, int(contrary[n]))[1]}" for n in rows[:SHOWN].tolist()),
     ]
     if len(rows) > SHOWN:
         lines.append(f"... and {len(rows) - SHOWN:,} more")
-    allowed = f"; at most {spec.bad_rows:.2%} bad rows may be dropped" if spec.bad_rows else ""
+    allowed = (
+        f"; at most {spec.bad_rows:.2%} bad rows may be dropped ({spec.tolerance})" if spec.bad_rows else ""
+    )
     return JobError(
         "\n  ".join(lines),
         help="decide which of them is right"
-        + (allowed or ", or say bad_rows = drop(at_most = ...): both then go"),
+        + (allowed or f", or say {spec.tolerance} = drop(at_most = ...): both then go"),
     )
 
 

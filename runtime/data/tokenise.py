@@ -32,7 +32,7 @@ from smolc.runtime.data.tokens import Array
 from smolc.runtime.data.work import Work, chunk_file
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
-from smolc.runtime.jobs.prepare import Take
+from smolc.runtime.jobs.prepare import MadeData, Take
 
 Tell = Callable[[int], None]
 DONE = "done.json"
@@ -277,11 +277,10 @@ def _check(made: Work, abouts: list[dict[str, Any]]) -> None:
     for about in abouts:
         problems.merge(about["bad"], about["bad_shown"])
     if total["bad"] > spec.bad_rows * total["read"]:
-        allowed = f"; at most {spec.bad_rows:.2%} may be dropped" if spec.bad_rows else ""
-        problems.check(
-            "correct these rows, or the columns that `format` and `where` name"
-            + (allowed or ", or say bad_rows = drop(at_most = ...)")
-        )
+        paired = isinstance(spec.location, MadeData)
+        mend = "what makes them" if paired else "these rows, or the columns that `format` and `where` name"
+        allowed = f"; at most {spec.bad_rows:.2%} may be dropped ({spec.tolerance})" if spec.bad_rows else ""
+        problems.check(f"correct {mend}" + (allowed or f", or say {spec.tolerance} = drop(at_most = ...)"))
     if total["masked"]:
         places = [place for about in abouts for place in about["masked_shown"]]
         everything = " (labels are all masked)" if not total["examples"] else ""

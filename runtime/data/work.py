@@ -217,7 +217,7 @@ class Found:
             self.masked.append(row.place)
 
     def refuse(self, row: Row, error: JobError) -> None:
-        first, *more = error.message.splitlines()
+        first, *more = error.message.removeprefix(f"{row.place}: ").splitlines()
         self.bad(row, " ".join([first, *(line.strip() for line in more)])[:300])
 
     def said(self) -> dict[str, Any]:

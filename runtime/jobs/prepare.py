@@ -209,6 +209,11 @@ class SourceSpec(Strict):
         """Whether rows come one after the other and cannot be drawn from: the first are taken."""
         return isinstance(self.location, HubData) and self.location.streaming
 
+    @property
+    def tolerance(self) -> str:
+        """The key of the recipe that lets bad rows go."""
+        return "bad_pairs" if isinstance(self.location, MadeData) else "bad_rows"
+
 
 class TemplateSpec(Strict):
     """`file` is relative to the compiled folder; None means the tokenizer's own chat template.

@@ -37,6 +37,11 @@ class Candidate:
     times: int = 1
     used: int = 0
 
+    @property
+    def told(self) -> str:
+        """By which two answers are the same one: most templates trim what is trained."""
+        return self.text.strip()
+
 
 @dataclass
 class Group:
@@ -90,8 +95,8 @@ def _unfit(job: PairsJob, candidate: Candidate, ended: bool | None, group: Group
         return EMPTY
     if not ended and job.unfinished == "drop":
         return CUT
-    same = (candidate.source, candidate.text)
-    before = next((c for c in group.candidates if (c.source, c.text) == same), None)
+    same = (candidate.source, candidate.told)
+    before = next((c for c in group.candidates if (c.source, c.told) == same), None)
     if before is None:
         return None
     before.times += 1

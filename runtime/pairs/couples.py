@@ -29,7 +29,7 @@ class Couple:
 
     @property
     def texts(self) -> tuple[str, str]:
-        return self.better.text, self.worse.text
+        return self.better.told, self.worse.told
 
     @property
     def sources(self) -> list[str]:
@@ -62,7 +62,7 @@ def by_scores(candidates: Sequence[Candidate], scores: Mapping[int, float], marg
             high, low = (i, j) if scores[i] >= scores[j] else (j, i)
             gap = scores[high] - scores[low]
             one, other = candidates[high], candidates[low]
-            if one.text == other.text:
+            if one.told == other.told:
                 found.ties.append((one, other, SAME))
             elif gap <= 0 or gap < margin:
                 found.ties.append((one, other, NEAR))

@@ -80,7 +80,7 @@ def two_by_two(jury: Jury, groups: Sequence[Group], drops: Drops) -> list[Compar
     for group, both in zip(groups, couples, strict=True):
         question = [_question(group.prompt)]
         for one, other in both:
-            if one.text != other.text:
+            if one.told != other.told:
                 asked.append(pairwise_prompt(question, [one.final], [other.final]))
                 asked.append(pairwise_prompt(question, [other.final], [one.final]))
     replies = iter(jury.ask(asked))
@@ -88,7 +88,7 @@ def two_by_two(jury: Jury, groups: Sequence[Group], drops: Drops) -> list[Compar
     for both in couples:
         compared = Compared([], [])
         for one, other in both:
-            if one.text == other.text:
+            if one.told == other.told:
                 compared.ties.append((one, other, SAME))
                 continue
             said = _said(one, other, next(replies), next(replies), drops)

@@ -15,6 +15,6 @@ def by_strength(groups: Sequence[Group], by: Strength) -> list[Compared]:
         strong = [c for c in group.candidates if c.source in by.chosen]
         weak = [c for c in group.candidates if c.source in by.rejected]
         both = [(one, other) for one in strong for other in weak]
-        couples = [Couple(one, other, 1.0) for one, other in both if one.text != other.text]
-        found.append(Compared(couples, [(one, other, SAME) for one, other in both if one.text == other.text]))
+        couples = [Couple(one, other, 1.0) for one, other in both if one.told != other.told]
+        found.append(Compared(couples, [(one, other, SAME) for one, other in both if one.told == other.told]))
     return found

@@ -74,7 +74,7 @@ def read_source(
         try:
             found.problems.check(
                 "correct these rows, or the columns that `format` and `where` name, "
-                "or say bad_rows = drop(at_most = ...)"
+                f"or say {spec.tolerance} = drop(at_most = ...)"
             )
         except JobError as error:
             made.wrong.append(error)

@@ -134,7 +134,7 @@ def test_answers_that_are_judged_both_ways(project: Project, case: str) -> None:
     few = (len(found) - 1) / len(rows)
     with pytest.raises(JobError) as caught:
         project.run(source("rows.jsonl", format=form, bad_rows=few), method=method)
-    assert f"at most {few:.2%} bad rows" in str(caught.value.help)
+    assert f"at most {few:.2%} bad rows may be dropped (bad_rows)" in str(caught.value.help)
     dropped = project.run(source("rows.jsonl", format=form, bad_rows=len(found) / len(rows)), method=method)
     assert {
         line["row"]: line["of"] for line in listed(dropped) if line["why"].startswith("the same answers")
@@ -150,7 +150,7 @@ def test_sources_that_contradict_one_another(project: Project) -> None:
     project.write("one.jsonl", SIX)
     project.write("two.jsonl", [pair(4, "bad", "good"), *(pair(n) for n in range(10, 20))])
     one, two = (source(f"{name}.jsonl", name=name, format=PAIRS) for name in ("one", "two"))
-    with pytest.raises(JobError, match=r"one: in 1 rows .*\n  one.jsonl:5 and two.jsonl:1"):
+    with pytest.raises(JobError, match=r"one: in 1 row .*\n  one.jsonl:5 and two.jsonl:1"):
         project.run(one, two | {"bad_rows": 0.5}, method="dpo")
     dropped = project.run(one | {"bad_rows": 0.2}, two | {"bad_rows": 0.1}, method="dpo")
     assert [(s["name"], s["contradictory_dropped"]) for s in dropped.json("stats.json")["sources"]] == [

@@ -68,6 +68,17 @@ def test_at_most_so_many_of_a_prompt_and_each_answer_before_any_twice(
     assert result_of(context)["dropped"].get("more pairs of a prompt than wanted", 0) == 4 - pairs
 
 
+def test_answers_that_differ_in_spaces_around_them_are_the_same(tmp_path: Path) -> None:
+    strong = answered(tmp_path, "strong", {"a": ["b"], "c": ["x", " y", "x\n"]})
+    weak = answered(tmp_path, "weak", {"a": ["b "], "c": ["y", "z"]})
+    context = made(tmp_path, [strong, weak], at_most=9)
+    assert sorted(pairs_in(context)) == [("c", " y", "z"), ("c", "x", "y"), ("c", "x", "z")]
+    assert result_of(context)["dropped"] == {
+        "the same answer from there before": 1,
+        "the same answer on both sides": 2,
+    }
+
+
 def test_the_same_seed_makes_the_same_pairs(tmp_path: Path) -> None:
     found = []
     for number, seed in enumerate((1, 1, 2)):
