@@ -111,7 +111,9 @@ class DropSome(Variant):
     word: ClassVar[str] = "drop"
     positional: ClassVar[tuple[str, ...]] = ("at_most",)
     at_most: Fraction = Field(
-        default=0.05, description="Part of the answers; more is an error.", examples=["1%"]
+        default=0.05,
+        description="Part of the answers, of the couples compared and of the pairs; more is an error.",
+        examples=["1%"],
     )
 
 

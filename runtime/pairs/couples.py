@@ -46,10 +46,15 @@ Tie = tuple[Candidate, Candidate, str]
 
 @dataclass
 class Compared:
-    """What was found of the answers to one prompt."""
+    """What was found of the answers to one prompt. unjudged: couples without a verdict."""
 
     couples: list[Couple]
     ties: list[Tie]
+    unjudged: int = 0
+
+    @property
+    def all(self) -> int:
+        return len(self.couples) + len(self.ties) + self.unjudged
 
 
 def by_scores(candidates: Sequence[Candidate], scores: Mapping[int, float], margin: float) -> Compared:

@@ -96,6 +96,8 @@ def two_by_two(jury: Jury, groups: Sequence[Group], drops: Drops) -> list[Compar
                 compared.couples.append(said)
             elif said is not None:
                 compared.ties.append(said)
+            else:
+                compared.unjudged += 1
         found.append(compared)
     return found
 

@@ -38,7 +38,7 @@ def run(context: Context) -> None:
         if job.ties == "error":
             refuse_ties(compared)
         pairs = chosen(groups, compared, job.at_most, job.seed, drops)
-        drops.tolerate(job.bad_pairs, found.read)
+        drops.tolerate(job.bad_pairs, found.read, sum(one.all for one in compared))
     finally:
         write_atomically(context.out / LISTED, "".join(drops.lines))
     if not pairs:
@@ -56,7 +56,7 @@ def run(context: Context) -> None:
             "answers": found.read,
             "prompts": len(found.groups),
             "dropped": dict(drops.counts.most_common()),
-            "bad": dict(drops.bad.most_common()),
+            "bad": dict((drops.bad + drops.bad_couples).most_common()),
             "by": {"type": by, **about},
         }
     )

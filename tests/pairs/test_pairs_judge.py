@@ -61,10 +61,20 @@ def test_prose_is_no_verdict_and_counts_as_bad() -> None:
     jury = Jury(Rule(lambda said: "I like it." if "two" in said[0] else "Grade: 5"), 10)
     by_grades(jury, [group("one", "one two", "x" * 20_000)], 1.0, drops)
     assert drops.bad == {"the judge gave no grade": 1, "too long for the judge": 1}
-    two_by_two(jury, [group("one", "one two")], drops)
-    assert drops.bad["the judge gave no verdict"] == 1
+    [found] = two_by_two(jury, [group("one", "one two")], drops)
+    assert drops.bad_couples == {"the judge gave no verdict": 1} and found.all == found.unjudged == 1
     with pytest.raises(JobError, match=r"the judge gave no grade: 1, such as answer 1: 'I like it.'"):
-        drops.tolerate(0.05, 4)
+        drops.tolerate(0.05, 4, 1)
+
+
+def test_couples_are_counted_against_couples() -> None:
+    """There are more of them than answers."""
+    jury, drops = Jury(Rule(lambda said: "Both are fine."), 10), Drops()
+    found = two_by_two(jury, [group("a", "b", "c", "d") for _ in range(3)], drops)
+    of = sum(one.all for one in found)
+    drops.tolerate(1.0, 12, of)
+    with pytest.raises(JobError, match=r"18 of 18 couples of answers cannot be used, and at most 99.00% may"):
+        drops.tolerate(0.99, 12, of)
 
 
 @pytest.mark.parametrize(

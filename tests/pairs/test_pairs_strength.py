@@ -99,7 +99,7 @@ def test_opposite_labels_of_the_same_two_answers(tmp_path: Path) -> None:
     assert result["bad"] == {"the same two answers with opposite labels": 2}
     assert result["dropped"]["the same answer on both sides"] == 2
     with pytest.raises(
-        JobError, match=r"2 of 28 answers cannot be used, and at most 5.00% may be dropped"
+        JobError, match=r"2 of 20 couples of answers cannot be used, and at most 5.00% may be dropped"
     ) as error:
         made(tmp_path, [strong, weak], bad_pairs=0.05)
     assert "the same two answers with opposite labels: 2, such as" in error.value.message
