@@ -203,7 +203,7 @@ class _Planner:
         needs = [self._generate(one) for one in answers if one in self.recipe.generates]
         models = [*pairs.judges, *(self.recipe.generates[n].of for n in needs)]
         subjects = {str(link): self._link(link) for link in models}
-        body = pairs_body(pairs, subjects, self.recipe, self.resolved, self.cluster)
+        body = pairs_body(name, subjects, self.recipe, self.resolved, self.cluster)
         title = f"{name}: pairs of {', '.join(dict.fromkeys(answers))}, by {pairs.by.word}"
         judges = [subjects[str(link)]["job"] for link in pairs.judges]
         return self._add(name, "pairs", title, name, (*needs, *judges), body)

@@ -8,12 +8,14 @@ from typing import Any
 from smolc.compiler.model.data import Drop
 from smolc.compiler.model.evaluation import Greedy, Sample
 from smolc.compiler.model.generation import Generate
+from smolc.compiler.model.links import pairs_of
 from smolc.compiler.model.pairing import Exact, Judged, Pairs, Scorer, Strength, Tests
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.tasks import After, LastNumber, Whole
 from smolc.compiler.model.types import Link
 from smolc.compiler.plan.data import sources_of
 from smolc.compiler.plan.rows import rows_of
+from smolc.compiler.plan.templates import template_of
 from smolc.compiler.plan.types import Cluster
 from smolc.compiler.resolve import Resolved
 
@@ -74,17 +76,14 @@ def _weighted(source: dict[str, Any]) -> dict[str, Any]:
 
 
 def pairs_body(
-    pairs: Pairs,
+    name: str,
     subjects: dict[str, dict[str, Any]],
     recipe: Recipe,
     resolved: Resolved,
     cluster: Cluster,
 ) -> dict[str, Any]:
     """subjects: the models that judge, by name, as evals have them."""
-    templates = [
-        t for name in _generated(pairs, recipe) if (t := subjects[str(recipe.generates[name].of)]["template"])
-    ]
-    tags = [template["thinking"] for template in templates if template["thinking"]]
+    pairs = recipe.pairs[name]
     return {
         "answers": [_answers(link, recipe, resolved) for link in _once(pairs.answers)],
         "by": _by(pairs, subjects, recipe, resolved),
@@ -93,9 +92,20 @@ def pairs_body(
         "unfinished": pairs.unfinished,
         "bad_pairs": pairs.tolerated,
         "run_code": pairs.run_code,
-        "thinking": tags[0] if tags else None,
+        "thinking": _tags(name, subjects, recipe),
         **running_body("auto", None, recipe, cluster),
     }
+
+
+def _tags(name: str, subjects: dict[str, dict[str, Any]], recipe: Recipe) -> list[str] | None:
+    """Those around a chain of thought in rows, as the template says of a stage that learns from the pairs; where none
+    says it, that of a model whose answers they are made of."""
+    learning = (s for s in recipe.stages.values() if name in pairs_of(s.data.name, recipe))
+    used = [recipe.templates[t] for s in learning if (t := template_of(s, recipe)) is not None]
+    tags = [[t.thinking.open, t.thinking.close] for t in used if t.thinking]
+    asked = (subjects[str(recipe.generates[n].of)] for n in _generated(recipe.pairs[name], recipe))
+    tags += [one["template"]["thinking"] for one in asked if one["template"] and one["template"]["thinking"]]
+    return tags[0] if tags else None
 
 
 def _generated(pairs: Pairs, recipe: Recipe) -> list[str]:
