@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 
 import click
 
 from smolc.compiler.cli.build import OPTIONS, build_folder
+from smolc.compiler.cli.executor import Executor
 from smolc.compiler.cli.publish import publish as push
 from smolc.compiler.diagnostics.types import Severity
 
@@ -71,11 +71,10 @@ def command(
     arguments += [part for name in only for part in ("--only", name)]
     arguments += [part for name in fresh for part in ("--fresh", name)]
     arguments += ["--jobs", str(jobs)] if jobs else []
-    try:
-        code = subprocess.run(arguments, check=False).returncode
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(push(folder) if publish and not dry_run and code == 0 else code)
+    executor = Executor()
+    code = executor.run(arguments)
+    well = code == 0 and executor.stopped is None
+    sys.exit(push(folder) if publish and not dry_run and well else code)
 
 
 for _option in reversed(OPTIONS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,13 +38,35 @@ def _at_rest(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = (
-                f"a run is at work in {folder}: wait for it or stop it, or name another folder with --out"
-            )
-            raise FolderRefused(message) from None
+            raise FolderRefused(f"{_who(lock, folder)}, or name another folder with --out") from None
         except OSError:
             pass  # a file system without locks
         yield
+
+
+def _who(lock: Path, folder: Path) -> str:
+    """Who is at work, as the one who holds the lock wrote into it, and how that is stopped."""
+    try:
+        said = json.loads(lock.read_text(encoding="utf-8"))
+        pid, host, groups = int(said["pid"]), str(said["host"]), [int(group) for group in said["groups"]]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return f"a run is at work in {folder}: wait for it or stop it"
+    if host != socket.gethostname():
+        return f"a run is at work in {folder} (process {pid} on {host}): wait for it or stop it"
+    if not _lives(pid) and groups:
+        stop = " ".join(f"-{group}" for group in groups)
+        return f"a run was killed in {folder}, and jobs of it still work: wait for them or stop them (kill -- {stop})"
+    return f"a run is at work in {folder} (process {pid}): wait for it or stop it (kill {pid})"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _write(folder: Path, made: dict[str, str]) -> None:

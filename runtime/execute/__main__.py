@@ -30,6 +30,9 @@ def main(argv: list[str]) -> int:
         with Lock(folder) as lock:
             forget(folder, options.fresh)
             return _run(folder, manifest, entries, lock, options)
+    except KeyboardInterrupt:  # before the first job or after the last one: in between it is handled
+        print("\ninterrupted; nothing was running", file=sys.stderr)
+        return 130
     except (BrokenFolder, Busy) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

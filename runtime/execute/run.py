@@ -39,25 +39,32 @@ class Ended:
     seconds: float = 0.0
 
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+"""`smolc run` passes the others on as the last, since a terminal's Ctrl-C comes to both."""
+
+
 class Stop:
-    """`asked` by the first SIGINT, SIGTERM or SIGHUP; `hurry` by a second one."""
+    """`asked` by the first signal that stops, `hurry` by one that comes a second time. Under nohup a closed terminal
+    stops nothing."""
 
     def __init__(self) -> None:
         self.asked = False
         self.hurry = False
+        self._seen: set[int] = set()
 
     def __enter__(self) -> Stop:
-        self._before = {
-            s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        heeded = [s for s in STOPS if s != signal.SIGHUP or not nohup]
+        self._before = {s: signal.signal(s, self._ask) for s in heeded}
         return self
 
     def __exit__(self, *_: object) -> None:
         for which, handler in self._before.items():
             signal.signal(which, handler)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self.hurry = self.asked
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self.hurry = self.hurry or number in self._seen
+        self._seen.add(number)
         self.asked = True
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -150,8 +152,22 @@ def test_a_folder_in_which_a_run_is_at_work_is_left_alone(tmp_path: Path) -> Non
     (folder / "out").mkdir()
     with (folder / "out" / ".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(FolderRefused, match="a run is at work"):
-            write(folder, files(planned(tmp_path, SMALL, "sft.batch=8seq"), "..", "case.recipe"))
+        other = files(planned(tmp_path, SMALL, "sft.batch=8seq"), "..", "case.recipe")
+        with pytest.raises(FolderRefused, match=r"a run is at work in .*: wait for it or stop it, or name"):
+            write(folder, other)
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "since": 1, "groups": []}
+        gone = {"pid": 2**22 + 1, "groups": [2**22 + 2]}  # larger than the system gives
+        for more, told in (
+            (
+                {},
+                rf"at work in .* \(process {os.getpid()}\): wait for it or stop it \(kill {os.getpid()}\), or",
+            ),
+            ({"host": "elsewhere"}, rf"\(process {os.getpid()} on elsewhere\): wait for it or stop it, or"),
+            (gone, r"a run was killed in .*, and jobs of it still work: .* \(kill -- -4194306\), or"),
+        ):
+            (folder / "out" / ".lock").write_text(json.dumps({**said, **more}))
+            with pytest.raises(FolderRefused, match=told):
+                write(folder, other)
     assert (folder / "jobs" / "sft" / "job.yaml").read_bytes() == before
     write(folder, files(planned(tmp_path, SMALL, "sft.batch=8seq"), "..", "case.recipe"))
     assert (folder / "jobs" / "sft" / "job.yaml").read_bytes() != before

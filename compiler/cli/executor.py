@@ -1,0 +1,47 @@
+"""The runtime's executor as a process of ours: a signal that asks us to stop asks it, too."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from types import FrameType
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PASSED_ON = signal.SIGUSR1
+"""What the executor is sent for any of them. Ctrl-C reaches it by itself, too, and the same signal a second time would
+tell it to hurry."""
+
+
+class Executor:
+    """Runs a command to its end, whatever signals come meanwhile. stopped: by which, or None."""
+
+    def __init__(self) -> None:
+        self.stopped: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early = False
+
+    def run(self, arguments: list[str]) -> int:
+        """Its exit code, as a shell says it."""
+        before = {which: signal.signal(which, self._pass_on) for which in STOPS if not _under_nohup(which)}
+        try:
+            self._process = subprocess.Popen(arguments)
+            if self._early:
+                self._process.send_signal(PASSED_ON)
+            code = self._process.wait()
+        finally:
+            for which, handler in before.items():
+                signal.signal(which, handler)
+        if code < 0:
+            return 128 + (self.stopped if code == -PASSED_ON and self.stopped is not None else -code)
+        return code
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        self.stopped = number
+        if self._process is None:
+            self._early = True
+        else:
+            self._process.send_signal(PASSED_ON)
+
+
+def _under_nohup(which: int) -> bool:
+    return which == signal.SIGHUP and signal.getsignal(which) is signal.SIG_IGN

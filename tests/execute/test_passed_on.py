@@ -1,0 +1,80 @@
+"""Signals to `smolc run`: its executor and the jobs end with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from shell_folder import Folder
+
+from smolc.runtime.execute.run import Stop
+
+ASK = "import sys; from smolc.compiler.cli.executor import Executor; sys.exit(Executor().run(sys.argv[1:]))"
+# It is given time to end in peace; a kill at once leaves no file.
+PATIENT = "trap 'sleep 0.5; touch saved; exit 1' TERM; touch started; while :; do sleep 0.05; done"
+
+
+def started(folder: Folder) -> subprocess.Popen[str]:
+    folder.job("a", shell=PATIENT)
+    command = [sys.executable, "-c", ASK, *folder.command()]
+    run = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    folder.wait_for("started")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("which", "send"),
+    [
+        (signal.SIGTERM, os.kill),
+        (signal.SIGINT, os.kill),
+        (signal.SIGINT, os.killpg),
+        (signal.SIGHUP, os.killpg),
+    ],
+)
+def test_the_job_ends_in_peace(
+    which: signal.Signals, send: Callable[[int, int], None], tmp_path: Path
+) -> None:
+    """Sent to `smolc run` alone (kill), or to its whole group (Ctrl-C, a closed terminal)."""
+    folder = Folder(tmp_path)
+    run = started(folder)
+    send(run.pid, which)
+    _, said = run.communicate(timeout=20)
+    assert run.returncode == 130 and "was running: a" in said and "Traceback" not in said
+    assert (tmp_path / "saved").exists()
+
+
+def test_a_second_one_hurries(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.job("a", shell="trap '' TERM; touch started; while :; do sleep 0.05; done")
+    run = subprocess.Popen([sys.executable, "-c", ASK, *folder.command()], stderr=subprocess.DEVNULL)
+    folder.wait_for("started")
+    run.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        run.wait(0.5)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(5) == 130
+
+
+def test_nohup_counts() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_before_the_executor_listens(tmp_path: Path) -> None:
+    """The exit code is that of the signal which was sent."""
+    run = subprocess.Popen([sys.executable, "-c", ASK, "bash", "-c", f"touch {tmp_path}/on; exec sleep 30"])
+    Folder(tmp_path).wait_for("on")
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(5) == 128 + signal.SIGTERM
