@@ -18,6 +18,7 @@ from smolc.runtime.train.model import keeps_dropout
 from smolc.runtime.train.reference import COLUMNS, kept
 from smolc.runtime.train.token_mean import TokenMean
 from smolc.runtime.train.unpadded import heads_without_padding
+from smolc.runtime.train.weighed import Weighed, paired
 
 DIVERGENCES = {
     "reverse_kl": "reverse_kl",
@@ -63,12 +64,15 @@ def no_reference() -> Iterator[None]:
         dpo_trainer.create_model_from_path = load
 
 
-class Trainer(Common, TokenMean, DPOTrainer):  # type: ignore[misc]
+class Trainer(Weighed, Common, TokenMean, DPOTrainer):  # type: ignore[misc]
     """near: where the first step's model is the reference, how near its log-probabilities are to those that were kept,
     relative and absolute; they are then compared."""
 
     loss_weights: list[Any]
     near: tuple[float, float] | None = None
+
+    def sides(self, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        return paired(len(inputs["completion_mask"]) // 2)
 
     def trained(self, batch: dict[str, Any]) -> torch.Tensor | None:
         """`sft` is over the chosen answers, which come first."""

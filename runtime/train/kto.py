@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+import torch
 from trl.trainer import kto_trainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
@@ -15,6 +16,7 @@ from smolc.runtime.jobs.train import KtoLoss, TrainJob
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.model import keeps_dropout
 from smolc.runtime.train.unpadded import heads_without_padding
+from smolc.runtime.train.weighed import Weighed
 
 
 def arguments(job: TrainJob, settings: dict[str, Any]) -> KTOConfig:
@@ -47,7 +49,11 @@ def rotate(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {"KL_completion_ids": [answers[-1], *answers[:-1]]}
 
 
-class Trainer(Common, KTOTrainer):  # type: ignore[misc]
+class Trainer(Weighed, Common, KTOTrainer):  # type: ignore[misc]
+    def sides(self, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        good = torch.as_tensor(inputs["label"], dtype=torch.bool)
+        return good, ~good
+
     def _prepare_dataset(
         self, dataset: Any, processing_class: Any, args: KTOConfig, dataset_name: str
     ) -> Any:

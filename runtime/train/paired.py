@@ -15,6 +15,7 @@ from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.linear_loss import IGNORED
 from smolc.runtime.train.token_mean import TokenMean
 from smolc.runtime.train.unpadded import without_padding
+from smolc.runtime.train.weighed import Weighed, paired
 
 
 def columns_of(row: dict[str, Any]) -> dict[str, list[int]]:
@@ -29,7 +30,7 @@ def columns_of(row: dict[str, Any]) -> dict[str, list[int]]:
     return columns
 
 
-class Paired(Common, TokenMean):
+class Paired(Weighed, Common, TokenMean):
     """Mixin in front of TRL's trainer. TRL tokenises each row with `tokenize_row`; it finds no text in ours and leaves
     them alone before that.
 
@@ -38,6 +39,9 @@ class Paired(Common, TokenMean):
 
     over_prompts: ClassVar[bool] = False
     tokenize_row = staticmethod(columns_of)
+
+    def sides(self, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        return paired(len(inputs["chosen_labels"]))
 
     def averages(self) -> bool:
         """Whether the loss takes an answer's mean log-probability, instead of its sum."""

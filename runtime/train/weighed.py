@@ -1,0 +1,58 @@
+"""What is told of held-out rows is a mean over rows.
+
+TRL takes the mean of its batches' means: of 50 pairs in batches of 16 the last two count a quarter.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import torch
+
+
+class Weighed:
+    """Mixin in front of a TRL trainer that keeps what it tells in lists, a value a batch."""
+
+    _weights: dict[str, list[float]] | None = None
+
+    def sides(self, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Which rows of a batch have a good and a bad answer: (rows,) each, of 0 and 1."""
+        raise NotImplementedError
+
+    def prediction_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        before = {key: len(values) for key, values in self._told().items()}
+        result = super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+        device = self.accelerator.device  # type: ignore[attr-defined]
+        sides = torch.stack(self.sides(inputs), 1).to(device).float()
+        sides = self.accelerator.gather_for_metrics(sides)  # type: ignore[attr-defined]
+        good, bad = sides.sum(0).tolist()
+        self._weights = self._weights or defaultdict(list)
+        for key, values in self._told().items():
+            if len(values) > before.get(key, 0):
+                ends = {"chosen": good, "rejected": bad}
+                self._weights[key].append(ends.get(key.rpartition("/")[2], float(len(sides))))
+        return result
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        if self._weights is not None:
+            told = self._told()
+            for key, weights in self._weights.items():
+                if len(told[key]) == len(weights) and sum(weights) > 0:
+                    pairs = zip(told[key], weights, strict=True)
+                    told[key] = [sum(float(value) * weight for value, weight in pairs) / sum(weights)]
+            ends = told.get("rewards/chosen"), told.get("rewards/rejected")
+            if ends[0] and ends[1] and "rewards/margins" in self._weights:
+                told["rewards/margins"] = [ends[0][0] - ends[1][0]]
+            self._weights = None
+        super().log(logs, *args, **kwargs)  # type: ignore[misc]
+
+    def _told(self) -> dict[str, list[Any]]:
+        """Its lists for an evaluation, by name; TRL's trainers have two names for them."""
+        lists = getattr(self, "_stored_metrics", None)
+        return lists["eval"] if lists is not None else self._metrics["eval"]  # type: ignore[attr-defined,no-any-return]
+
+
+def paired(pairs: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sides of pairs: each has both."""
+    return torch.ones(pairs), torch.ones(pairs)
