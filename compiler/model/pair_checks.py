@@ -66,8 +66,14 @@ def _at(diagnostic: Diagnostic, span: Span) -> Diagnostic:
     return replace(diagnostic, labels=(Label(span, "the prompts are named here"),))
 
 
-def _readable(name: str, dataset: Dataset, span: Span, used: Span) -> Iterator[Diagnostic]:
-    """Whether a dataset has prompts to answer, or answers to compare, that may be trained on."""
+def _readable(
+    name: str,
+    dataset: Dataset,
+    span: Span,
+    used: Span,
+    what: str = "answers to `{}`, which is test data, would be trained on",
+) -> Iterator[Diagnostic]:
+    """Whether a dataset has prompts to answer, or answers to compare, that may be trained on. what: of test data."""
     form = dataset.format
     if isinstance(form, PlainText) or (isinstance(form, Map) and "text" in form.texts):
         message = f"dataset `{name}` is running text: it has no prompts"
@@ -76,7 +82,7 @@ def _readable(name: str, dataset: Dataset, span: Span, used: Span) -> Iterator[D
         )
     role = dataset.span_of("role")
     if dataset.role == "test" and role is not None:
-        message = f"answers to `{name}`, which is test data, would be trained on"
+        message = what.format(name)
         labels = (Label(role, "said here"),)
         yield Diagnostic("C020", "training-on-test", Severity.ERROR, message, span, labels)
     for one in comparisons(dataset.where):
@@ -100,7 +106,11 @@ def check_pairs(name: str, pairs: Pairs, recipe: Recipe) -> Iterator[Diagnostic]
         message = f"pairs `{name}` run programs that a model wrote, which the recipe does not allow"
         help = "write `run_code = true` in it: they run alone, without network and within limits"
         yield _error("C041", "code-not-allowed", message, by.span, help)
-    if isinstance(by, (Exact, Tests)) and by.problems is None:
+    if isinstance(by, (Exact, Tests)) and by.problems is not None:
+        link = by.problems
+        what = "`{}`, which is test data, would decide what is trained on"
+        yield from _readable(link.name, recipe.datasets[link.name], link.span, link.span, what)
+    elif isinstance(by, (Exact, Tests)):
         stray = next((x for x in pairs.answers if x.name in recipe.datasets), None)
         if stray is not None:
             message = f"what is right is not known of the answers in dataset `{stray.name}`"

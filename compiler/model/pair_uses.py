@@ -30,6 +30,9 @@ def data_read(recipe: Recipe) -> set[str]:
 
 
 def prompts_behind(pairs: Pairs, recipe: Recipe) -> Iterator[Link]:
-    """The data whose prompts a stage that learns from these pairs is trained on: datasets and mixtures."""
+    """The data whose prompts a stage that learns from these pairs is trained on, and what says which answers to them are
+    right: datasets and mixtures."""
     for link in pairs.answers:
         yield recipe.generates[link.name].prompts if link.name in recipe.generates else link
+    if isinstance(pairs.by, (Exact, Tests)) and pairs.by.problems is not None:
+        yield pairs.by.problems

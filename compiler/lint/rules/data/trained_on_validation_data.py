@@ -2,8 +2,8 @@
 
 ## What it does
 
-Looks for stages that train on a dataset with `role = validation`. (`role = test` is an error: the compiler
-itself refuses it.)
+Looks for stages that train on a dataset with `role = validation`, or on pairs of which such rows say what is
+right. (`role = test` is an error: the compiler itself refuses it.)
 
 ## Why is this bad?
 
