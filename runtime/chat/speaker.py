@@ -21,7 +21,7 @@ from smolc.runtime.evaluate.answers import without_thinking
 from smolc.runtime.evaluate.checkpoints import weights_of
 from smolc.runtime.evaluate.subjects import Prompting, end_ids_of, loaded
 from smolc.runtime.jobs.context import Context, ModelAt
-from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.errors import JobError, run_first
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,7 @@ def _prompting(context: Context, partner: Partner) -> Prompting:
             return load_tokenizer(context.model_of(partner.job), partner.trust_remote_code)
         folder = context.out_of(prepared) / "tokenizer"
         if not folder.is_dir():
-            raise JobError(
-                f"job {prepared} left no tokenizer", help="run it first: smolc run does so by itself"
-            )
+            raise JobError(f"job {prepared} left no tokenizer", help=run_first(prepared))
         return load_tokenizer(ModelAt(str(folder.resolve())), partner.trust_remote_code)
 
     tokenizer, spec = tokenizer_of(partner.tokenizer), partner.template

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from smolc.runtime.jobs.context import Context
-from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.evaluate import Check, GateJob
 from smolc.runtime.report.outputs import number, objects, read_object
 from smolc.runtime.report.text import clean, decimal
@@ -39,7 +39,7 @@ def run(context: Context) -> None:
     results = read_object(context.out_of(job.scores) / "results.json")
     scores, doubts = scores_of(results), doubts_of(results)
     if not scores:
-        raise JobError(f"job {job.scores} left no scores", help="run it first: smolc run does so by itself")
+        raise JobError(f"job {job.scores} left no scores", help=run_first(job.scores))
     checks = [evaluate(check, scores, doubts) for check in job.checks]
     for check in checks:
         print(said(check))

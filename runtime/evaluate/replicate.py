@@ -7,7 +7,7 @@ from typing import Any
 
 from smolc.runtime.evaluate.gate import UNSCORED
 from smolc.runtime.jobs.context import Context
-from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.evaluate import Published, ReplicateJob
 from smolc.runtime.report.outputs import mapping, number, objects, read_object
 from smolc.runtime.report.text import clean, decimal, setting
@@ -22,7 +22,7 @@ def run(context: Context) -> None:
     job: ReplicateJob = context.job  # type: ignore[assignment]
     results = read_object(context.out_of(job.scores) / "results.json")
     if not objects(results.get("rows")):
-        raise JobError(f"job {job.scores} left no scores", help="run it first: smolc run does so by itself")
+        raise JobError(f"job {job.scores} left no scores", help=run_first(job.scores))
     found = [compare(one, results) for one in job.published]
     for one in found:
         print(said(one))

@@ -15,7 +15,7 @@ from smolc.runtime.data.formats import Message
 from smolc.runtime.data.template import ChatTemplate, RenderError, read_template
 from smolc.runtime.data.tokenizer import load_tokenizer
 from smolc.runtime.jobs.context import Context, ModelAt
-from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.evaluate import EvaluateJob, Generating, Judge, Subject
 from smolc.runtime.jobs.prepare import TemplateSpec
 
@@ -117,7 +117,7 @@ def _as_trained(name: str, data: str, template: ChatTemplate, tokenizer: Any) ->
 def _prepared(context: Context, job: str) -> ModelAt:
     folder = context.out_of(job) / "tokenizer"
     if not folder.is_dir():
-        raise JobError(f"job {job} left no tokenizer", help="run it first: smolc run does so by itself")
+        raise JobError(f"job {job} left no tokenizer", help=run_first(job))
     return ModelAt(str(folder.resolve()))
 
 

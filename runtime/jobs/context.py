@@ -9,7 +9,7 @@ from typing import Any
 
 from smolc.runtime.jobs.base import Job
 from smolc.runtime.jobs.done import sha256_of
-from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.manifest import Manifest
 from smolc.runtime.jobs.patterns import matching
@@ -118,7 +118,7 @@ class Context:
         """The rows that a `pairs` job made. Raises JobError if it has not run."""
         path = self.out_of(job_id) / "pairs.jsonl"
         if not path.is_file():
-            raise JobError(f"{job_id}: its pairs are not made yet", help="smolc run makes them first")
+            raise JobError(f"{job_id}: its pairs are not made yet", help=run_first(job_id))
         return path
 
     def result_of(self, job_id: str) -> dict[str, Any]:
@@ -127,9 +127,7 @@ class Context:
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise JobError(
-                f"job {job_id} left no result", help="run it first: smolc run does so by itself"
-            ) from error
+            raise JobError(f"job {job_id} left no result", help=run_first(job_id)) from error
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Write `result.json`. Where a job made a model, `model` is one of {"out": "<job>/model"} (below `out/`),

@@ -21,3 +21,8 @@ class JobError(Exception):
         print(f"error: {self.message}", file=sys.stderr)
         if self.help:
             print(f"help: {self.help}", file=sys.stderr)
+
+
+def run_first(job: str) -> str:
+    """Help where what another job leaves is missing. That may have gone later: then it counts as done, and is not run."""
+    return f"smolc run makes it; where that says `{job}: already done`: smolc run RECIPE --fresh {job}"

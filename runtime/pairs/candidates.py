@@ -13,7 +13,7 @@ from smolc.runtime.evaluate.answers import without_thinking
 from smolc.runtime.generate.prompts import examples, key_of, prompt_in
 from smolc.runtime.generate.run import FILE
 from smolc.runtime.jobs.context import Context
-from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.pairs import Generated, PairsJob, Written
 from smolc.runtime.pairs.drops import Drops
 
@@ -108,17 +108,25 @@ Said = Iterator[tuple[list[Message], Candidate, bool | None]]
 
 def _generated(context: Context, source: Generated) -> Said:
     path = context.out_of(source.job) / FILE
+    count = 0
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:
                 said: dict[str, Any] = json.loads(line)
                 place = f"{source.name}, {said['place']} (answer {said['sample'] + 1})"
                 candidate = Candidate(source.name, place, said["answer"], said["final"], said["tokens"])
+                count += 1
                 yield said["prompt"], candidate, None if said["unterminated"] else said["stopped"]
-    except (OSError, ValueError, KeyError) as error:
-        raise JobError(
-            f"{source.job} left no answers that can be read", help="run it again: smolc run does so by itself"
-        ) from error
+    except OSError as error:
+        raise _unreadable(source, f"{FILE}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(source, f"{FILE}:{count + 1} is damaged") from error
+    if count != (wanted := context.result_of(source.job).get("answers")):
+        raise _unreadable(source, f"{FILE} has {count} of {wanted}")
+
+
+def _unreadable(source: Generated, why: str) -> JobError:
+    return JobError(f"{source.job} left no answers that can be read: {why}", help=run_first(source.job))
 
 
 def _written(context: Context, job: PairsJob, source: Written) -> Said:

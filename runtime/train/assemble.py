@@ -13,7 +13,7 @@ import numpy as np
 from transformers.trainer_callback import PrinterCallback
 
 from smolc.runtime.jobs.context import Context, ModelAt
-from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.train import DpoLoss, Full, KtoLoss, TrainJob
 from smolc.runtime.train import (
     balance,
@@ -77,9 +77,7 @@ def rows_of(context: Context, job: TrainJob) -> Rows:
     data = context.out_of(job.data)
     train = rows.load_rows(data / "train", job.method)
     if train is None:
-        raise JobError(
-            f"job {job.data} left no training rows", help="run it first: smolc run does so by itself"
-        )
+        raise JobError(f"job {job.data} left no training rows", help=run_first(job.data))
     validation = rows.load_rows(data / "validation", job.method)
     counts = rows.count_tokens(train, job.method)
     length = steps.length_of(job.duration, len(train), int(counts.tokens.sum()), job.batch.global_sequences)

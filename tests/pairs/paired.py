@@ -44,6 +44,7 @@ def answered(folder: Path, name: str, said: dict[str, list[str]], **more: Any) -
                     "tokens": len(answer.split()), "stopped": True, "unterminated": False, **more,
                 }  # fmt: skip
                 file.write(json.dumps(line) + "\n")
+    (out / "result.json").write_text(json.dumps({"answers": sum(map(len, said.values()))}))
     return {"type": "generated", "name": name, "job": name}
 
 
