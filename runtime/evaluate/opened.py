@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.evaluate import Generating
+from smolc.runtime.report.outputs import mapping
 
 if TYPE_CHECKING:  # torch is behind it, and reads the environment
     from smolc.runtime.evaluate.generate import ChatModel
@@ -23,7 +24,7 @@ def set_environment(context: Context, models: Sequence[str], hub: bool) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for name in ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
         os.environ.setdefault(name, "1")
-    local_models = all("hub" not in context.result_of(m).get("model", {}) for m in models)
+    local_models = all("hub" not in mapping(context.result_of(m).get("model")) for m in models)
     if local_models and not hub:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

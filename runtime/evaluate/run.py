@@ -35,21 +35,28 @@ def run(context: Context) -> None:
     # Imported here: what it imports reads the environment.
     from smolc.runtime.evaluate.results import write
 
-    job = _without_diverged(context, job)
+    job = _of_whole_runs(context, job)
     found = Evaluation(context, job)
     found.run()
     write(context, job, found)
 
 
-def _without_diverged(context: Context, job: EvaluateJob) -> EvaluateJob:
-    """Runs of a grid that diverged left no model. Raises JobError if nothing else is to be evaluated."""
-    left = tuple(s for s in job.subjects if not context.result_of(s.job).get("diverged"))
+def _of_whole_runs(context: Context, job: EvaluateJob) -> EvaluateJob:
+    """Runs of a grid that diverged or were stopped left no model. Raises JobError if nothing else is to be evaluated."""
+    left = []
     for subject in job.subjects:
-        if subject not in left:
-            print(f"{subject.name}: not evaluated, since its training diverged")
+        result = context.result_of(subject.job)
+        if result.get("diverged") or result.get("stopped"):
+            over = "its training diverged" if result.get("diverged") else f"it was {result['why']}"
+            print(f"{subject.name}: not evaluated, since {over}")
+        else:
+            left.append(subject)
     if not left:
-        raise JobError("each of these runs diverged", help="lower the learning rate")
-    return job.model_copy(update={"subjects": left})
+        raise JobError(
+            "each of these runs diverged, or was stopped in favour of one that did",
+            help="lower the learning rate",
+        )
+    return job.model_copy(update={"subjects": tuple(left)})
 
 
 def prepare_environment(context: Context, job: EvaluateJob) -> None:
