@@ -11,7 +11,7 @@ import torch
 
 from smolc.runtime.evaluate.engines.base import Sampling, Wanted
 from smolc.runtime.evaluate.engines.padded import padded
-from smolc.runtime.evaluate.engines.plain import generate_batch
+from smolc.runtime.evaluate.engines.transformers import TransformersEngine
 from smolc.runtime.train.health.numbers import Answers, Measured, Side, Spoken
 
 TOKENS = {"cuda": 2048, "cpu": 1024}
@@ -137,7 +137,7 @@ def spoken(model: Any, tokenizer: Any, prompts: Sequence[list[int]], room: int) 
     ends = tuple(ends) if isinstance(ends, (list, tuple)) else (ends,)
     said: dict[int, list[int]] = {}
     wanted = [Wanted(tuple(ids), room, 0, ()) for ids in prompts]
-    generate_batch(model, tokenizer, wanted, range(len(wanted)), Sampling(0.0, 1.0, ends), said.__setitem__)
+    TransformersEngine(model, tokenizer).generate(wanted, Sampling(0.0, 1.0, ends), said.__setitem__)
     lengths = [len(ids) for ids in said.values()]
     stopped = sum(bool(ids) and ids[-1] in ends for ids in said.values())
     return Spoken(sum(lengths) / len(lengths), stopped / len(lengths))
