@@ -210,15 +210,10 @@ class ChatModel(HFLM):  # type: ignore[misc]
             if prompt in known:
                 continue
             known[prompt] = self.tok_encode(prompt)
-            if not known[prompt]:
+            if why := self.unfit(known[prompt]):
                 raise JobError(
-                    "a prompt is empty once rendered", help="check the chat template and the dataset's rows"
-                )
-            if len(known[prompt]) >= self.max_length:
-                raise JobError(
-                    f"a prompt of {len(known[prompt])} tokens leaves no room to answer in the model's "
-                    f"context of {self.max_length}: {prompt[:60]!r}...",
-                    help="leave such rows out with where = ..., or evaluate fewer rows",
+                    f"a prompt {why}: {prompt[:60]!r}...",
+                    help="check the chat template; take such problems out of the data, or a model with a longer context",
                 )
             if max(known[prompt]) >= size:
                 raise JobError(
@@ -226,6 +221,16 @@ class ChatModel(HFLM):  # type: ignore[misc]
                     help="prompt this model with its own tokenizer",
                 )
         return [known[prompt] for prompt in prompts]
+
+    def unfit(self, ids: Sequence[int]) -> str | None:
+        """Why a prompt of these tokens cannot be answered, if so."""
+        if not ids:
+            return "is empty once rendered"
+        if len(ids) >= self.max_length:
+            return (
+                f"of {len(ids)} tokens leaves no room to answer in the model's context of {self.max_length}"
+            )
+        return None
 
     def _answer(self, prompt: str, ids: list[int], until: tuple[str, ...]) -> Answer:
         how = self.decoding

@@ -12,6 +12,7 @@ from typing import Any
 
 from smolc.runtime.evaluate.meter import Meter
 from smolc.runtime.evaluate.opened import opened, set_environment
+from smolc.runtime.generate.fit import LISTED, fitting
 from smolc.runtime.generate.prompts import Found, Prompt, prompts_of
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError
@@ -22,7 +23,7 @@ FILE = "answers.jsonl"
 
 
 def run(context: Context) -> None:
-    """Write `answers.jsonl` and `result.json`. Raises JobError."""
+    """Write `answers.jsonl`, `dropped.jsonl` and `result.json`. Raises JobError."""
     job: GenerateJob = context.job  # type: ignore[assignment]
     hub = any(isinstance(source.location, HubData) for source in job.prompts)
     set_environment(context, [job.subject.job], hub)
@@ -54,7 +55,7 @@ def _answered(context: Context, job: GenerateJob, found: Found) -> None:
         print(f"{job.subject.name} has no chat template: it is given the plain text of the prompts")
     start = time.monotonic()
     with opened(context, job, at, prompting, job.thinking, job.decode.max_new) as lm:
-        texts = [_rendered(prompt, prompting.template) for prompt in found.prompts]
+        prompts, texts = fitting(context, found.prompts, job.prompts, lm)
         meter = Meter(context, 1)
         lm.decoding = replace(
             lm.decoding,
@@ -73,12 +74,14 @@ def _answered(context: Context, job: GenerateJob, found: Found) -> None:
         weights, cached, specials = lm.fingerprint, lm.cached, lm.specials
     meter.finish()
     specials = [s for s in specials if s not in (job.thinking or ())]
-    _write(context, _lines(found.prompts, answers, job.samples, specials))
+    unfit = len(found.prompts) - len(prompts)
+    _write(context, _lines(prompts, answers, job.samples, specials))
     result = {
-        "prompts": len(found.prompts),
+        "prompts": len(prompts),
         "rows": found.rows,
         "duplicates": found.duplicates,
         "bad_rows": found.bad,
+        "unfit": unfit,
         **_counted(answers),
         "cached": cached,
         "seconds": round(time.monotonic() - start, 3),
@@ -92,7 +95,10 @@ def _answered(context: Context, job: GenerateJob, found: Found) -> None:
     }
     context.write_result(result)
     unfinished = f", {result['unfinished']:,} of them cut off" if result["unfinished"] else ""
-    print(f"{len(answers):,} answers to {len(texts):,} prompts{unfinished}; {cached:,} were there before")
+    left = f"; prompts left out: {unfit:,} ({LISTED})" if unfit else ""
+    print(
+        f"{len(answers):,} answers to {len(texts):,} prompts{unfinished}; {cached:,} were there before{left}"
+    )
 
 
 def model_at(context: Context, job: GenerateJob) -> ModelAt:
@@ -119,17 +125,6 @@ def model_at(context: Context, job: GenerateJob) -> ModelAt:
         )
     one = kept[job.checkpoint]
     return weights_of(context, one, context.out / CONVERTED / f"{job.subject.name}@{one.step}")
-
-
-def _rendered(prompt: Prompt, template: Any) -> str:
-    from smolc.runtime.data.template import RenderError
-
-    if template is None:
-        return "\n\n".join(str(m["content"]) for m in prompt.messages)
-    try:
-        return str(template.render(prompt.messages, prompt=True)[0])
-    except RenderError as error:
-        raise JobError(f"{prompt.place}: {error}", help="does this template know such messages?") from error
 
 
 def _lines(prompts: list[Prompt], answers: list[Any], samples: int, specials: list[str]) -> Iterator[str]:

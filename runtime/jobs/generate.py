@@ -5,7 +5,8 @@ Outputs in `out/<id>/`: `answers.jsonl`, a line for each answer, prompt by promp
     {"source", "place", "sample", "prompt": [messages], "answer", "final", "tokens", "stopped", "unterminated"}
 
 answer: with its chain of thought; final: without, where the template has tags for one. tokens: generated ones. stopped:
-whether it ended by itself. `result.json` counts them. Answers are kept in `out/.answers/` as they come, so that a job
+whether it ended by itself. `result.json` counts them, and `dropped.jsonl` lists prompts that the model cannot be asked,
+with why. Answers are kept in `out/.answers/` as they come, so that a job
 that was killed goes on.
 """
 
@@ -22,7 +23,7 @@ from smolc.runtime.jobs.prepare import All, Filter, Format, Take
 
 class Rows(Strict):
     """How the rows of a dataset are read, by the name that messages call it. bad_rows: part of them (0..1) that may be
-    left out because they are not what the format says."""
+    left out because they are not what the format says, and part of the prompts that a model cannot be asked."""
 
     name: str
     location: Location

@@ -81,6 +81,7 @@ def _answered(view: JobView) -> Answered:
             ("empty", "empty"),
             ("duplicates", "prompts that stood there twice"),
             ("bad_rows", "rows left out"),
+            ("unfit", "prompts that could not be asked"),
         )
         if (n := number(result.get(key)))
     ]

@@ -133,6 +133,20 @@ def test_answers_are_drawn_apart_and_kept(base: dict[str, Any], tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_a_prompt_without_room_for_an_answer(base: dict[str, Any], tmp_path: Path) -> None:
+    write(tmp_path, "words", [{"question": q, "answer": "x"} for q in ("one", "long " * 60, "two")])
+    with pytest.raises(
+        JobError, match=r"words.jsonl:2: its prompt of \d+ tokens leaves no room .* context of 256"
+    ):
+        run(Context(tmp_path, MANIFEST, _job(subject=base)))
+    assert not (tmp_path / "out" / "answers" / "answers.jsonl").exists()
+    run(Context(tmp_path, MANIFEST, _job(subject=base, prompts=[prompts(bad_rows=0.4)])))
+    assert [s["place"] for s in answers(tmp_path)] == ["words.jsonl:1", "words.jsonl:3"]
+    counted = result(tmp_path)
+    assert (counted["prompts"], counted["rows"], counted["unfit"], counted["bad_rows"]) == (2, 3, 1, 0)
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_goes_on_after_a_kill(base: dict[str, Any], tmp_path: Path) -> None:
     write(tmp_path, "words", [{"question": f"q{i}", "answer": "x"} for i in range(160)])
