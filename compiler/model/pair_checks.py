@@ -13,6 +13,7 @@ from smolc.compiler.model.formats import Map, PlainText
 from smolc.compiler.model.generation import Generate
 from smolc.compiler.model.pairing import Exact, Pairs, Strength, Tests
 from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.types import Link
 
 
@@ -50,16 +51,58 @@ def check_generate(name: str, made: Generate, recipe: Recipe) -> Iterator[Diagno
 
 
 def _checkpoint(made: Generate, recipe: Recipe) -> Iterator[Diagnostic]:
-    stage, span = recipe.stages.get(made.of.name), made.span_of("checkpoint")
-    if stage is None:
+    name, step, span = made.of.name, made.checkpoint, made.span_of("checkpoint")
+    stage = recipe.stages.get(name)
+    if stage is None or step is None:
         message = f"`{made.of}` is not a stage, and only stages keep checkpoints"
         yield _error(
             "C045", "no-checkpoint", message, span, "name the stage in `of`, or leave `checkpoint` out"
         )
     elif stage.save_every is None:
-        message = f"stage `{made.of.name}` keeps no checkpoints"
+        message = f"stage `{name}` keeps no checkpoints"
         help = "write `save_every = 120step` in it, and `keep` as many as reach back to this one"
         yield _error("C045", "no-checkpoint", message, span, help)
+    elif (
+        stage.sweep is None or not stage.sweep.halve_at
+    ):  # the runs of a halving write some at its rungs, too
+        found = [_not_kept(name, run.stage, step) for run in recipe.runs[name]]
+        wrong = [why for why in found if why is not None]
+        if wrong and len(wrong) == len(found):
+            message, help = wrong[0]
+            written = stage.span_of("save_every")
+            labels = (Label(written, "how often one is written"),) if written else ()
+            yield replace(_error("C045", "no-checkpoint", message, span, help), labels=labels)
+
+
+def _not_kept(name: str, stage: Stage, step: int) -> tuple[str, str] | None:
+    """Why a run of a stage keeps no checkpoint of a step, and what to write instead; None where it does, or only its
+    data can tell."""
+    save, length = stage.save_every, stage.length
+    steps = int(length.value) if length.unit == "step" else None
+    # The checkpoint of the last step is the trained stage itself.
+    if save is None or (save.unit == "%" and steps is None) or step == steps:
+        return None
+    every = int(save.value) if save.unit == "step" else max(1, round(save.value * (steps or 0)))
+    if steps is not None and step > steps:
+        message = f"stage `{name}` ends after {steps:,} steps, and this is step {step:,}"
+        last = (steps - 1) // every * every
+        named = f"write `checkpoint = {last}step`, or " if last else ""
+        return message, f"{named}leave `checkpoint` out for the trained stage"
+    if step % every:
+        message = f"stage `{name}` writes a checkpoint every {every:,} steps, and none of step {step:,}"
+        near = (step // every * every, (step // every + 1) * every)
+        fitting = [f"`checkpoint = {n}step`" for n in near if n > 0 and (steps is None or n < steps)]
+        return message, f"write {' or '.join(fitting) or f'`save_every = {step}step` in it'}"
+    if steps is None:
+        return None
+    before, keep = range(every, steps, every), max(1, stage.keep)
+    reach = len(before) - before.index(step) + 1  # that of the last step is one, too
+    if reach <= keep:
+        return None
+    oldest = before[1 - keep] if keep > 1 else steps
+    newest = "newest checkpoint" if keep == 1 else f"newest {keep:,} checkpoints"
+    message = f"stage `{name}` keeps its {newest}, from step {oldest:,} on"
+    return message, f"write `keep = {reach}` in it"
 
 
 def _at(diagnostic: Diagnostic, span: Span) -> Diagnostic:
