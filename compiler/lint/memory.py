@@ -6,7 +6,7 @@ Lower bounds, without activations and buffers: what does not fit by them does no
 from __future__ import annotations
 
 from smolc.compiler.lint.training import Training
-from smolc.compiler.model.methods import Dpo, Full, Kto, Qlora
+from smolc.compiler.model.methods import Full, Kto, Qlora
 from smolc.compiler.plan.defaults import PAIRED_WORDS
 from smolc.compiler.plan.size import parameters
 from smolc.compiler.plan.spread import sharers
@@ -77,11 +77,9 @@ def _frozen(run: Training, kind: str) -> float:
 
 
 def _reference(run: Training) -> float:
-    """Weights of a second, frozen model: KTO's. DPO's is read once, before training, unless it weighs tokens; and an
-    adapter that is switched off gives it for nothing."""
-    method = run.stage.method
-    stays = isinstance(method, Kto) or (isinstance(method, Dpo) and method.ld_alpha is not None)
-    if not stays or not isinstance(run.stage.adapter, Full):
+    """Weights of a second, frozen model: KTO's. DPO's is read once, before training; and an adapter that is switched off
+    gives it for nothing."""
+    if not isinstance(run.stage.method, Kto) or not isinstance(run.stage.adapter, Full):
         return 0.0
     return _trained(run)[0]
 

@@ -157,6 +157,7 @@ def trainer(job: TrainJob, args: DPOConfig, parts: Parts) -> Trainer:
     made.order = parts.order
     # The loss reads them from the batch. Told to the constructor, TRL would hash all weights, and compute them.
     made.precompute_ref_logps = given
-    if given and job.loss.reference == job.init and not drops(made.model):
+    # With ld_alpha the sums that are kept are not those of all tokens.
+    if given and job.loss.reference == job.init and job.loss.ld_alpha is None and not drops(made.model):
         made.near = NEAR.get(job.precision, (0.02, 1.0))
     return made

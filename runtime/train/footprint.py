@@ -11,7 +11,7 @@ from typing import Any
 
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.prepare import PAIRED
-from smolc.runtime.jobs.train import DpoLoss, Fsdp2, Full, KtoLoss, TrainJob, Zero
+from smolc.runtime.jobs.train import Fsdp2, Full, KtoLoss, TrainJob, Zero
 
 MOMENTS = {"adamw": 8.0, "adamw_8bit": 2.0, "sgd": 0.0, "adafactor": 0.0}
 """Bytes of optimiser state for a trained parameter; adafactor's rows and columns are hardly any."""
@@ -102,9 +102,8 @@ def weights(job: TrainJob, shape: Shape, plan: Plan) -> float:
     devices = plan.devices
     reference = 0.0
     loss = job.loss
-    # DPO's is gone when training begins, see reference.py, unless tokens are weighed.
-    stays = isinstance(loss, KtoLoss) or (isinstance(loss, DpoLoss) and loss.ld_alpha is not None)
-    if stays and (plan.rank is None or getattr(loss, "reference", None) != job.init):
+    # DPO's is gone when training begins, see reference.py.
+    if isinstance(loss, KtoLoss) and (plan.rank is None or loss.reference != job.init):
         reference = shape.parameters * (2.0 if half else 4.0)
     if plan.rank is not None:
         base = 0.5 if job.adapter.type == "qlora" else 2.0 if half and plan.kind != "fsdp2" else 4.0

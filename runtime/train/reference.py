@@ -54,8 +54,6 @@ def why_not(context: Context, job: TrainJob, *, on_cuda: bool) -> str | None:
     if not isinstance(job.loss, DpoLoss):
         # KTO's mismatched answers are those of the micro batch.
         return "this loss has no fixed pairs"
-    if job.loss.ld_alpha is not None:
-        return "ld_alpha weighs tokens, and what is kept are sums over answers"
     sharded = isinstance(job.parallel, Fsdp2) or (isinstance(job.parallel, Zero) and job.parallel.stage == 3)
     if not (on_cuda and sharded):
         return None
@@ -138,6 +136,8 @@ def key_of(context: Context, job: TrainJob, splits: list[Any], attention: str, d
         "device": device,
         "versions": [version(name) for name in ("torch", "transformers", "trl")],
     }
+    if job.loss.ld_alpha is not None:
+        body["ld_alpha"] = job.loss.ld_alpha
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,9 @@ def scored(
     while at < len(numbers):
         some = _batch(splits, numbers, at, budget)
         try:
-            out[at : at + len(some)] = log_probabilities(model, some, device, half=job.precision == "fp16")
+            out[at : at + len(some)] = log_probabilities(
+                model, some, device, job.loss.ld_alpha, half=job.precision == "fp16"
+            )
         except torch.OutOfMemoryError:
             if len(some) == 1:
                 raise
@@ -84,32 +87,45 @@ def computing(job: TrainJob) -> TrainJob:
     return job.model_copy(update={"precision": "bf16_pure"}) if job.precision == "bf16" else job
 
 
-def _batch(splits: list[Any], numbers: Any, at: int, budget: int) -> list[tuple[list[int], list[int]]]:
-    """Prompt and answer of the sequences from `at` on; the first is the longest, and there is always one."""
+@dataclass(frozen=True)
+class Sequence:
+    """shared: tokens of the answer within the length of the pair's shorter one."""
+
+    prompt: list[int]
+    answer: list[int]
+    shared: int
+
+
+def _batch(splits: list[Any], numbers: Any, at: int, budget: int) -> list[Sequence]:
+    """The sequences from `at` on; the first is the longest, and there is always one."""
     first = _sequence(splits, int(numbers[at]))
-    size = max(1, budget // (len(first[0]) + len(first[1])))
+    size = max(1, budget // (len(first.prompt) + len(first.answer)))
     return [first, *(_sequence(splits, int(n)) for n in numbers[at + 1 : at + size])]
 
 
-def _sequence(splits: list[Any], number: int) -> tuple[list[int], list[int]]:
+def _sequence(splits: list[Any], number: int) -> Sequence:
     row, side = divmod(number, 2)
     for rows in splits:
         if row < len(rows):
             found = rows[row]
-            return found["prompt_ids"], found[SIDES[side]]
+            shared = min(len(found[name]) for name in SIDES)
+            return Sequence(found["prompt_ids"], found[SIDES[side]], shared)
         row -= len(rows)
     raise IndexError(number)
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
 def log_probabilities(
-    model: Any, sequences: list[tuple[list[int], list[int]]], device: torch.device, *, half: bool
+    model: Any, sequences: list[Sequence], device: torch.device, ld_alpha: float | None, *, half: bool
 ) -> Floats:
-    """As TRL's loss has them: of tokens in fp32, summed over the answer. half: under fp16 autocast. Padded on the right."""
-    ids, mask = padded([prompt + answer for prompt, answer in sequences])
+    """As TRL's loss has them: of tokens in fp32, summed over the answer, what is beyond its shared part `ld_alpha` times.
+    half: under fp16 autocast."""
+    ids, mask = padded([s.prompt + s.answer for s in sequences])
     labels = torch.where(mask.bool(), ids, -100)
-    for i, (prompt, _) in enumerate(sequences):
-        labels[i, : len(prompt)] = -100
+    weights = torch.ones(ids.shape, dtype=torch.float64)
+    for i, one in enumerate(sequences):
+        labels[i, : len(one.prompt)] = -100
+        weights[i, len(one.prompt) + one.shared :] = 1.0 if ld_alpha is None else ld_alpha
     with torch.autocast(device.type, torch.float16, enabled=half):
         out = model(
             input_ids=ids.to(device),
@@ -118,4 +134,6 @@ def log_probabilities(
             use_cache=False,
             fused_lm_head=True,
         )
-    return out.log_probs.double().sum(1).float().cpu().numpy()  # type: ignore[no-any-return]
+    # Its values are those of the tokens from the second on.
+    found = out.log_probs.double() * weights[:, 1:].to(device)
+    return found.sum(1).float().cpu().numpy()  # type: ignore[no-any-return]

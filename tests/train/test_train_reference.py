@@ -65,11 +65,15 @@ def key_of(folder: Path) -> str:
     return reference.key_of(context, context.job, [data.train], "sdpa", "cpu")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("adapter", [{"type": "full"}, LORA | {"dropout": 0.0}], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"adapter": LORA | {"dropout": 0.0}}, {"loss": DPO | {"ld_alpha": 0.3}}],
+    ids=["full", "lora", "ld_alpha"],
+)
 def test_a_run_is_the_one_with_the_reference_in_every_step(
-    adapter: dict[str, Any], train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, passes: list[int]
+    said: dict[str, Any], train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, passes: list[int]
 ) -> None:
-    folder = train(pair_rows, **SAID, adapter=adapter, **steps(3))
+    folder = train(pair_rows, **SAID | said, **steps(3))
     kept, validation = losses(folder, "sft"), evaluated(folder)
     assert passes == [2 * 37]
     monkeypatch.setattr(reference, "why_not", lambda *_, **__: "it is asked for")
