@@ -33,7 +33,11 @@ def in_short(folder: Path, entry: Entry) -> str:
         return f"{count(answers)} answers to {count(prompts)} prompts"
     if entry.kind == "pairs":
         pairs, answers = (number(result.get(key)) or 0 for key in ("pairs", "answers"))
-        return f"{count(pairs)} pairs from {count(answers)} answers"
+        by = mapping(result.get("by"))
+        unasked = number(mapping(by.get("answers") or by.get("programs")).get("without a problem")) or 0
+        said = f"; of {count(unasked)} no problem says what is right" if unasked else ""
+        noun = "pair" if pairs == 1 else "pairs"
+        return f"{count(pairs)} {noun} from {count(answers)} answers{said}"
     if entry.kind == "evaluate":
         rows = objects(read_object(out / "results.json").get("rows"))
         models = {str(r.get("model")) for r in rows}

@@ -25,6 +25,8 @@ from smolc.runtime.pairs.drops import Drops
 
 UNKNOWN = "answers to a prompt that no problem has"
 TWO = "two problems with this prompt and different answers"
+UNASKED = "without a problem"
+"""Answers of whose prompt no problem says what is right."""
 
 
 def by_exact(
@@ -41,7 +43,7 @@ def by_exact(
         return found
 
     right: dict[str, str] = _known(context, by.problems, gold)
-    counts: Counter[str] = Counter()
+    counts = Counter({"right": 0})
 
     def scores(group: Group, wanted: str) -> dict[int, float]:
         made = {}
@@ -52,7 +54,7 @@ def by_exact(
             made[i] = float(said == wanted)
         return made
 
-    return _compared(groups, right, scores, drops), {"answers": dict(counts)}
+    return _compared(groups, right, scores, counts, drops), {"answers": dict(counts)}
 
 
 def by_tests(
@@ -84,7 +86,7 @@ def by_tests(
             strict=True,
         )
     )
-    counts: Counter[str] = Counter()
+    counts = Counter({"passed": 0})
 
     def scores(group: Group, _: CodeProblem) -> dict[int, float]:
         made = {}
@@ -95,7 +97,7 @@ def by_tests(
             made[i] = float(kind == "ok")
         return made
 
-    return _compared(groups, known, scores, drops), {"programs": dict(counts)}
+    return _compared(groups, known, scores, counts, drops), {"programs": dict(counts)}
 
 
 def reference_in(example: Example) -> str:
@@ -136,6 +138,7 @@ def _compared(
     groups: Sequence[Group],
     known: dict[str, Any],
     scores: Callable[[Group, Any], dict[int, float]],
+    counts: Counter[str],
     drops: Drops,
 ) -> list[Compared]:
     found = []
@@ -145,6 +148,7 @@ def _compared(
             why = TWO if group.key in known else UNKNOWN
             for candidate in group.candidates:
                 drops.add(why, [candidate.source], candidate.place, candidate.final)
+                counts[UNASKED] += candidate.times
             found.append(Compared([], []))
             continue
         found.append(by_scores(group.candidates, scores(group, right), 0.0))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from paired import answered, made, pairs_in, result_of, rows, write
 
+from smolc.runtime.execute.outcome import in_short
 from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.manifest import Entry
 
 NUMBER = {"type": "last_number", "marker": None}
 
@@ -32,7 +34,9 @@ def test_right_answers_over_wrong_ones(tmp_path: Path) -> None:
     context = made(tmp_path, [answered(tmp_path, "tries", said)], exact(rows("problems")), at_most=2)
     assert sorted(pairs_in(context)) == [("a", "it is 7.", "it is 8."), ("a", "it is 7.", "no idea")]
     result = result_of(context)
-    assert result["by"]["answers"] == {"right": 3, "wrong": 3, "no answer": 1}
+    assert result["by"]["answers"] == {
+        "right": 3, "wrong": 3, "no answer": 1, "without a problem": 2,
+    }  # fmt: skip
     assert result["dropped"] == {
         "as good, or nearer than the margin": 3,
         "answers to a prompt that no problem has": 2,
@@ -54,6 +58,8 @@ def test_problems_that_disagree_or_say_nothing(tmp_path: Path) -> None:
     )
     context = made(tmp_path, [tries], exact(rows("problems")))
     assert pairs_in(context) == [("b", "1", "2")]
+    entry = Entry(id="taste", kind="pairs", title="t", stage=None, needs=(), hash="h")
+    assert in_short(tmp_path, entry) == "1 pair from 4 answers; of 2 no problem says what is right"
     assert result_of(context)["dropped"] == {"two problems with this prompt and different answers": 2}
     write(tmp_path, "problems", [{"question": "a", "answer": "who knows"}])
     with pytest.raises(JobError, match=r"problems.jsonl:1: expected an answer to compare with, found none"):
