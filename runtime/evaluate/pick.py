@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from smolc.runtime.jobs.context import Context
@@ -13,6 +14,8 @@ from smolc.runtime.report.outputs import number, objects, read_object
 from smolc.runtime.report.text import clean, decimal, setting
 
 FROM_TRAINING = ("train_loss", "eval_loss", "tokens_per_second")
+MOST_NAMED = 4
+"""Runs of a tie that are listed."""
 
 
 def run(context: Context) -> None:
@@ -35,7 +38,13 @@ def run(context: Context) -> None:
             if any(r["diverged"] for r in table)
             else "see the logs of these jobs",
         )
-    notes = edge_notes([row["values"] for row in table], best["values"])
+    tied = equals(table, best)
+    # Of a tie no direction can be told.
+    notes = (
+        [tie_note(tied, best, job.metric)]
+        if tied
+        else edge_notes([row["values"] for row in table], best["values"])
+    )
     print(f"winner: {named(best['values'], best['job'])}")
     for note in notes:
         print(f"note: {note}")
@@ -61,10 +70,33 @@ def identity(context: Context, job: str) -> str:
 
 
 def winner(table: list[dict[str, Any]], goal: str) -> dict[str, Any] | None:
-    """The row with the best score, the first of equals; None if no row has one."""
+    """The row with the best score; of equals the one with the smallest held-out loss, or the first. None if no row has a
+    score."""
     scored = [row for row in table if row["score"] is not None]
     sign = 1 if goal == "min" else -1
-    return min(scored, key=lambda row: sign * row["score"], default=None)
+    return min(scored, key=lambda row: (sign * row["score"], _held_out(row)), default=None)
+
+
+def _held_out(row: dict[str, Any]) -> float:
+    return math.inf if row["eval_loss"] is None else float(row["eval_loss"])
+
+
+def equals(table: list[dict[str, Any]], best: dict[str, Any]) -> list[dict[str, Any]]:
+    """All rows with the score of `best`, if there are several."""
+    tied = [row for row in table if row["score"] == best["score"]]
+    return tied if len(tied) > 1 else []
+
+
+def tie_note(tied: list[dict[str, Any]], best: dict[str, Any], metric: str) -> str:
+    """How one of equals was taken."""
+    runs = " and ".join(f"({named(row['values'], row['job'])})" for row in tied)
+    runs = runs if len(tied) <= MOST_NAMED else f"{len(tied)} runs"
+    others = min((_held_out(row) for row in tied if row is not best), default=math.inf)
+    how = "has the smallest held-out loss of them" if _held_out(best) < others else "is the first of them"
+    return (
+        f"a tie: {runs} have the same {metric} ({decimal(best['score'])}), so it does not tell which is better; "
+        f"the winner {how}"
+    )
 
 
 def edge_notes(grid: list[dict[str, Any]], best: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from smolc.runtime.evaluate.pick import edge_notes, run, winner
+from smolc.runtime.evaluate.pick import edge_notes, equals, run, tie_note, winner
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import PickJob
@@ -87,12 +87,35 @@ def test_a_stopped_run_cannot_win(tmp_path: Path) -> None:
     assert result["table"][1]["why"] == "stopped at step 6 of 24, held-out loss 0.5000"
 
 
-def test_ties_go_to_the_first() -> None:
-    rows = [{"job": "a", "score": 1.0}, {"job": "b", "score": 1.0}]
-    for goal in ("min", "max"):
-        best = winner(rows, goal)
-        assert best is not None
-        assert best["job"] == "a"
+@pytest.mark.parametrize(
+    ("losses", "best", "how"),
+    [
+        ((3.0, 2.0, 4.0), "b", "the winner has the smallest held-out loss of them"),
+        ((None, None, 4.0), "a", "the winner is the first of them"),
+        ((3.0, 3.0, 4.0), "a", "the winner is the first of them"),
+        ((None, 3.0, 4.0), "b", "the winner has the smallest held-out loss of them"),
+    ],
+)
+@pytest.mark.parametrize("goal", ["min", "max"])
+def test_how_a_tie_is_broken(losses: tuple[Any, ...], best: str, how: str, goal: str) -> None:
+    scores = (1.0, 1.0, 2.0 if goal == "min" else 0.5)
+    rows = [
+        {"job": job, "values": {"lr": i + 1}, "score": score, "eval_loss": loss}
+        for i, (job, score, loss) in enumerate(zip("abc", scores, losses, strict=True))
+    ]
+    found = winner(rows, goal)
+    assert found is not None and found["job"] == best
+    assert tie_note(equals(rows, found), found, "words") == (
+        f"a tie: (lr = 1) and (lr = 2) have the same words (1.0000), so it does not tell which is better; {how}"
+    )
+
+
+def test_a_tie_is_told_and_gives_no_direction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = picked(grid(tmp_path, {1e-4: 2.0, 1e-3: 2.0, 1e-2: 3.0}))
+    assert result["winner"] == "sft.lr=0.0001"
+    (note,) = result["notes"]
+    assert note.startswith("a tie: (optim.lr = 1e-4) and (optim.lr = 1e-3) have the same eval_loss (2.0000)")
+    assert f"note: {note}" in capsys.readouterr().out
 
 
 def test_a_task_is_read_from_the_scores(tmp_path: Path) -> None:
