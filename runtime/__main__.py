@@ -11,10 +11,11 @@ from pathlib import Path
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.disk import told
 from smolc.runtime.jobs.done import is_done, write_done
+from smolc.runtime.jobs.edited import edited, note
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.leave import leave
 from smolc.runtime.jobs.looks import note_look
-from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
+from smolc.runtime.jobs.manifest import BrokenFolder, read_manifest, read_own
 
 # Each module has `run(context) -> None`, and may have `after(context) -> None` for when it counts as done. Imported only
 # when needed, since some bring torch.
@@ -51,7 +52,10 @@ def main(argv: list[str]) -> int:
             if is_main:
                 print(f"{job_id}: already done")
             return 0
-        context = Context(folder, manifest, read_job(folder, job_id))
+        context = Context(folder, manifest, read_own(folder, entry))
+        by_hand = tuple(edited(folder, entry))
+        if is_main and by_hand:
+            print(f"note: {note(entry, by_hand, manifest.recipe)}", flush=True)
         start = time.monotonic()
         if is_main:
             (context.out / "done.json").unlink(missing_ok=True)
@@ -60,7 +64,8 @@ def main(argv: list[str]) -> int:
         runner.run(context)
         if is_main:
             with told(folder / "out"):
-                write_done(folder, entry, context.inputs, time.monotonic() - start, context.tells)
+                seconds = time.monotonic() - start
+                write_done(folder, entry, context.inputs, seconds, context.tells, by_hand)
                 if entry.final:
                     note_look(folder, manifest, entry)
                 if hasattr(runner, "after"):

@@ -78,12 +78,18 @@ def build_folder(
     if baseline:
         compiled = _with_baseline(compiled, on)
     assert compiled.plan is not None and compiled.resolved is not None and compiled.recipe is not None
+    from smolc.compiler.diagnostics.excerpt import plain
     from smolc.compiler.plan.paths import root_of
-    from smolc.compiler.render import FolderRefused, files, write
+    from smolc.compiler.render import FolderRefused, edited, files, write
     from smolc.compiler.render.card import card_files
 
     folder = Path(out) if out else Path("build") / compiled.plan.recipe
     root = Path(os.path.relpath(root_of(compiled.resolved), os.path.realpath(folder))).as_posix()
+    for name in edited(folder):
+        click.echo(
+            f"note: {plain(str(folder / name))} was edited by hand: it is written anew, as {recipe} says",
+            err=True,
+        )
     try:
         write(
             folder,

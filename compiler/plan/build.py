@@ -112,7 +112,7 @@ class _Planner:
         needs = tuple(dict.fromkeys(n for n in needs if n in self.jobs and self.jobs[n].kind != "gate"))
         cluster = cluster or self.cluster
         body = {"seed": self.recipe.seed, "device": cluster.device, **body}
-        files = {name: digest(self.texts[name]) for name in _files(body)}
+        files = {name: digest(self.texts[name]) for name in templates.templates_of(body)}
         before = [self.jobs[n] for n in needs]
         hash = digest(
             [kind, body, files, [b.hash if kind == "report" else b.passes or b.hash for b in before]]
@@ -379,11 +379,3 @@ def models_of(evaluation: Eval) -> list[Link]:
     """All models and stages that an eval loads."""
     known = [one.model for one in evaluation.replicates.values()]
     return [*evaluation.of, *known, *([evaluation.judge] if evaluation.judge else [])]
-
-
-def _files(body: dict[str, Any]) -> list[str]:
-    """Chat templates that a body refers to: its own, and those of the models that it asks."""
-    judges = [place["judge"] for place in (body, body.get("by", {})) if place.get("judge")]
-    prompted = [*body.get("subjects", ()), *([body["subject"]] if "subject" in body else []), *judges]
-    specs = [body.get("template"), *(one["template"] for one in prompted)]
-    return [spec["file"] for spec in specs if spec and spec["file"]]

@@ -16,6 +16,7 @@ from typing import Any
 
 from smolc.compiler.plan.outputs import Unreadable, read_bytes, read_job, read_object, sha256_of
 from smolc.compiler.plan.patterns import matching
+from smolc.compiler.plan.templates import templates_of
 from smolc.compiler.plan.types import Job, Plan
 
 NEW, CHANGED, FAILED, DONE = "new", "changed", "failed", "done"
@@ -132,7 +133,10 @@ class _Reader:
         """Made from another job: what differs, as far as the folder still holds what it was made from."""
         again = [n for n in job.needs if before[n].kind != DONE]
         why = (_run_again(again),) if again else ()
-        if self.built.get(job.id) != done.get("hash"):
+        by_hand = done.get("edited")
+        if isinstance(by_hand, list) and by_hand:
+            why = (f"it was made from {_listed([str(name) for name in by_hand])} as edited by hand", *why)
+        elif self.built.get(job.id) != done.get("hash"):
             since = "it was built anew and not run since" if job.id in self.built else ""
             return State(
                 CHANGED, tuple(w for w in (since, *why) if w) or ("it was made from another recipe",)
@@ -141,7 +145,7 @@ class _Reader:
         if old is None:
             return State(CHANGED, why or ("it was made from another recipe",))
         found = tuple(_differences(old, job))
-        texts = [name for name in _templates(job) if self._other_text(name)]
+        texts = [name for name in dict.fromkeys(templates_of(job.body)) if self._other_text(name)]
         if texts:
             why = (f"the text of {_listed(texts)} changed", *why)
         return State(CHANGED, why if found or why else ("a job before it changed",), found)
@@ -229,11 +233,6 @@ def _walk(at: str, old: Any, new: Any) -> Iterator[Difference]:
 def _name(item: Any, number: int) -> str:
     name = item.get("name") if isinstance(item, dict) else None
     return name if isinstance(name, str) else str(number)
-
-
-def _templates(job: Job) -> list[str]:
-    specs = [job.body.get("template"), *(s["template"] for s in job.body.get("subjects", ()))]
-    return list(dict.fromkeys(spec["file"] for spec in specs if spec and spec["file"]))
 
 
 def _run_again(ids: list[str]) -> str:

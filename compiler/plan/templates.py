@@ -98,3 +98,11 @@ def model_of(stage: Stage, recipe: Recipe) -> str:
     while (before := behind(stage.init.name, recipe)) in recipe.stages:
         stage = recipe.stages[before]
     return before
+
+
+def templates_of(body: dict[str, Any]) -> list[str]:
+    """Chat templates that a body refers to: its own, and those of the models that it asks."""
+    judges = [place["judge"] for place in (body, body.get("by", {})) if place.get("judge")]
+    prompted = [*body.get("subjects", ()), *([body["subject"]] if "subject" in body else []), *judges]
+    specs = [body.get("template"), *(one["template"] for one in prompted)]
+    return [spec["file"] for spec in specs if spec and spec["file"]]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import smolc
-from smolc.compiler.plan.types import Job, Plan
+from smolc.compiler.plan.templates import templates_of
+from smolc.compiler.plan.types import Job, Plan, digest
 from smolc.compiler.render.accelerate import accelerate_yaml, deepspeed_json
 from smolc.compiler.render.environment import render
 from smolc.compiler.render.yaml import dump
@@ -18,13 +20,13 @@ def files(plan: Plan, root: str, source: str) -> dict[str, str]:
     for job in plan.jobs:
         made.update(_job(job))
     made["run.sh"] = _run_sh(plan, source)
-    made["manifest.json"] = _manifest(plan, root)
+    made["manifest.json"] = _manifest(plan, root, made)
     return made
 
 
-def _job(job: Job) -> dict[str, str]:
-    folder = f"jobs/{job.id}"
-    content = {
+def _values(job: Job) -> dict[str, Any]:
+    """What its job.yaml says."""
+    return {
         "kind": job.kind,
         "id": job.id,
         "title": job.title,
@@ -32,7 +34,11 @@ def _job(job: Job) -> dict[str, str]:
         "needs": list(job.needs),
         **job.body,
     }
-    made = {f"{folder}/job.yaml": dump(content, job.title)}
+
+
+def _job(job: Job) -> dict[str, str]:
+    folder = f"jobs/{job.id}"
+    made = {f"{folder}/job.yaml": dump(_values(job), job.title)}
     train = job.kind == "train"
     if train:
         made[f"{folder}/accelerate.yaml"] = accelerate_yaml(job)
@@ -96,7 +102,20 @@ def _group(job: Job) -> str:
     return f"Stage {job.stage}" if job.kind in ("prepare", "train", "pick") else f"Eval {job.stage}"
 
 
-def _manifest(plan: Plan, root: str) -> str:
+def _told_by(job: Job, made: dict[str, str]) -> dict[str, str]:
+    """The files that tell a job what to do, with their sha256: the runtime finds out by them what was edited by hand. Its
+    launch.sh says only how it is started."""
+    own = [f"jobs/{job.id}/{name}" for name in ("job.yaml", "accelerate.yaml", "deepspeed.json")]
+    names = [name for name in [*own, *templates_of(job.body)] if name in made]
+    return {name: hashlib.sha256(made[name].encode()).hexdigest() for name in names}
+
+
+def _content(job: Job) -> str:
+    """Of what its job.yaml says, but for the title: comments and the order of keys are for people alone."""
+    return digest({key: value for key, value in _values(job).items() if key != "title"})
+
+
+def _manifest(plan: Plan, root: str, made: dict[str, str]) -> str:
     cluster = plan.cluster
     content = {
         "smolc": smolc.__version__,
@@ -122,6 +141,8 @@ def _manifest(plan: Plan, root: str) -> str:
                 "hash": job.hash,
                 "final": job.final,
                 "after": list(job.after),
+                "files": _told_by(job, made),
+                "content": _content(job),
             }
             for job in plan.jobs
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from smolc.compiler.plan.outputs import Unreadable, read_bytes
 
 OURS = ("jobs", "templates")
 """Folders that are written whole; what an earlier build left in them goes."""
@@ -108,6 +111,24 @@ def _ours(manifest: Path) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(content, dict) and {"smolc", "hash", "jobs"} <= content.keys()
+
+
+def edited(folder: Path) -> list[str]:
+    """Names of the files of jobs that were edited by hand since they were built, and that a build writes anew."""
+    try:
+        jobs = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["jobs"]
+        built = {name: was for job in jobs for name, was in job.get("files", {}).items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return []
+    return [name for name, was in built.items() if _sha256(folder / str(name)) not in (was, None)]
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        data = read_bytes(path)
+    except Unreadable:
+        return None
+    return hashlib.sha256(data).hexdigest() if data is not None else None
 
 
 def _one(folder: Path, name: str, text: str) -> None:

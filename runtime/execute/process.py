@@ -68,9 +68,10 @@ class Running:
         return code
 
     def finished(self) -> bool:
-        """Whether it wrote `done.json` for what it was asked to do. This and not the exit code says that a
-        job is done: a collective library may still abort at interpreter exit, after all is written."""
-        return read_object(self._out / "done.json").get("hash") == self.entry.hash
+        """Whether it wrote `done.json`, which was removed when it started. This and not the exit code says that a
+        job is done: a collective library may still abort at interpreter exit, after all is written. Its hash says of what:
+        the job's file may have been edited since this run began."""
+        return isinstance(read_object(self._out / "done.json").get("hash"), str)
 
     def record_failure(self, code: int) -> None:
         """Leave a note for the report."""

@@ -15,6 +15,7 @@ from smolc.runtime.execute.display import Display
 from smolc.runtime.execute.lock import Lock
 from smolc.runtime.execute.outcome import in_short
 from smolc.runtime.execute.process import Running
+from smolc.runtime.execute.states import edited_by_hand
 from smolc.runtime.jobs.done import done_jobs, read_done
 from smolc.runtime.jobs.looks import is_held, looks, times
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
@@ -170,6 +171,8 @@ class Executor:
         taken = {r.slot for r in self._running}
         slot = next(s for s in range(self._jobs) if s not in taken)
         self._display.started(entry, self._position(entry), len(self._entries))
+        for line in edited_by_hand(self._folder, self._manifest, (entry,)):
+            self._display.say(line)
         seen = looks(self._folder).get(entry.id, 0) if entry.final else 0
         if seen:
             self._display.say(

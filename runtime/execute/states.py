@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smolc.runtime.jobs.done import done_jobs, with_needs
+from smolc.runtime.jobs.edited import edited, note
 from smolc.runtime.jobs.looks import is_held
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
 from smolc.runtime.report.text import clean, shorten
@@ -80,7 +81,15 @@ def dry_run(folder: Path, manifest: Manifest, entries: tuple[Entry, ...], final:
     rows = [
         (e.id, shorten(e.title, 60), ", ".join((*e.needs, *e.after)) or "–", state[e.id]) for e in entries
     ]
-    return table(("job", "what", "needs", "state"), rows)
+    return "\n".join(
+        [table(("job", "what", "needs", "state"), rows), *edited_by_hand(folder, manifest, entries)]
+    )
+
+
+def edited_by_hand(folder: Path, manifest: Manifest, entries: tuple[Entry, ...]) -> list[str]:
+    """A note for each job that is not as it was built."""
+    found = ((entry, edited(folder, entry)) for entry in entries)
+    return [f"note: {clean(note(entry, files, manifest.recipe))}" for entry, files in found if files]
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> str:

@@ -1,8 +1,8 @@
 """When a job counts as done.
 
-`out/<id>/done.json` is written last. It holds the job's hash, the sha256 of each input file it read (and the names
-that each pattern of files stood for), and the fingerprints of the jobs it read from; a job is done when all three are
-still what they were. So a changed recipe, a changed, new or vanished data file and a repeated earlier stage each make
+`out/<id>/done.json` is written last. It holds the job's hash (of one edited by hand: that of what was read), the sha256
+of each input file it read (and the names that each pattern of files stood for), and the fingerprints of the jobs it read
+from; a job is done when all three are still what they were. So a changed recipe, a changed, new or vanished data file and a repeated earlier stage each make
 what follows run again.
 
 A job that only decides (the pick of a grid) says in `tells` what others take from it: when it decides anew and comes to
@@ -139,15 +139,20 @@ def write_done(
     inputs: dict[str, dict[str, Any]],
     seconds: float,
     tells: dict[str, str] | None = None,
+    by_hand: tuple[str, ...] = (),
 ) -> None:
-    """tells: what other jobs take from this one, by their ids; None for all that it made."""
+    """tells: what other jobs take from this one, by their ids; None for all that it made. by_hand: its files that were
+    edited."""
     needs = {}
     for need in entry.needs:
         before = read_done(folder, need)
         needs[need] = fingerprint(before, entry) if before is not None else ""
-    done = {"hash": entry.hash, "inputs": inputs, "needs": needs, "seconds": round(seconds, 3)}
+    done: dict[str, Any] = {"hash": entry.hash, "inputs": inputs, "needs": needs}
+    done["seconds"] = round(seconds, 3)
     if tells is not None:
         done["tells"] = tells
+    if by_hand:
+        done["edited"] = list(by_hand)
     write_atomically(
         folder / "out" / entry.id / "done.json", json.dumps(done, indent=2, sort_keys=True) + "\n"
     )

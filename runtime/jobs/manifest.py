@@ -11,12 +11,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from smolc.runtime.jobs.base import Strict
 from smolc.runtime.jobs.contamination import ContaminationJob
+from smolc.runtime.jobs.edited import as_it_is
 from smolc.runtime.jobs.evaluate import CullJob, EvaluateJob, GateJob, PickJob, ReplicateJob, ReportJob
 from smolc.runtime.jobs.generate import GenerateJob
 from smolc.runtime.jobs.merge import MergeJob
 from smolc.runtime.jobs.model import ModelJob
 from smolc.runtime.jobs.pairs import PairsJob
 from smolc.runtime.jobs.prepare import PrepareJob
+from smolc.runtime.jobs.text import load
 from smolc.runtime.jobs.train import TrainJob
 
 AnyJob = Annotated[
@@ -50,7 +52,8 @@ class Cluster(Strict):
 class Entry(Strict):
     """One job: `hash` covers its content and, through `needs`, everything before it. after: jobs that have
     to end well before it is started, and of which nothing goes into it. final: it measures on test data, and is run only
-    when asked for."""
+    when asked for. files: what it is told by, with the sha256 that they were built with; content: that of the values of its
+    job.yaml without the title. See `edited.py`."""
 
     id: str
     kind: str
@@ -60,6 +63,8 @@ class Entry(Strict):
     hash: str
     final: bool = False
     after: tuple[str, ...] = ()
+    files: dict[str, str] = Field(default_factory=dict)
+    content: str | None = None
 
 
 class Manifest(Strict):
@@ -93,18 +98,40 @@ def _said(error: Exception) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises BrokenFolder."""
+    """The hash of each job is that of its files as they are now. Raises BrokenFolder."""
     path = folder / "manifest.json"
     try:
-        return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        built = Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
         raise BrokenFolder(f"{path}: not a manifest that smolc build wrote: {_said(error)}") from error
+    return built.model_copy(update={"jobs": tuple(as_it_is(folder, entry) for entry in built.jobs)})
 
 
 def read_job(folder: Path, job_id: str) -> Any:
     """The typed job `job_id` of a compiled folder. Raises BrokenFolder."""
     path = folder / "jobs" / job_id / "job.yaml"
     try:
-        return _job.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValueError, ValidationError) as error:
-        raise BrokenFolder(f"{path}: not a job that smolc build wrote: {_said(error)}") from error
+        job = _job.validate_python(load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValueError, ValidationError, RecursionError) as error:
+        raise BrokenFolder(f"{path}: cannot be run: {_said(error)}") from error
+    if job.id != job_id:
+        raise BrokenFolder(f"{path}: id: is {job.id}, but its folder is {job_id}: the two are the same")
+    return job
+
+
+def read_own(folder: Path, entry: Entry) -> Any:
+    """The job of an entry, which agrees with it. Raises BrokenFolder."""
+    job = read_job(folder, entry.id)
+    for key in ("kind", "stage", "needs"):
+        said, built = getattr(job, key), getattr(entry, key)
+        if said != built:
+            where = folder / "jobs" / entry.id / "job.yaml"
+            raise BrokenFolder(
+                f"{where}: {key}: is {_plain(said)}, but {_plain(built)} in manifest.json: "
+                "that is changed in the recipe alone"
+            )
+    return job
+
+
+def _plain(value: Any) -> str:
+    return f"[{', '.join(value)}]" if isinstance(value, tuple) else str(value)

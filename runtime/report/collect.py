@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smolc.runtime.jobs.done import read_done
+from smolc.runtime.jobs.edited import edited
 from smolc.runtime.jobs.evaluate import PickJob
 from smolc.runtime.jobs.looks import is_held
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest, read_job, read_manifest
@@ -19,7 +20,7 @@ from smolc.runtime.report.text import label, setting
 class JobView:
     """state: `done`, `failed`, `held back` (on test data, or after what is) or `not run`; the last two also when its
     output is of an older recipe. job: the typed job,
-    or None if its file cannot be read. said: the lines that explain a failure."""
+    or None if its file cannot be read. said: the lines that explain a failure. edited: its files that were, by hand."""
 
     entry: Entry
     job: Any
@@ -28,6 +29,7 @@ class JobView:
     result: dict[str, Any]
     said: tuple[str, ...]
     out: Path
+    edited: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -68,7 +70,7 @@ def collect(folder: Path) -> Run:
     for entry in manifest.jobs:
         if entry.kind == "report":
             continue
-        view = _view(folder, entry)
+        view = replace(_view(folder, entry), edited=tuple(edited(folder, entry)))
         if view.state == "not run" and is_held(entry, held):
             view = replace(view, state="held back")
             held.add(entry.id)

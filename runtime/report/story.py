@@ -59,6 +59,8 @@ class JobLine:
 
 @dataclass(frozen=True)
 class Problem:
+    """state: `failed`, `not run`, or `edited`, of which `said` names the files."""
+
     id: str
     state: str
     said: tuple[str, ...]
@@ -124,10 +126,13 @@ def _result(views: list[JobView]) -> str:
 
 
 def problems(run: Run) -> list[Problem]:
-    """Failed jobs with what they said; then, as one, those that did not run."""
+    """Failed jobs with what they said; then, as one, those that did not run; and those that are not the recipe's."""
     found = [Problem(label(v.id), "failed", v.said) for v in run.jobs if v.state == "failed"]
     idle = [label(v.id) for v in run.jobs if v.state == "not run"]
-    return [*found, *([Problem(", ".join(idle), "not run", ())] if idle else [])]
+    by_hand = [
+        Problem(label(v.id), "edited", tuple(label(name) for name in v.edited)) for v in run.jobs if v.edited
+    ]
+    return [*found, *([Problem(", ".join(idle), "not run", ())] if idle else []), *by_hand]
 
 
 def job_lines(run: Run) -> list[JobLine]:
