@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ from smolc.runtime.train.steps import Length, every_steps, scheduler_settings
 
 
 def optimizer_settings(optimizer: Optimizer, on_cuda: bool) -> dict[str, Any]:
-    """Weight decay leaves out biases and norms, as transformers does. sgd and adafactor have no betas."""
+    """Weight decay leaves out biases and norms, as transformers does. sgd and adafactor have no betas. Raises JobError."""
+    if optimizer.type == "adamw_8bit":
+        if find_spec("bitsandbytes") is None:
+            raise JobError(
+                "adamw_8bit needs the bitsandbytes package", help="pip install bitsandbytes, or write adamw"
+            )
+        if not on_cuda:
+            raise JobError("adamw_8bit needs a GPU", help="write adamw")
     names = {
         "adamw": "adamw_torch_fused" if on_cuda else "adamw_torch",
         "adamw_8bit": "adamw_bnb_8bit",

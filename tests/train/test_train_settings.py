@@ -71,6 +71,27 @@ def test_nothing_to_evaluate_on() -> None:
     assert settings(validation=False, evaluate_every=EVERY)["eval_strategy"] == "no"
 
 
+@pytest.mark.parametrize(
+    ("installed", "on_cuda", "said"),
+    [
+        (False, True, "adamw_8bit needs the bitsandbytes package"),
+        (True, False, "adamw_8bit needs a GPU"),
+        (True, True, None),
+    ],
+)
+def test_8_bit_states_need_bitsandbytes_and_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, installed: bool, on_cuda: bool, said: str | None
+) -> None:
+    monkeypatch.setattr("smolc.runtime.train.settings.find_spec", lambda _: installed or None)
+    optimizer = TRAIN["optimizer"] | {"type": "adamw_8bit"}
+    if said is None:
+        assert settings(on_cuda, optimizer=optimizer)["optim"] == "adamw_bnb_8bit"
+        return
+    with pytest.raises(JobError, match=said) as caught:
+        settings(on_cuda, optimizer=optimizer)
+    assert "write adamw" in (caught.value.help or "")
+
+
 def test_fp16_needs_a_gpu() -> None:
     with pytest.raises(JobError, match="needs a GPU"):
         settings(precision="fp16")

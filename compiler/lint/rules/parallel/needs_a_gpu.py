@@ -2,12 +2,14 @@
 
 ## What it does
 
-Looks for stages planned on CPUs with `precision = fp16`, `kernels = liger` or `adapter = qlora`.
+Looks for stages planned on CPUs with `precision = fp16`, `kernels = liger` or `compiled`, `adapter = qlora` or
+`optim = adamw_8bit`.
 
 ## Why is this bad?
 
-Liger's kernels are Triton's, 4-bit weights are bitsandbytes', fp16 training needs a GPU's loss scaling: none
-of them runs on a CPU, and the job stops when it starts. `use_liger_kernel=True` failed without a GPU in the
+Liger's kernels and compiled layers are Triton's, 4-bit weights and the optimiser's 8-bit states are bitsandbytes',
+fp16 training needs a GPU's loss scaling: none of them runs on a CPU, and the job stops when it starts.
+`use_liger_kernel=True` failed without a GPU in the
 trainers too (transformers#32861). What a laptop and a cluster should both run is better left to `auto`.
 
 ## Wrong
@@ -35,7 +37,7 @@ from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import Training, once, place, replace, trainings
 
 RULE = Rule("H916", "needs-a-gpu", Severity.ERROR)
-INSTEAD = {"precision": "bf16", "kernels": "auto", "adapter": "lora"}
+INSTEAD = {"precision": "bf16", "kernels": "auto", "adapter": "lora", "optim": "adamw"}
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -47,7 +49,8 @@ def _check(context: Context) -> Iterator[Finding]:
         if run.cluster.device != "cpu":
             continue
         for key, value in _found(run):
-            edits = replace(run.stage, key, INSTEAD[key]) if key != "adapter" else ()
+            whole = isinstance(getattr(run.stage, key), str)  # a call's other values would be lost
+            edits = replace(run.stage, key, INSTEAD[key]) if whole else ()
             yield Finding(
                 f"stage `{run.name}` runs on the CPUs of `{run.cluster.name}`, and `{value}` needs a GPU",
                 place(run.stage, key),
@@ -59,7 +62,9 @@ def _check(context: Context) -> Iterator[Finding]:
 def _found(run: Training) -> Iterator[tuple[str, str]]:
     if run.body["precision"] == "fp16":
         yield "precision", "fp16"
-    if run.body["kernels"] == "liger":
-        yield "kernels", "liger"
+    if run.body["kernels"] in ("liger", "compiled"):
+        yield "kernels", run.body["kernels"]
     if run.body["adapter"]["type"] == "qlora":
         yield "adapter", "qlora"
+    if run.body["optimizer"]["type"] == "adamw_8bit":
+        yield "optim", "adamw_8bit"
