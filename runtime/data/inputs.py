@@ -11,6 +11,7 @@ from typing import Any
 from smolc.runtime.contamination.problems import texts_of_evals
 from smolc.runtime.data.decontaminate import Index
 from smolc.runtime.data.encode import Encoder
+from smolc.runtime.data.overlong import choices
 from smolc.runtime.data.render import Mask, Renderer
 from smolc.runtime.data.sources import Source, open_source
 from smolc.runtime.data.template import ChatTemplate, check_markers, end_of_turn, read_template
@@ -42,7 +43,7 @@ def settle(context: Context, job: PrepareJob) -> Setting:
         raise JobError(
             f"a length that {job.length.quantile:.4g} of the rows fit into leaves others out, and overlong = error ends the "
             "run at the first of them",
-            help="say overlong = drop, truncate or split, or length = fit(100%)",
+            help=f"say overlong = {choices(job.method not in ('cpt', 'sft'))}, or length = fit(100%)",
         )
     sources = [open_source(spec.name, spec.location, context) for spec in job.sources]
     tokenizer = load_tokenizer(context.model_of(job.model), job.trust_remote_code)

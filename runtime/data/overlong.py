@@ -53,6 +53,12 @@ class Pieces:
         )
 
 
+def choices(answered: bool) -> str:
+    """What `overlong` may be where rows are too long. answered: whether they are prompts with answers, which are not
+    split."""
+    return "drop or truncate" if answered else "drop, truncate or split"
+
+
 def pieces(tokens: Tokens, rows: Array, length: int | None, overlong: Overlong) -> Pieces:
     """rows: numbers of the rows that are used, ascending. length: None where rows are cut anywhere anyhow. Raises
     JobError if rows are too long and may not be."""
@@ -62,10 +68,11 @@ def pieces(tokens: Tokens, rows: Array, length: int | None, overlong: Overlong) 
     counts.overlong = int(over.sum())
     if counts.overlong and overlong == "error":
         first = int(rows[np.argmax(over)])
+        noun = "row is" if counts.overlong == 1 else "rows are"
         raise JobError(
-            f"{tokens.name}: {counts.overlong} rows are longer than {length} tokens; the first is "
+            f"{tokens.name}: {counts.overlong:,} {noun} longer than {length} tokens; the first is "
             f"{tokens.place(first)} ({tokens.longest[first]} tokens), the longest has {counts.longest}",
-            help="raise the length, or say overlong = drop, truncate or split",
+            help=f"raise the length, or say overlong = {choices(tokens.answered)}",
         )
     fitting = rows[~over]
     whole = [

@@ -290,5 +290,12 @@ def _check(made: Work, abouts: list[dict[str, Any]]) -> None:
             help="check loss_on and where the template has {% generation %}",
         )
     if not total["examples"]:
-        why = f": `where` dropped all {total['filtered']}" if total["filtered"] else ""
-        raise JobError(f"{spec.name}: no rows{why}")
+        raise JobError(_none_left(spec.name, problems, total["filtered"]))
+
+
+def _none_left(name: str, problems: Problems, filtered: int) -> str:
+    if not problems.count:
+        return f"{name}: no rows" + (f": `where` dropped all {filtered:,}" if filtered else "")
+    bad = f"{problems.count:,} bad {'row' if problems.count == 1 else 'rows'}"
+    also = f", and {filtered:,} that `where` dropped" if filtered else ""
+    return "\n  ".join([f"{name}: no rows: all are dropped, {bad}{also}", *problems.shown])

@@ -129,8 +129,9 @@ def refuse_ties(compared: Sequence[Compared]) -> None:
     """Raises JobError if there are any, for `ties = error`."""
     ties = [tie for found in compared for tie in found.ties]
     if ties:
+        noun = "couple of answers has" if len(ties) == 1 else "couples of answers have"
         shown = [f"{one.place} and {other.place}: {why}" for one, other, why in ties[:SHOWN]]
         raise JobError(
-            "\n  ".join([f"{len(ties):,} couples of answers have no better one, and ties = error", *shown]),
+            "\n  ".join([f"{len(ties):,} {noun} no better one, and ties = error", *shown]),
             help="say ties = drop, or a smaller margin",
         )

@@ -35,11 +35,11 @@ def by_judge(
     at = Path(context.model_of(judge.job).source)
     if at.is_dir():
         precision = "bfloat16" if job.precision == "bf16" else "float32"
-        demand_pin(judge, f"sha256:{folder_sha256(at, answers_of(context))} {precision}")
+        demand_pin(judge, f"sha256:{folder_sha256(at, answers_of(context))} {precision}", "pin", "pairs")
     prompting = prompting_of(context, job, judge)
     thinking = judge.template.thinking if judge.template else None
     with opened(context, job, context.model_of(judge.job), prompting, thinking, judge.max_new) as lm:
-        demand_pin(judge, lm.fingerprint)
+        demand_pin(judge, lm.fingerprint, "pin", "pairs")
         about = identity(context, judge, (by.style,), lm.fingerprint)
         if by.prompt_pin is not None and by.prompt_pin != about["prompt_hash"]:
             raise JobError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from smolc.runtime.data.encode import Answered, Encoded
 from smolc.runtime.data.filters import Measures, keeps
 from smolc.runtime.data.formats import Chat, Example
+from smolc.runtime.data.overlong import choices
 from smolc.runtime.data.rows import Row
 from smolc.runtime.data.sources import Source, open_source
 from smolc.runtime.data.store import longest_of
@@ -131,7 +132,7 @@ def _check(made: SourceSample, spec: SourceSpec, item: Encoded | Answered, shown
         made.wrong.append(
             JobError(
                 f"{spec.name}: {shown.place} is {shown.said}",
-                help="raise the length, or say overlong = drop, truncate or split",
+                help=f"raise the length, or say overlong = {choices(isinstance(item, Answered))}",
             )
         )
 

@@ -210,7 +210,7 @@ def answers(dataset: Dataset) -> list[int]:
 def test_an_answer_of_5_MB(project: Project) -> None:
     long = "the " * (5 << 18)
     project.write("rows.jsonl", lines([*CHATS[:2], chat("q", long), *CHATS[2:]]))
-    with pytest.raises(JobError, match=r"1 rows are longer .* the first is rows\.jsonl:3 \(\d{7} tokens"):
+    with pytest.raises(JobError, match=r"1 row is longer .* the first is rows\.jsonl:3 \(\d{7} tokens"):
         project.run(source("rows.jsonl"))
     dropped = project.run(source("rows.jsonl"), overlong="drop")
     assert len(dropped.rows()) == 6

@@ -204,7 +204,7 @@ def test_prompts_that_the_answers_repeat(prompt: Any, chosen: Any, rejected: Any
         ("q", [SYSTEM], [BAD], "'c' to start with the assistant, or"),
         (None, [user], [user, BAD], "an answer in 'c', found only the prompt"),
         (None, [user, GOOD], [user, GOOD, user, BAD], "an answer in 'c', found only the prompt"),
-        (None, "good", "bad", "to begin with the same prompt"),
+        (None, "good", "bad", "expected a list of messages in 'c'"),
     ],
 )
 def test_prompts_that_do_not_fit(prompt: Any, chosen: Any, rejected: Any, error: str) -> None:

@@ -98,6 +98,9 @@ def test_another_judge_is_refused() -> None:
     judge = Judge(name="referee", job="referee", template=None, max_new=9, pin="sha256:aa bfloat16")
     with pytest.raises(JobError, match="the judge `referee` is another model than the recipe demands"):
         demand_pin(judge, "sha256:bb bfloat16")
+    with pytest.raises(JobError, match="bfloat16, pin is sha256:aa") as caught:
+        demand_pin(judge, "sha256:bb bfloat16", "pin", "pairs")
+    assert "make everything again" in (caught.value.help or "")
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ def test_no_pairs_are_an_error_that_says_why(tmp_path: Path) -> None:
     sets = [answered(tmp_path, name, {"a": ["same"]}) for name in ("strong", "weak")]
     with pytest.raises(JobError, match="no pairs came out of 2 answers: 1 the same answer on both sides"):
         made(tmp_path, sets)
-    with pytest.raises(JobError, match="1 couples of answers have no better one, and ties = error"):
+    with pytest.raises(JobError, match="1 couple of answers has no better one, and ties = error"):
         made(tmp_path, sets, ties="error")
 
 

@@ -147,6 +147,11 @@ def _preference(data: Row, format: Preference, system: str | None) -> Pair:
             raise RowError(
                 f"expected {format.chosen!r} and {format.rejected!r} to differ, found the same conversation"
             )
+        if not prompt and isinstance(column(data, format.chosen), str):
+            raise RowError(
+                f"expected a list of messages in {format.chosen!r}, the prompt first, since no column holds the prompt; "
+                f"found {found(column(data, format.chosen))}"
+            )
         if not prompt:
             raise RowError(
                 f"expected {format.chosen!r} and {format.rejected!r} to begin with the same prompt"

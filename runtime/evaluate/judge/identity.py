@@ -14,14 +14,15 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import Judge
 
 
-def demand_pin(judge: Judge, weights: str) -> None:
-    """weights: the fingerprint of the judge's weights. Raises JobError if the recipe demands another one."""
+def demand_pin(judge: Judge, weights: str, key: str = "judge_pin", what: str = "scores") -> None:
+    """weights: the fingerprint of the judge's weights. key: where the recipe demands one. what: is made of what it says.
+    Raises JobError if the recipe demands another one."""
     if judge.pin is not None and judge.pin != weights:
         raise JobError(
             f"the judge `{judge.name}` is another model than the recipe demands: its weights are {weights}, "
-            f"judge_pin is {judge.pin}",
-            help="scores of two judges cannot be compared: take the judge that was pinned, or write the new "
-            "fingerprint and measure everything again with it",
+            f"{key} is {judge.pin}",
+            help=f"{what} of two judges cannot be compared: take the judge that was pinned, or write the new "
+            f"fingerprint and {'measure' if what == 'scores' else 'make'} everything again with it",
         )
 
 
