@@ -45,11 +45,13 @@ class Candidate:
 
 @dataclass
 class Group:
-    """A prompt with its answers."""
+    """A prompt with its answers. asked, read: who answered it, and how many answers, before any was dropped."""
 
     key: str
     prompt: list[Message]
     candidates: list[Candidate] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+    read: int = 0
 
 
 @dataclass
@@ -72,6 +74,8 @@ def load(context: Context, job: PairsJob, drops: Drops) -> Found:
         for prompt, candidate, ended in said:
             count += 1
             group = groups.setdefault(key_of(prompt), Group(key_of(prompt), prompt))
+            group.asked.add(candidate.source)
+            group.read += 1
             why = _unfit(job, candidate, ended, group)
             if why is not None:
                 drops.add(

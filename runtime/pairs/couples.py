@@ -15,7 +15,12 @@ NEAR = "as good, or nearer than the margin"
 OPPOSITE = "the same two answers with opposite labels"
 AGAIN = "the same pair again"
 MORE = "more pairs of a prompt than wanted"
-ALONE = "prompts whose answers are all the same, or none"
+ALIKE = "prompts whose answers are all the same"
+SINGLE = "prompts with one answer"
+ONE_SIDE = "prompts that one side only answered"
+LEFT = "prompts with no two answers left"
+UNKNOWN = "answers to a prompt that no problem has"
+TWO = "two problems with this prompt and different answers"
 
 
 @dataclass

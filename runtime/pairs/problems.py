@@ -20,11 +20,9 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.generate import Rows
 from smolc.runtime.jobs.pairs import Exact, PairsJob, Tests
 from smolc.runtime.pairs.candidates import Group
-from smolc.runtime.pairs.couples import Compared, by_scores
+from smolc.runtime.pairs.couples import TWO, UNKNOWN, Compared, by_scores
 from smolc.runtime.pairs.drops import Drops
 
-UNKNOWN = "answers to a prompt that no problem has"
-TWO = "two problems with this prompt and different answers"
 UNASKED = "without a problem"
 """Answers of whose prompt no problem says what is right."""
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from smolc.runtime.evaluate.opened import set_environment
 from smolc.runtime.jobs.context import Context
-from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.pairs import Exact, Judged, PairsJob, Scorer, Strength, Tests, Written
 from smolc.runtime.jobs.prepare import HubData
 from smolc.runtime.pairs.candidates import Group, load
 from smolc.runtime.pairs.counts import counts
-from smolc.runtime.pairs.couples import ALONE, Compared, Couple, chosen, refuse_ties
+from smolc.runtime.pairs.couples import Compared, Couple, chosen, refuse_ties
 from smolc.runtime.pairs.drops import Drops
+from smolc.runtime.pairs.nothing import count_uncompared, no_pairs
 
 FILE = "pairs.jsonl"
 LISTED = "dropped.jsonl"
@@ -27,9 +27,7 @@ def run(context: Context) -> None:
     set_environment(context, _models(job), _from_hub(job))
     drops = Drops()
     found = load(context, job, drops)
-    for group in found.groups:
-        if len(group.candidates) < 2:
-            drops.add(ALONE, [c.source for c in group.candidates], group.prompt[-1]["content"])
+    count_uncompared(found.groups, job.by, drops)
     try:
         # A verifier counts single answers, too; nobody else is asked about them.
         several = [group for group in found.groups if len(group.candidates) > 1]
@@ -42,11 +40,7 @@ def run(context: Context) -> None:
     finally:
         write_atomically(context.out / LISTED, "".join(drops.lines))
     if not pairs:
-        raise JobError(
-            f"no pairs came out of {found.read:,} answers: {drops.told() or 'nothing was better than another'}",
-            help="more answers to each prompt, at a higher temperature or of another model, differ more; "
-            f"{LISTED} lists what was dropped",
-        )
+        raise no_pairs(job, found.read, drops, about, LISTED)
     by = job.by.type
     write_atomically(context.out / FILE, "".join(_line(group, couple, by) for group, couple in pairs))
     said = counts(pairs)

@@ -19,7 +19,7 @@ def test_strong_over_weak(tmp_path: Path) -> None:
     result = result_of(context)
     assert result["dropped"] == {
         "the same answer on both sides": 1,
-        "prompts whose answers are all the same, or none": 1,
+        "prompts that one side only answered": 1,
     }
     assert (result["pairs"], result["answers"], result["prompts"], result["prompts_paired"]) == (2, 7, 4, 2)
     assert result["lengths"] == {
@@ -32,7 +32,7 @@ def test_strong_over_weak(tmp_path: Path) -> None:
         "weak": {"chosen": 0.0, "rejected": 1.0},
     }
     assert [line["why"] for line in dropped(tmp_path)] == [
-        "prompts whose answers are all the same, or none",
+        "prompts that one side only answered",
         "the same answer on both sides",
     ]
 
