@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from smolc.runtime.jobs.evaluate import EvaluateJob
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.collect import JobView, Run
-from smolc.runtime.report.outputs import number, objects
+from smolc.runtime.report.outputs import mapping, number, objects
 from smolc.runtime.report.text import count, decimal, duration, label
 
 PACKAGES = (
@@ -163,10 +163,15 @@ def environment(run: Run) -> list[tuple[str, str]]:
     ]
     # What was built, not what was asked for.
     for key, name in (("device_name", "device"), ("distributed", "distributed"), ("attention", "attention")):
-        seen = dict.fromkeys(label(str(v.result[key])) for v in run.of_kind("train") if v.result.get(key))
+        seen = dict.fromkeys(label(_told(v.result[key])) for v in run.of_kind("train") if v.result.get(key))
         if seen:
             lines.append((name, ", ".join(seen)))
     return lines
+
+
+def _told(found: object) -> str:
+    said = mapping(found)
+    return ", ".join(f"{key}: {value}" for key, value in said.items()) if said else str(found)
 
 
 def _version(package: str) -> str:

@@ -213,7 +213,7 @@ def _train_result(rows: list[dict[str, Any]], id: str) -> dict[str, Any]:
         "tokens_per_second": 8571.4,
         "peak_memory_gib": 0.81,
         "world_size": 1,
-        "distributed": "none",
+        "distributed": {"processes": "2", "distribution": "ddp"},
         "attention": "sdpa",
         "kernels": "liger",
         "graph": True,

@@ -312,3 +312,7 @@ def test_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     assert main([str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_how_training_was_spread_is_told_in_words(finished: FakeFolder) -> None:
+    assert "distributed processes: 2, distribution: ddp" in Page(render(finished.path)).text
