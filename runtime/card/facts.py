@@ -11,6 +11,7 @@ from smolc.runtime.jobs.model import HubModel, ModelJob
 from smolc.runtime.jobs.prepare import HubData, PrepareJob
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.report.collect import JobView, Run, collect
+from smolc.runtime.report.grid import runs_of
 from smolc.runtime.report.outputs import mapping, number, objects, read_object
 from smolc.runtime.results.evaluated import Evaluated, Score, evaluated
 
@@ -97,6 +98,10 @@ class Folder:
 
         visit(view)
         return [one for one in self.run.jobs if one.id in seen]
+
+    def trained(self, view: JobView) -> dict[str, Any]:
+        """The result of a training run, of all jobs that it was trained in: one of a halved grid has several."""
+        return runs_of(self.run, [view]).results.get(view.id, view.result)
 
     def starts(self, view: JobView) -> list[JobView]:
         return [one for one in self.before(view) if isinstance(one.job, ModelJob)]

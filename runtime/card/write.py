@@ -96,7 +96,7 @@ def _made(folder: Folder, view: JobView) -> Iterator[dict[str, Any]]:
     """Each step on the way: what it was, and name and value of what it was set to and came to."""
     for one in folder.before(view):
         if isinstance(one.job, TrainJob):
-            settings = [*settings_of(one, set(), True), *facts_of(one.result)]
+            settings = [*settings_of(one, set(), True), *facts_of(folder.trained(one))]
             picked = next(
                 (
                     f"the best of a grid of {len(p.job.candidates)}, by {p.result.get('metric')}"
@@ -116,7 +116,8 @@ def _made(folder: Folder, view: JobView) -> Iterator[dict[str, Any]]:
             settings = [(str(p.get("name")), f"weight {setting(p.get('weight'))}") for p in parts]
             if method := one.result.get("method"):
                 settings.insert(0, ("method", str(method)))
-            yield {"name": one.id, "what": one.entry.title, "picked": None, "settings": settings}
+            what = one.entry.title.removeprefix(f"{one.id}: ")
+            yield {"name": one.id, "what": what, "picked": None, "settings": settings}
 
 
 def _starts(folder: Folder, view: JobView) -> Iterator[dict[str, Any]]:

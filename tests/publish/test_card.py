@@ -213,7 +213,14 @@ def test_a_merge_tells_its_parts(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, hub(job="blend"))
     manifest = json.loads((folder / "manifest.json").read_text())
     needs = ["sft.pick", "dpo"]
-    one = {"id": "blend", "kind": "merge", "title": "a mean", "stage": "blend", "needs": needs, "hash": "0"}
+    one = {
+        "id": "blend",
+        "kind": "merge",
+        "title": "blend: a mean",
+        "stage": "blend",
+        "needs": needs,
+        "hash": "0",
+    }
     (folder / "manifest.json").write_text(json.dumps({**manifest, "jobs": [*manifest["jobs"], one]}))
     (folder / "out/blend/model").mkdir(parents=True)
     merged = [{"name": "sft", "weight": 0.25}, {"name": "dpo", "weight": 0.75}]
