@@ -13,7 +13,7 @@ from smolc.runtime.jobs.manifest import Entry, Manifest
 from smolc.runtime.report.collect import Run, collect
 from smolc.runtime.report.data import data_sections
 from smolc.runtime.report.evals import EvalTable, eval_tables
-from smolc.runtime.report.text import clean, duration
+from smolc.runtime.report.text import clean, decimal, duration
 from smolc.runtime.report.training import Training, trainings
 
 # More sources than this are a matter for the report.
@@ -52,11 +52,14 @@ def _grid(training: Training) -> str:
     grid = training.grid
     if grid is None:
         return ""
-    head = (*grid.keys, grid.metric, "train loss", "tokens/s", "time", "")
-    rows = [
-        (*r.values, r.score, r.train_loss, r.pace, r.seconds, "← winner" if r.winner else r.note)
-        for r in grid.rows
-    ]
+    # What a halved grid is culled by, and a tie broken.
+    held_out = grid.metric != "held-out loss" and any(r.eval_loss != decimal(None) for r in grid.rows)
+    losses = ("train loss", "held-out loss") if held_out else ("train loss",)
+    head = (*grid.keys, grid.metric, *losses, "tokens/s", "time", "")
+    rows = []
+    for r in grid.rows:
+        found = (r.train_loss, r.eval_loss) if held_out else (r.train_loss,)
+        rows.append((*r.values, r.score, *found, r.pace, r.seconds, "← winner" if r.winner else r.note))
     lines = [f"grid of {training.stage}", _indented(table(head, rows, frozenset(range(len(head) - 1))))]
     return "\n".join([*lines, *(f"  note: {n}" for n in grid.notes)])
 

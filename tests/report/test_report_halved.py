@@ -9,6 +9,8 @@ from typing import Any
 from compiling import SMALL, planned
 
 from smolc.compiler.render import files, write
+from smolc.runtime.card.facts import Folder
+from smolc.runtime.card.write import card, published_as
 from smolc.runtime.execute.summary import summary
 from smolc.runtime.jobs.done import write_done
 from smolc.runtime.jobs.manifest import read_manifest
@@ -94,6 +96,24 @@ def test_a_run_at_a_rung_shows_what_it_has(tmp_path: Path) -> None:
     (training,) = trainings(collect(folder))
     assert training.charts[0].svg.count('class="line') == 3
     assert training.missing == ("sft-lr-1e-3: not run",)
+
+
+def test_a_card_counts_all_jobs_of_the_winner(tmp_path: Path) -> None:
+    cards = Folder(made(tmp_path / "build"))
+    winner = cards.run.find("sft-lr-1e-3")
+    assert winner is not None
+    text = card(cards, winner, "merged", published_as(cards, winner, "merged"))
+    assert "| time | 40 s |" in text
+
+
+def test_the_terminal_shows_what_a_grid_is_culled_by(tmp_path: Path) -> None:
+    """Where the pick goes by something else."""
+    folder = made(tmp_path / "build")
+    path = folder / "out/sft-best/result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metric": "words"}))
+    head, first = summary(folder, read_manifest(folder).jobs, 1.0).splitlines()[1:3]
+    assert head.split() == ["lr", "words", "train", "loss", "held-out", "loss", "tokens/s", "time"]
+    assert first.split()[:4] == ["1e-4", "–", "2.4000", "2.5000"]
 
 
 def test_the_terminal_says_it_too(tmp_path: Path) -> None:
