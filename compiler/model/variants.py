@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from smolc.compiler.diagnostics import Span
 from smolc.compiler.diagnostics.suggest import closest
-from smolc.compiler.model.base import Args, Origin, Variant
+from smolc.compiler.model.base import Args, Origin, Reading, Variant
 from smolc.compiler.model.errors import wrong
 from smolc.compiler.model.types import describe
 from smolc.compiler.syntax import tree
@@ -45,9 +45,29 @@ class OneOf:
             raise wrong(
                 f"expected one of {words}, found {describe(value)}",
                 getattr(value, "span", None),
-                help=f"write it as `{next(iter(self.variants))}`",
+                help=f"write it as {' or '.join(f'`{form}`' for form in self._forms(value))}",
                 name="wrong-type",
             )
+        return self._picked(value)
+
+    def _forms(self, value: Any) -> list[str]:
+        """The constructors that take a number or a text alone, around it; the first one where none does."""
+        forms = []
+        for word, variant in self.variants.items():
+            if not isinstance(value, tree.Number | tree.Text) or not variant.positional:
+                continue
+            argument = tree.Argument(None, value, value.span)
+            call = tree.Call(tree.Ident(word, value.span), (argument,), value.span)
+            try:
+                variant.model_validate(arguments(call, variant), context=Reading())
+            except ValidationError:
+                continue
+            key = variant.positional[0]
+            name = "" if variant.model_fields[key].is_required() else f"{key} = "
+            forms.append(f"{word}({name}{value.span.text})")
+        return forms or [next(iter(self.variants))]
+
+    def _picked(self, value: tree.Call) -> VariantArgs:
         word = value.name.text
         if not word and self.default is not None:
             word = self.default.word
