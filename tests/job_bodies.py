@@ -13,7 +13,7 @@ TRAIN: dict[str, Any] = {
     "optimizer": {
         "type": "adamw", "lr": 1e-3, "betas": [0.9, 0.9], "eps": 1e-8, "weight_decay": 0.0, "clip": 1.0,
     },
-    "schedule": {"type": "constant", "warmup": 0, "floor": 0.0, "decay": None}, "precision": "fp32",
+    "schedule": {"type": "constant", "warmup": 0, "floor": 1.0, "decay": None}, "precision": "fp32",
     "parallel": {"type": "ddp"}, "attention": "auto", "kernels": "auto", "checkpointing": False, "log_every": 1,
     "evaluate_every": None, "save_every": {"steps": 10, "fraction": None}, "keep": 3, "trust_remote_code": False,
 }  # fmt: skip

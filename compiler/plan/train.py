@@ -168,12 +168,11 @@ def _duration(length: Quantity) -> dict[str, Any]:
 
 def _optimizer(stage: Stage) -> dict[str, Any]:
     optim = stage.optim
-    betas = (optim.beta1, optim.beta2, optim.eps) if isinstance(optim, Adamw) else (0.9, 0.999, 1e-8)
+    adam = {"betas": [optim.beta1, optim.beta2], "eps": optim.eps} if isinstance(optim, Adamw) else {}
     return {
         "type": optim.word,
         "lr": defaults.learning_rate(stage),
-        "betas": [betas[0], betas[1]],
-        "eps": betas[2],
+        **adam,
         "weight_decay": optim.weight_decay,
         "clip": optim.clip,
     }

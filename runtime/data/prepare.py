@@ -125,10 +125,13 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
         "mean_length": round(tokens / total, 2),
         "fill": round(tokens / (written.rows * length), 4) if job.packing != "none" else None,
         "length": length,
+        # What whoever trains on it has to be meant for.
+        "method": job.method,
+        "packing": job.packing,
+        "bound": job.length.at_most if isinstance(job.length, Fit) else job.length,
     }
     stats = {
         **result,
-        "packing": job.packing,
         "basis": job.basis,
         "sources": [
             _source_stats(*each)

@@ -2,8 +2,8 @@
 
 `out/<id>/done.json` is written last. It holds the job's hash (of one edited by hand: that of what was read), the sha256
 of each input file it read (and the names that each pattern of files stood for), and the fingerprints of the jobs it read
-from; a job is done when all three are still what they were. So a changed recipe, a changed, new or vanished data file and a repeated earlier stage each make
-what follows run again.
+from; a job is done when all three are still what they were. So a changed recipe, a changed, new or vanished data file and
+a repeated earlier stage each make what follows run again.
 
 A job that only decides (the pick of a grid) says in `tells` what others take from it: when it decides anew and comes to
 the same, they stay done."""

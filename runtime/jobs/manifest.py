@@ -87,14 +87,41 @@ class BrokenFolder(Exception):
 _job: TypeAdapter[Any] = TypeAdapter(AnyJob)
 
 
-def _said(error: Exception) -> str:
-    """One line: for a field that does not fit, which one and why."""
+def _said(error: Exception, value: Any = None) -> str:
+    """One line: for a field that does not fit, which one and why. value: what was read, which says where a place is."""
     if not isinstance(error, ValidationError):
         return " ".join(str(error).split())
-    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
-    where = ".".join(map(str, first["loc"]))
+    first, *others = error.errors(include_url=False)
+    where = ".".join(map(str, _place(first["loc"], value)))
     more = f" (and {len(others)} more)" if others else ""
-    return f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}"
+    return f"{where}: {_why(first)}{more}" if where else f"{_why(first)}{more}"
+
+
+def _place(parts: tuple[int | str, ...], value: Any) -> list[int | str]:
+    """Without the names of alternatives, which pydantic counts as places: `train.loss.dpo.beta`."""
+    found = []
+    for number, part in enumerate(parts):
+        inside = (
+            part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        )
+        if inside:
+            value = value[part]
+        if inside or number == len(parts) - 1:
+            found.append(part)
+    return found
+
+
+def _why(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such key"
+    if error["type"] == "missing":
+        return "is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    given = error["input"]
+    if message.startswith("Input should") and isinstance(given, (str, int, float)):
+        said = "true" if given is True else "false" if given is False else str(given)
+        return f"is {said[:60]}, but{message.removeprefix('Input')}"
+    return message
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -110,10 +137,12 @@ def read_manifest(folder: Path) -> Manifest:
 def read_job(folder: Path, job_id: str) -> Any:
     """The typed job `job_id` of a compiled folder. Raises BrokenFolder."""
     path = folder / "jobs" / job_id / "job.yaml"
+    value = None
     try:
-        job = _job.validate_python(load(path.read_text(encoding="utf-8")))
+        value = load(path.read_text(encoding="utf-8"))
+        job = _job.validate_python(value)
     except (OSError, yaml.YAMLError, ValueError, ValidationError, RecursionError) as error:
-        raise BrokenFolder(f"{path}: cannot be run: {_said(error)}") from error
+        raise BrokenFolder(f"{path}: cannot be run: {_said(error, value)}") from error
     if job.id != job_id:
         raise BrokenFolder(f"{path}: id: is {job.id}, but its folder is {job_id}: the two are the same")
     return job

@@ -7,12 +7,25 @@ object per logged step), `result.json` (`model`, `train_loss`, `eval_loss`, `ste
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from smolc.runtime.jobs.base import Job, Strict
+from smolc.runtime.jobs.base import Count, Fraction, Job, NonNegative, Positive, Strict
 from smolc.runtime.jobs.prepare import Method
+
+Block = TypeVar("Block", bound=Strict)
+
+
+def only_one(block: Block) -> Block:
+    """Raises ValueError unless exactly one key is set."""
+    named = {key: getattr(block, key) for key in type(block).model_fields}
+    said = [key for key, value in named.items() if value is not None]
+    if len(said) != 1:
+        raise ValueError(
+            f"{' and '.join(said) or 'none'} set, but exactly one of {', '.join(named)} is: the others are null"
+        )
+    return block
 
 
 class Full(Strict):
@@ -23,9 +36,9 @@ class Lora(Strict):
     """Low-rank adapters. `scaling`: `rank` is alpha/r (PEFT's default), `rsqrt` is rank-stabilised (alpha/sqrt(r))."""
 
     type: Literal["lora", "qlora"]
-    rank: int
-    alpha: float
-    dropout: float
+    rank: Count
+    alpha: Positive
+    dropout: Fraction
     targets: Literal["all_linear"] | tuple[str, ...]
     scaling: Literal["rank", "rsqrt"]
     dora: bool
@@ -36,7 +49,7 @@ class PlainLoss(Strict):
 
     type: Literal["cross_entropy"]
     dft: bool = False
-    neftune: float | None
+    neftune: Positive | None
 
 
 class DpoLoss(Strict):
@@ -47,20 +60,20 @@ class DpoLoss(Strict):
 
     type: Literal["dpo"]
     loss: tuple[str, ...]
-    weights: tuple[float, ...] | None
-    beta: float
-    label_smoothing: float
-    ld_alpha: float | None = None
+    weights: tuple[Positive, ...] | None
+    beta: Positive
+    label_smoothing: Fraction
+    ld_alpha: Fraction | None = None
     divergence: Literal["reverse_kl", "forward_kl", "js", "alpha"] = "reverse_kl"
     divergence_alpha: float | None = None
     wpo: bool = False
-    discopop_tau: float = 0.05
+    discopop_tau: Positive = 0.05
     reference: str
 
 
 class OrpoLoss(Strict):
     type: Literal["orpo"]
-    beta: float
+    beta: Positive
 
 
 class CpoLoss(Strict):
@@ -68,25 +81,25 @@ class CpoLoss(Strict):
 
     type: Literal["cpo"]
     loss: Literal["sigmoid", "hinge", "ipo"]
-    beta: float
-    alpha: float
-    label_smoothing: float
+    beta: Positive
+    alpha: NonNegative
+    label_smoothing: Fraction
 
 
 class SimpoLoss(Strict):
     """gamma: the target margin between rewards, as in the paper; not its ratio to beta."""
 
     type: Literal["simpo"]
-    beta: float
-    gamma: float
+    beta: Positive
+    gamma: NonNegative
 
 
 class KtoLoss(Strict):
     type: Literal["kto"]
     loss: Literal["kto", "apo_zero_unpaired"] = "kto"
-    beta: float
-    desirable_weight: float
-    undesirable_weight: float
+    beta: Positive
+    desirable_weight: Positive
+    undesirable_weight: Positive
     reference: str
 
 
@@ -94,10 +107,10 @@ class Batch(Strict):
     """global_sequences = micro x accumulation x data_parallel, whatever the cluster. For preference methods a
     sequence is a pair. data_parallel: devices, or groups of devices that share their rows."""
 
-    global_sequences: int
-    micro: int
-    accumulation: int
-    data_parallel: int
+    global_sequences: Count
+    micro: Count
+    accumulation: Count
+    data_parallel: Count
 
 
 class Probe(Strict):
@@ -110,27 +123,51 @@ class Probe(Strict):
 class Duration(Strict):
     """Exactly one is set. Tokens are counted as non-padding tokens of the prepared rows."""
 
-    epochs: float | None
-    steps: int | None
-    tokens: int | None
+    epochs: Positive | None
+    steps: Count | None
+    tokens: Count | None
+
+    @model_validator(mode="after")
+    def _one(self) -> Duration:
+        return only_one(self)
 
 
 class Optimizer(Strict):
+    """betas, eps: of adamw and adamw_8bit, which alone read them."""
+
     type: Literal["adamw", "adamw_8bit", "sgd", "adafactor"]
-    lr: float
-    betas: tuple[float, float]
-    eps: float
-    weight_decay: float
-    clip: float
+    lr: Annotated[float, Field(gt=0, le=1)]
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: NonNegative
+    clip: Positive
+
+    @model_validator(mode="after")
+    def _of_adam(self) -> Optimizer:
+        for key in ("betas", "eps"):
+            if self.type not in ("adamw", "adamw_8bit") and key in self.model_fields_set:
+                raise ValueError(f"{self.type} reads no {key}: leave it out")
+            if self.type in ("adamw", "adamw_8bit") and key not in self.model_fields_set:
+                raise ValueError(f"{self.type} needs {key}")
+        return self
 
 
 class Schedule(Strict):
-    """Warm-up then decay to `floor` x the peak LR. warmup: < 1 is a fraction of all steps, else a number of steps."""
+    """Warm-up then decay to `floor` x the peak LR. warmup: < 1 is a fraction of all steps, else a number of steps. decay:
+    of wsd alone."""
 
     type: Literal["cosine", "linear", "constant", "wsd"]
-    warmup: float
-    floor: float
-    decay: float | None
+    warmup: NonNegative
+    floor: Fraction
+    decay: NonNegative | None
+
+    @model_validator(mode="after")
+    def _read(self) -> Schedule:
+        if self.type != "wsd" and self.decay is not None:
+            raise ValueError(f"{self.type} reads no decay: write null")
+        if self.type == "constant" and self.floor != 1:
+            raise ValueError("constant reads no floor: write 1.0")
+        return self
 
 
 class Ddp(Strict):
@@ -143,8 +180,8 @@ class Fsdp2(Strict):
 
     type: Literal["fsdp2"]
     reshard: bool
-    context: int = 1
-    replicate: int = 1
+    context: Count = 1
+    replicate: Count = 1
     offload: Literal["none", "all"] = "none"
 
 
@@ -154,14 +191,18 @@ class Zero(Strict):
     type: Literal["zero"]
     stage: Literal[1, 2, 3]
     offload: Literal["none", "optimizer", "all"]
-    sequence: int = 1
+    sequence: Count = 1
 
 
 class Every(Strict):
     """Exactly one is set; None for the whole means never (evaluation) or only at the end (saving)."""
 
-    steps: int | None
-    fraction: float | None
+    steps: Count | None
+    fraction: Annotated[float, Field(gt=0, le=1)] | None
+
+    @model_validator(mode="after")
+    def _one(self) -> Every:
+        return only_one(self)
 
 
 class Part(Strict):
@@ -190,7 +231,7 @@ class TrainJob(Job):
         PlainLoss | DpoLoss | OrpoLoss | CpoLoss | SimpoLoss | KtoLoss, Field(discriminator="type")
     ]
     adapter: Annotated[Full | Lora, Field(discriminator="type")]
-    length: int
+    length: Count
     packing: Literal["none", "best_fit", "wrapped"]
     batch: Batch
     duration: Duration
@@ -202,12 +243,12 @@ class TrainJob(Job):
         "auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flash_attention_4", "varlen"
     ]
     kernels: Literal["auto", "liger", "compiled", "none"]
-    checkpointing: float
+    checkpointing: Fraction
     probe: Probe = Probe(micro=False, checkpointing=False)
-    log_every: int
+    log_every: Count
     evaluate_every: Every | None
     save_every: Every | None
-    keep: int
+    keep: Count
     trust_remote_code: bool
     diverged: Literal["auto", "nan"] = "auto"
     part: Part | None = None

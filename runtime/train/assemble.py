@@ -15,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.train import DpoLoss, Full, KtoLoss, TrainJob
+from smolc.runtime.report.outputs import read_object
 from smolc.runtime.train import (
     balance,
     common,
@@ -73,7 +74,8 @@ class Assembled:
 
 
 def rows_of(context: Context, job: TrainJob) -> Rows:
-    """Raises JobError if there are none."""
+    """Raises JobError if there are none, or if they were made for another job."""
+    _agrees(context, job)
     data = context.out_of(job.data)
     train = rows.load_rows(data / "train", job.method)
     if train is None:
@@ -89,6 +91,18 @@ def rows_of(context: Context, job: TrainJob) -> Rows:
         steps.row_order(length, job.seed),
         "seq_lengths" in train.column_names,
     )
+
+
+def _agrees(context: Context, job: TrainJob) -> None:
+    """Raises JobError where the job says otherwise than the one that made its rows did."""
+    made = read_object(context.out_of(job.data) / "result.json")
+    for key, name in (("method", "method"), ("packing", "packing"), ("length", "bound")):
+        now, was = getattr(job, key), made.get(name)
+        if was not in (None, now):
+            raise JobError(
+                f"jobs/{job.id}/job.yaml: {key}: is {now}, but {job.data} made its rows with {key} {was}",
+                help=f"write the same into jobs/{job.data}/job.yaml, which then runs again, or change the recipe",
+            )
 
 
 def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:

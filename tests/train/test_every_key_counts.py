@@ -82,7 +82,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "duration.epochs": ("sft", 2.0),
     "duration.steps": ("sft", 7),
     "duration.tokens": ("sft", 9000),
-    "optimizer.type": ("sft", "sgd"),
+    "optimizer.type": ("sft", {"type": "sgd", "lr": 3e-3, "weight_decay": 0.01, "clip": 1.0}),
     "optimizer.lr": ("sft", 1e-4),
     "optimizer.betas": ("sft", [0.9, 0.99]),
     "optimizer.eps": ("sft", 1e-6),

@@ -82,7 +82,7 @@ def test_decays_from_the_peak_to_the_floor(kind: str, floor: float) -> None:
 
 
 def test_constant_stays() -> None:
-    seen = rates({"type": "constant", "warmup": 3, "floor": 0.0})
+    seen = rates({"type": "constant", "warmup": 3, "floor": 1.0})
     assert seen[:4] == pytest.approx([0, 1 / 3, 2 / 3, 1]) and set(seen[3:]) == {1.0}
 
 
