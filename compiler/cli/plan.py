@@ -20,6 +20,7 @@ def command(recipe: str, on: str | None, overrides: tuple[str, ...], out: str | 
     \b
     + would run for the first time
     ~ would run again, and why
+    ? is done, and runs again only if a job before it decides otherwise
     = is done: the same job, made from the same files
 
     Nothing is written. Ends with 0, with 1 if the recipe has errors, with 2 if it cannot be read.

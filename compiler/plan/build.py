@@ -230,7 +230,8 @@ class _Planner:
             later = rungs[number + 1] if number + 1 < len(rungs) else None
             then = ids if later is None else [grid.rung_id(id, later) for id in ids]
             body = grid.cull_body(at, kept[at], here, then, [run for run, _ in trained])
-            title = f"{name}: the {kept[at]} with the smallest eval_loss at {at:.4g} of the steps go on"
+            go = "goes on" if kept[at] == 1 else "go on"
+            title = f"{name}: the {kept[at]} with the smallest eval_loss {grid.rung_said(at)} {go}"
             verdict, before = grid.cull_id(name, at), here
             self._add(verdict, "cull", title, name, tuple(here), body, passes=grid.CULL)
 
@@ -269,7 +270,7 @@ class _Planner:
             return
         said = ", ".join(f"{key} = {value}" for key, value in run.written.items())
         if part and part["until"] is not None:
-            said += f", to {part['until']:.4g} of the steps"
+            said += f", ends {grid.rung_said(part['until'])}"
         title = f"{name}: {method.word} from {stage.init}" + (f", {said}" if said else "")
         earlier = [part[key] for key in ("before", "verdict") if part[key]] if part else []
         needs = (data, init, *([reference] if reference else []), *earlier)

@@ -50,6 +50,11 @@ def cull_id(stage: str, at: float) -> str:
     return f"{stage}-cull-{_percent(at)}"
 
 
+def rung_said(at: float) -> str:
+    """Where a rung is: its loss has to be one that is written down (`runtime/train/rungs.py`)."""
+    return f"at the first logged step from {at * 100:g}% on"
+
+
 def part_body(before: str | None, verdict: str | None, until: float | None) -> dict[str, Any]:
     """What of a run a job of a halved grid trains. before: the job that it goes on from, verdict: the cull that lets it;
     until: the part of all steps at which it ends."""

@@ -66,7 +66,12 @@ class Overview:
     @property
     def again(self) -> int:
         """Jobs that ran once, and would run again."""
-        return self.to_run - self.count(NEW)
+        return self.to_run - self.count(NEW) - self.perhaps
+
+    @property
+    def perhaps(self) -> int:
+        """Jobs that are done, unless jobs before them decide otherwise than they did."""
+        return sum(state.perhaps for state in self.states.jobs.values())
 
 
 def overview(plan: Plan, recipe: Recipe, folder: Path, root: Path) -> Overview:
@@ -111,9 +116,9 @@ def as_json(view: Overview) -> dict[str, Any]:
     """For programs. Keys are only added, never renamed:
 
     recipe, about, hash (of the plan), folder, built (hash of what was built there last, or null);
-    cluster: name, device, nodes, processes, parallel_jobs; summary: jobs, new, again, done; gone: ids;
-    jobs: id, kind, title, stage, needs, hash, state (new, changed, failed, done), why, differences (key, before,
-    after), seconds, and for training jobs `training`:
+    cluster: name, device, nodes, processes, parallel_jobs; summary: jobs, new, again, perhaps, done; gone: ids;
+    jobs: id, kind, title, stage, needs, hash, state (new, changed, failed, done), why, perhaps (it runs only if a job before
+    it decides otherwise than it did), differences (key, before, after), seconds, and for training jobs `training`:
     values, method, adapter, precision, parallel, learning_rate, batch (global_sequences, micro, accumulation,
     data_parallel, length, packed, fitted (the length is a limit), tokens_per_step), steps and tokens (value, sure,
     basis; null if only the prepared data can say), passes, prepared (null before: rows, bins,
@@ -140,6 +145,7 @@ def as_json(view: Overview) -> dict[str, Any]:
             "jobs": len(plan.jobs),
             "new": view.count(NEW),
             "again": view.again,
+            "perhaps": view.perhaps,
             "done": view.count(DONE),
         },
         "gone": list(view.states.gone),
@@ -172,6 +178,7 @@ def _job(view: Overview, job: Job, run: Training | None) -> dict[str, Any]:
         "hash": job.hash,
         "state": state.kind,
         "why": list(state.why),
+        "perhaps": state.perhaps,
         "differences": [{"key": d.key, "before": d.before, "after": d.after} for d in state.differences],
         "seconds": state.seconds,
     }

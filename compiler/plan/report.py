@@ -49,6 +49,7 @@ def _summary(view: Overview) -> str:
         return f"Plan: nothing to run, all {total} jobs are done."
     parts = [f"{view.count(NEW)} new"] if view.count(NEW) else []
     parts += [f"{view.again} again"] if view.again else []
+    parts += [f"{view.perhaps} perhaps"] if view.perhaps else []
     return f"Plan: {view.to_run} of {_plural(total, 'job')} to run ({', '.join(parts)}), {done} done."
 
 
@@ -85,6 +86,9 @@ def _what(job: Job) -> str:
 
 def _why(state: State) -> Iterator[str]:
     if state.kind in (NEW, DONE):
+        return
+    if state.perhaps:
+        yield f"done: runs again only if it has to, because {'; '.join(state.why)}"
         return
     yield f"{'failed' if state.kind == FAILED else 'changed'}: runs again" + (
         f", because {'; '.join(state.why)}" if state.why else ", because"

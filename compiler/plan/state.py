@@ -36,16 +36,18 @@ class Difference:
 @dataclass(frozen=True)
 class State:
     """Of one job. kind: NEW, CHANGED, FAILED or DONE. why: in words, what makes it run again. differences: of its body,
-    from what the folder's job.yaml says. seconds: what it took, if it is done."""
+    from what the folder's job.yaml says. seconds: what it took, if it is done. perhaps: it stays done unless the jobs before
+    it that run again, such as a cull, come to another end for it."""
 
     kind: str
     why: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
     seconds: float | None = None
+    perhaps: bool = False
 
     @property
     def mark(self) -> str:
-        return MARKS[self.kind]
+        return "?" if self.perhaps else MARKS[self.kind]
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,14 @@ class _Reader:
         if not isinstance(needs, dict) or not isinstance(inputs, dict):
             return State(CHANGED, ("its done.json does not say what it was made from",))
         again = [n for n in job.needs if n not in self.done]
-        if again and job.kind != "report" and all(n in self.deciding for n in again):
-            return State(CHANGED, (f"{_run_again(again)}, and may come to another end",))
+        if again and job.kind != "report" and all(n in self.deciding or before[n].perhaps for n in again):
+            sure = [n for n in again if not before[n].perhaps]
+            why = (
+                f"{_run_again(sure)}, and may come to another end"
+                if sure
+                else f"{_listed(again)} may run first"
+            )
+            return State(CHANGED, (why,), perhaps=True)
         if again:
             return State(CHANGED, (_run_again(again),))
         moved = [n for n in job.needs if needs.get(n) != _fingerprint(self.done[n], job)]

@@ -125,6 +125,9 @@ def test_a_halved_grid_has_a_job_for_each_run_up_to_each_rung(tmp_path: Path) ->
     assert second.body["part"] == {"before": first.id, "verdict": "sft-cull-25pct", "until": 0.5}
     assert last.body["part"] == {"before": second.id, "verdict": "sft-cull-50pct", "until": None}
     assert second.needs == ("sft-data", "base", first.id, "sft-cull-25pct")
+    assert second.title.endswith("optim.lr = 1e-3, ends at the first logged step from 50% on")
+    culls = [j.title.partition(": ")[2] for j in plan.jobs if j.kind == "cull"]
+    assert culls[0] == "the 3 with the smallest eval_loss at the first logged step from 25% on go on"
     assert {**first.body, "part": None} == {**second.body, "part": None} == {**last.body, "part": None}
     assert jobs["sft-best"].needs == tuple(f"sft-lr-{lr}" for lr in ("1e-4", "1e-3", "1e-2", "1e-1", "1.0"))
     ids = list(jobs)
