@@ -41,6 +41,8 @@ def main(argv: list[str]) -> int:
         print("usage: python -m smolc.runtime jobs/<id>/job.yaml", file=sys.stderr)
         return 2
     path = Path(argv[0])
+    if len(path.parts) < 3:
+        path = path.absolute()  # started in the job's own folder
     folder, job_id = path.parent.parent.parent, path.parent.name
     is_main = os.environ.get("RANK", "0") == "0"
     try:
