@@ -72,6 +72,13 @@ def spoken(reference: tuple[float, float], trained: tuple[float, float], chosen:
 
 
 STILL = curve(loss=math.log(2) - 0.001)
+SAME = replace(FINE, trained=FINE.reference, margin=1e-4, preferred=0.5, kl_chosen=6e-9, kl_rejected=6e-9)
+LOSSES: list[tuple[str, tuple[str, ...]]] = [
+    ("dpo", ("sigmoid",)),
+    ("dpo", ("apo_zero",)),
+    ("dpo", ("ipo", "sft")),
+    *((method, ()) for method in ("kto", "orpo", "cpo", "simpo")),
+]
 LONGER_LOSSES = ((10, 0.60, 0.7, 0.3), (20, 0.55, 0.7, 0.5), (30, 0.60, 0.7, 0.8))
 
 
@@ -87,6 +94,10 @@ LONGER_LOSSES = ((10, 0.60, 0.7, 0.3), (20, 0.55, 0.7, 0.5), (30, 0.60, 0.7, 0.8
         (seen(curve=STILL, losses=("sigmoid", "sft")), []),
         (seen(curve=STILL, method="simpo", losses=()), []),
         (seen(curve=[*STILL[:5], *curve(loss=0.68)[5:]]), []),
+        # Whatever the loss, the model is the one that it is compared with.
+        *((seen(method=m, losses=of, measured=SAME), ["nothing learnt"]) for m, of in LOSSES),
+        (seen(method="kto", losses=(), measured=replace(SAME, kl_rejected=0.0002)), []),
+        (seen(method="kto", losses=(), measured=replace(SAME, margin=0.06)), []),
         # Chosen answers: below half a nat a token is usual.
         (but(trained=Side(-1.69, -3.0, 0.7)), []),
         (but(trained=Side(-1.70, -3.0, 0.7)), ["chosen collapsed"]),

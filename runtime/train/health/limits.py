@@ -15,6 +15,10 @@ LN2 = math.log(2)
 STILL = 0.005
 """Nats below `LN2` within which the loss has not moved: with beta 0.1 a mean margin of 0.1 nats over whole answers."""
 
+STILL_MARGIN, STILL_KL = 0.05, 1e-4
+"""Nats an answer, and nats a token on held-out answers, below which the model is the one that it is compared with, whatever
+the loss. Rounding alone (bf16) makes a KL of about 1e-5; a weak run that did learn has 0.01."""
+
 CHOSEN_FALL = 0.5
 """Nats a token by which chosen answers lost likelihood, each token 1.6 times less likely. DPO often lowers them somewhat
 while the margin grows (Pal et al. 2024, "Smaug"; Razin et al. 2024, "Unintentional unalignment"): that is not told. An

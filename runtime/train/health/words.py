@@ -18,6 +18,8 @@ from smolc.runtime.train.health.limits import (
     ROSE,
     SHORTER,
     STILL,
+    STILL_KL,
+    STILL_MARGIN,
     STOPS_LESS,
     TOLD_APART,
 )
@@ -84,15 +86,32 @@ def findings(seen: Seen) -> list[Finding]:
 
 
 def _still(seen: Seen) -> Iterator[Finding]:
-    losses = [row["loss"] for row in seen.curve if "loss" in row]
-    if seen.method != "dpo" or len(seen.losses) != 1 or seen.losses[0] not in FROM_LN2 or len(losses) < 2:
-        return
-    if all(abs(loss - LN2) < STILL for loss in losses[len(losses) // 2 :]):
+    what = _same_loss(seen) or _same_model(seen)
+    if what:
         yield Finding(
             "nothing learnt",
-            f"It learnt nothing: the loss stayed at ln 2 = 0.693, where it starts (it ended at {losses[-1]:.4f}). No answer "
-            "became likelier than it was. Raise the learning rate, or train longer.",
+            f"It learnt nothing: {what}. No answer became likelier than it was. Raise the learning rate, or train longer.",
         )
+
+
+def _same_loss(seen: Seen) -> str:
+    losses = [row["loss"] for row in seen.curve if "loss" in row]
+    if seen.method != "dpo" or len(seen.losses) != 1 or seen.losses[0] not in FROM_LN2 or len(losses) < 2:
+        return ""
+    if any(abs(loss - LN2) >= STILL for loss in losses[len(losses) // 2 :]):
+        return ""
+    return f"the loss stayed at ln 2 = 0.693, where it starts (it ended at {losses[-1]:.4f})"
+
+
+def _same_model(seen: Seen) -> str:
+    """Of any loss, by what was measured."""
+    m = seen.measured
+    if m is None or abs(m.margin) >= STILL_MARGIN or max(m.kl_chosen, m.kl_rejected) >= STILL_KL:
+        return ""
+    return (
+        f"on held-out rows the model is the one that it is compared with (KL {max(m.kl_chosen, m.kl_rejected):.1g} nats a "
+        f"token; chosen answers gained {m.margin:.1g} nats over rejected ones)"
+    )
 
 
 def _chosen(seen: Seen) -> Iterator[Finding]:
