@@ -22,9 +22,10 @@ from smolc.runtime.data.mixing import Draw, Supply, mix
 from smolc.runtime.data.overlong import Pieces, pieces
 from smolc.runtime.data.select import Selection, select
 from smolc.runtime.data.shuffle import permutation
-from smolc.runtime.data.stats import PREVIEW_ROWS, length_summary, preview
+from smolc.runtime.data.stats import PREVIEW_ROWS, length_summary, preview, texts_of
 from smolc.runtime.data.store import Tokens
 from smolc.runtime.data.tokenise import sweep, tokenise
+from smolc.runtime.data.tokenizer import spelt_out
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.data.work import Work
 from smolc.runtime.jobs import disk
@@ -114,7 +115,10 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
         (sources[s].name, sources[s].place(row), sources[s].item(row))
         for s, row in _first_of_each(drawn, PREVIEW_ROWS)
     ]
-    _write_json(context.out / "preview.json", preview(setting.tokenizer, shown))
+    previewed = preview(setting.tokenizer, shown)
+    _write_json(context.out / "preview.json", previewed)
+    if setting.template is not None:
+        notes += spelt_out(setting.tokenizer, texts_of(previewed))
     tokens = int(sum(p.read.sum() for p in drawn))
     result = {
         "rows": total,
@@ -143,6 +147,8 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
     }
     _write_json(context.out / "stats.json", stats)
     context.write_result(result)
+    for note in notes:
+        print(f"note: {note}")
     sweep(setting.shelf, _used(context.folder))
     context.progress(total, total, "row", f"{tokens:,} tokens")
     print(f"{total:,} rows, {tokens:,} tokens, {written.trained:,} of them trained")

@@ -63,6 +63,12 @@ def preview(tokenizer: Any, rows: list[tuple[str, str, Item]]) -> list[dict[str,
     return shown
 
 
+def texts_of(shown: list[dict[str, Any]]) -> list[str]:
+    """Of what `preview` made, each sequence as text."""
+    parts = [part for entry in shown for part in entry.values() if isinstance(part, list)]
+    return ["".join(text for text, _ in part) for part in parts]
+
+
 def _pieces(tokenizer: Any, ids: list[int], trained: list[bool]) -> list[list[Any]]:
     made: list[list[Any]] = []
     at = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from smolc.runtime.data.template import ChatTemplate
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.errors import JobError
 
+_LIKE_SPECIAL = re.compile(r"<\|[^\s<>|]{1,40}\|>")
 _SPARE = re.compile(r"pad|reserved|unused|extra|spare|filler", re.IGNORECASE)
 
 
@@ -61,6 +63,20 @@ def single_token(tokenizer: Any, text: str) -> int:
         f"end_of_turn {text!r} is {len(ids)} tokens in this tokenizer, so generation could not stop at it",
         help=f"use one of its special tokens: {', '.join(specials) or '(it has none)'}",
     )
+
+
+def spelt_out(tokenizer: Any, texts: Iterable[str]) -> list[str]:
+    """A note, if rendered `texts` have what looks like special tokens and is none here. The end of turn is looked at by
+    `single_token`."""
+    found = dict.fromkeys(match for text in texts for match in _LIKE_SPECIAL.findall(text))
+    counts = {text: len(tokenizer.encode(text, add_special_tokens=False)) for text in found}
+    several = [f"{text} ({count} tokens)" for text, count in counts.items() if count > 1]
+    if not several:
+        return []
+    return [
+        f"the tokenizer has no special tokens for these, and spells them out: {', '.join(several[:8])}"
+        + (f" and {len(several) - 8} more" if len(several) > 8 else "")
+    ]
 
 
 def choose_pad(tokenizer: Any, used: np.ndarray[Any, Any], template: ChatTemplate | None) -> str | None:

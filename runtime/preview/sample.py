@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smolc.runtime.data.inputs import encoder_of
-from smolc.runtime.data.tokenizer import load_tokenizer
+from smolc.runtime.data.tokenizer import load_tokenizer, spelt_out
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.done import read_done
 from smolc.runtime.jobs.errors import JobError
@@ -86,9 +87,16 @@ def sample(folder: Path, entry: Entry, rows: int, only: str | None, earlier: Pat
         said,
         sources,
         bins,
-        _notes(job, stats is not None),
+        _notes(job, stats is not None)
+        + (spelt_out(tokenizer, _texts(shown)) if template is not None else []),
         stats,
     )
+
+
+def _texts(rows: list[Shown]) -> Iterator[str]:
+    for row in rows:
+        for sequence in row.sequences:
+            yield "".join(piece.text for turn in sequence.turns for piece in turn.pieces)
 
 
 def _tokenizer(context: Context, job: PrepareJob, earlier: Path | None) -> Any:

@@ -29,7 +29,7 @@ def many_chats(size: int) -> list[dict[str, Any]]:
 
 def compiled(project: Project, *sources: dict[str, Any], id: str = "data", **fields: Any) -> None:
     """Write the job into the compiled folder, beside those that are there."""
-    job = project.job(list(sources), **fields).model_copy(update={"id": id})
+    job = project.job(list(sources), **fields).model_copy(update={"id": id, "needs": ()})
     path = project.build / "jobs" / id / "job.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(job.model_dump_json(by_alias=True), encoding="utf-8")  # JSON is YAML

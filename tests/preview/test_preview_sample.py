@@ -200,3 +200,12 @@ def test_long_turns_are_shown_in_part() -> None:
     assert [p.text for p in short[:20]] == [str(n) for n in range(20)]
     assert short[20] == Piece("", 70, 70, False, 0, True)
     assert [p.text for p in short[21:]] == [str(n) for n in range(90, 110)]
+
+
+def test_special_tokens_that_are_none_are_told(tmp_path: Path) -> None:
+    rows(tmp_path, "chats", [chat("question", "answer")])
+    build = compiled(tmp_path, [source("chats")])
+    assert not any("special" in note for note in taken(build).notes)
+    path = build / "templates" / "chat.jinja"
+    path.write_text(path.read_text(encoding="utf-8").replace("<|im_start|>", "<|turn|>"), encoding="utf-8")
+    assert any("spells them out: <|turn|> (8 tokens)" in note for note in taken(build).notes)
