@@ -80,9 +80,10 @@ class Sweep(Noun):
     )
     halve_at: Annotated[tuple[Rung, ...], Kind(listed, Doc("parts of the run", "[25%, 50%]"))] = Field(
         default=(),
-        description="Successive halving: at each of these parts of the steps the worse half stops, by held-out loss. "
-        "The better half, rounded up, goes on as if nothing had been; of equals, what is written first. A large learning "
-        "rate looks worse before it has decayed than it ends, so early rungs favour small ones.",
+        description="Successive halving: from each of these parts of the steps on, at the first one whose loss is logged "
+        "(`log_every`), the worse half stops, by held-out loss. The better half, rounded up, goes on as if nothing had "
+        "been; of equals, what is written first. A large learning rate looks worse before it has decayed than it ends, so "
+        "early rungs favour small ones.",
         examples=["50%", "[25%, 50%]"],
     )
 
@@ -151,7 +152,10 @@ class Stage(Noun):
         description="Recompute activations in the backward pass: less memory, about a third slower.",
     )
     log_every: Steps = Field(
-        default=10, description="How often the loss is written down.", examples=["1step"]
+        default=10,
+        description="How often the loss is written down, as a mean over the steps since the time before; also at the first "
+        "step, at the last and where a checkpoint is kept.",
+        examples=["1step"],
     )
     evaluate_every: Interval | None = Field(
         default=None, description="How often the validation loss is measured; 20% unless given."

@@ -1,11 +1,13 @@
-"""When a run counts as diverged: its loss or gradient is no number, or its loss has gone far up and stays there.
+"""When a run counts as diverged: its loss, held-out loss, gradient or weights are no numbers, or its loss has gone far up
+and stays there.
 
 The bound is relative to the run itself, so that it fits every loss: half as much again as the lowest loss so far, and
 1.5 on top (nats, for cross entropy). The lowest is of medians over a window, and of the first loss, which is the start
 model's; a run diverges when every loss that is written down in a whole window lies above the bound. A window is a tenth
 of the run, at least 10 and at most 500 steps, and at least three written losses. So a spike that recovers within it is
 none, a run that only learns badly is none, and one that explodes late is found though it is still below its first loss.
-Losses are watched where they are written down (`log_every`): that costs nothing, and every process sees the same ones.
+Losses are watched where they are written down (`log_every`, and the last step): that costs nothing, and every process sees
+the same ones.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ from smolc.runtime.jobs.errors import JobError
 FACTOR, MARGIN = 0.5, 1.5
 PART, SHORTEST, LONGEST, FEWEST = 0.1, 10, 500, 3
 HELP = "lower the learning rate, lengthen the warm-up, or look for broken rows in the data job's preview"
+BROKEN_FROM_THE_START = (
+    "look for weights of the start model that are no numbers, or for broken rows in the data job's preview"
+)
 
 
 class Diverged(JobError):
     """step: the step at which the run was stopped. loss: the last one that is a number, if any."""
 
-    def __init__(self, message: str, step: int, loss: float | None = None) -> None:
-        super().__init__(message, HELP)
+    def __init__(self, message: str, step: int, loss: float | None = None, help: str = HELP) -> None:
+        super().__init__(message, help)
         self.step = step
         self.loss = loss
 

@@ -69,6 +69,7 @@ def in_a_grid(context: Context) -> bool:
 def train(context: Context, job: TrainJob) -> None:
     from smolc.runtime.train import model, probe, result, resume, save
     from smolc.runtime.train.assemble import assemble, rows_of
+    from smolc.runtime.train.diverged import Diverged
     from smolc.runtime.train.faithful.check import Check
     from smolc.runtime.train.faithful.seen import Asked
     from smolc.runtime.train.faithful.spread import launched
@@ -109,6 +110,13 @@ def train(context: Context, job: TrainJob) -> None:
     if data.validation is not None and watcher.evaluated_at != watcher.last:
         trainer.evaluate()
     if watcher.last == length.steps:
+        if bad := save.not_finite(trainer):
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise Diverged(
+                f"after step {watcher.last} of {length.steps} there are weights that are no numbers: {bad[0]}{more}",
+                watcher.last,
+                watcher.loss,
+            )
         fixed = save.template_variables(context.folder, job.data)
         save.save_trained(job, trainer, made.tokenizer, made.start, context.out, fixed)
     if is_main:

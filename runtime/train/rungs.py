@@ -1,7 +1,8 @@
 """The parts of a run in a halved grid: one job trains up to a rung, and the next goes on from its last checkpoint.
 
 All parts have the settings of the whole run, schedule and row order too, so that together they are the run that one job
-would have made: the loss curve of the last is that of an uninterrupted run.
+would have made: the loss curve of the last is that of an uninterrupted run. (Where no multiple of `log_every` lies between
+a rung and the end, it has one value more, at the rung.)
 """
 
 from __future__ import annotations

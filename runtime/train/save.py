@@ -9,12 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.manifest import BrokenFolder, read_job
 from smolc.runtime.jobs.prepare import PrepareJob
 from smolc.runtime.jobs.train import Full, TrainJob
 from smolc.runtime.train.model import match_tokenizer, saved_dtype
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def not_finite(trainer: Any) -> list[str]:
+    """Names of the trained weights that hold what is no number; the same on all processes. Each looks at its part of them,
+    on its device.
+
+    The last update comes after the last loss, and no loss sees a row of the embedding that no text uses.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_torch_compile=False)
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    bad = torch.stack([~torch.isfinite(_own_part(weight)).all() for weight in trained.values()])
+    found = trainer.accelerator.reduce(bad.float(), "sum").tolist()
+    return [name for name, times in zip(trained, found, strict=True) if times]
+
+
+def _own_part(weight: Any) -> torch.Tensor:
+    """What this process holds of a weight: ZeRO-3 keeps it beside, FSDP2 inside."""
+    weight = getattr(weight, "ds_tensor", weight)
+    return weight.to_local() if isinstance(weight, DTensor) else weight
 
 
 def save_trained(

@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.train import TrainJob
-from smolc.runtime.train.diverged import Diverged, Divergence
+from smolc.runtime.train.diverged import BROKEN_FROM_THE_START, Diverged, Divergence
 from smolc.runtime.train.resume import keep_newest
 from smolc.runtime.train.rows import Counts
 from smolc.runtime.train.rungs import Reached, last_step
@@ -85,6 +85,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         last = state.global_step >= self.last
         if last and self.last < self.length.steps:
             control.should_save = control.should_training_stop = True
+        # The last step is looked at wherever `log_every` falls. A checkpoint does not hold the losses since the value
+        # before: a run that goes on from it would have another mean.
+        control.should_log = control.should_log or last or control.should_save
         if state.is_world_process_zero and (last or now - self._told >= 0.5):
             self._told = now
             self.context.progress(state.global_step, self.last, "step", self._note)
@@ -139,11 +142,16 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if loss is not None and not math.isfinite(loss):
             bad = self.trainer.first_bad_step
             first = int(bad) if bad is not None and int(bad) > 0 else step
+            if first == 1:  # nothing was learnt by then
+                raise Diverged(f"the loss was {loss} from step 1 of {of} on", 1, help=BROKEN_FROM_THE_START)
             raise Diverged(f"the loss became {loss} at step {first} of {of}", first)
         if norm is not None and not math.isfinite(norm) and not uses_fp16(self.trainer):
             raise Diverged(f"the gradient became {norm} by step {step} of {of}", step, loss)
         if loss is not None:
             self.divergence.check(step, float(loss))
+        held_out = logs.get("eval_loss")
+        if held_out is not None and not math.isfinite(held_out):
+            raise Diverged(f"the held-out loss became {held_out} by step {step} of {of}", step, self.loss)
 
 
 def uses_fp16(trainer: Any) -> bool:

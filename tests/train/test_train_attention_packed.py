@@ -66,6 +66,17 @@ def test_models_whose_mask_knows_no_documents_are_found_before_training(name: st
         assert lm.training
 
 
+def test_weights_that_are_no_numbers_are_not_taken_for_a_mask() -> None:
+    rows = [{"input_ids": [*DOCUMENTS[0], *DOCUMENTS[1]], "seq_lengths": [6, 4]}]
+    lm = model_of("llama", "sdpa")
+    with torch.no_grad():
+        lm.get_output_embeddings().weight[0, 0] = float("nan")
+    check = KeepsApart(rows, kind="sdpa", flat=False, half=False)
+    with pytest.raises(JobError, match="is no number before it is trained") as caught:
+        check.on_train_begin(HERE, SimpleNamespace(global_step=0), None, model=lm)
+    assert "the start model" in (caught.value.help or "")
+
+
 def test_weights_as_small_as_at_the_start_of_pretraining_show_it_too() -> None:
     from transformers import AutoModelForCausalLM
 

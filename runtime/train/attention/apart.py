@@ -7,6 +7,7 @@ the model as it was built: once packed, once alone. The first tells the noise, t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ import torch
 from transformers import TrainerCallback
 
 from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.train.diverged import BROKEN_FROM_THE_START, Diverged
 from smolc.runtime.train.rows import Collator
 
 TOKENS = 61
@@ -110,6 +112,13 @@ class KeepsApart(TrainerCallback):  # type: ignore[misc]
         if self.documents is None:
             return
         found = compare(model, self.documents, flat=self.flat, device=args.device)
+        if not math.isfinite(found.first) or not math.isfinite(
+            found.second
+        ):  # and not for what is asked here
+            step = state.global_step
+            raise Diverged(
+                "what the model answers is no number before it is trained", step, help=BROKEN_FROM_THE_START
+            )
         if not found.holds(half=self.half):
             raise JobError(
                 f"{self.rows}, and with attention = {self.kind} this model lets a document see those before it in "

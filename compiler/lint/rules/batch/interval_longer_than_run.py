@@ -8,7 +8,7 @@ and looks for percentages above 100%.
 ## Why is this bad?
 
 It never happens: a run that is killed begins again from nothing, the curve of the validation loss has one
-point, the log one line. "The checkpoint was not saved" is found when it is needed (ms-swift#1576). Axolotl
+point, the log next to none. "The checkpoint was not saved" is found when it is needed (ms-swift#1576). Axolotl
 rejects steps that contradict the rest of a file. Such intervals come from a longer run: a percentage goes
 with any length, and is the default (20%).
 
@@ -52,7 +52,7 @@ RULE = Rule("B304", "interval-longer-than-run", Severity.WARNING)
 NEVER = {
     "save_every": "no checkpoint to go on from is kept",
     "evaluate_every": "the validation loss is measured at the end only",
-    "log_every": "the loss is written down once",
+    "log_every": "the loss is written down at its ends and with its checkpoints only",
 }
 
 
