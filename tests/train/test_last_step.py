@@ -40,7 +40,7 @@ def logged_after(watch: Watch, step: int, saves: bool = False) -> bool:
     state = SimpleNamespace(global_step=step, is_world_process_zero=False)
     control = SimpleNamespace(should_log=False, should_save=saves, should_training_stop=False)
     watch.on_step_end(None, state, control)
-    return control.should_log
+    return bool(control.should_log)
 
 
 def test_the_last_step_and_checkpoints_are_logged(tmp_path: Path) -> None:
