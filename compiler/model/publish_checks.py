@@ -45,7 +45,9 @@ def _adapter(publish: Publish, recipe: Recipe) -> Iterator[Diagnostic]:
         one.of.name == start and one.weights == "merged" for one in recipe.publishes.values()
     ):
         message = f"the adapter of `{publish.of.name}` needs `{start}`, which is not on the hub"
-        help = f"push the merged model, or publish `{start}` too"
+        # A start model of its own cannot be published (C054).
+        too = "" if start in recipe.models else f", or publish `{start}` too"
+        help = f"leave `weights` out, which pushes the merged model{too}"
         yield _error("C057", "base-not-published", message, span, help)
 
 

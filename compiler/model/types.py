@@ -244,7 +244,12 @@ def _link(value: Any) -> Link:
         parts = [p.text for p in value.path.parts]
         return Link(parts[0], parts[1] if len(parts) == 2 else None, value.span)
     if isinstance(value, tree.Text):
-        raise wrong("references are names, not strings", value.span, help=f"write it as `{value.value}`")
+        name, at, _ = value.value.partition("@")
+        help = f"write it as `{value.value}`"
+        if at:
+            also = "in a merge or an eval `checkpoints = all` adds all that it keeps"
+            help = f"write `{name}`: no checkpoint is named alone; {also}"
+        raise wrong("references are names, not strings", value.span, help=help)
     raise mismatch(value, Doc("the name of something declared", "sft"))
 
 

@@ -46,6 +46,9 @@ def choose(recipe: Recipe, on: str | None) -> tuple[Cluster | None, list[Diagnos
     if match:
         kind = match["kind"] or match["one"]
         nodes, count = int(match["nodes"] or 1), int(match["count"] or 1)
+        if kind in ("cpu", *GPUS) and min(nodes, count) < 1:
+            message, help = f"`{on}` has no devices", f"write at least 1: `{kind}`, or `2x{kind}`"
+            return None, [Diagnostic("C030", "unknown-cluster", Severity.ERROR, message, help=help)]
         if nodes >= 1 and count >= 1:
             if kind == "cpu":
                 return Cluster(on.lower(), "cpu", nodes, count), []

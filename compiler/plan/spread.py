@@ -37,6 +37,11 @@ def _fsdp2(stage: Stage, kind: Fsdp2, model: Model, cluster: Cluster) -> Iterato
         yield _devices(cluster, kind.context * copies, span)
     elif copies > 1 and world // (kind.context * copies) == 1:
         why = f"`replicate = {copies}` on {_these(cluster)} leaves nothing to shard"
+        if kind.context > 1:
+            # Devices that share a row shard the weights, too, but accelerate makes no copies of such a group alone.
+            least = 2 * copies * kind.context
+            why = f"`replicate = {copies}` with `context = {kind.context}` takes at least {least} devices, two groups"
+            why += f" for each copy, and there are {_these(cluster)}"
         most = world // (2 * kind.context)
         help = f"write `replicate = {most}`" if most > 1 and world % most == 0 else "leave `replicate` out"
         yield _uneven(why, span, help + ("" if kind.context > 1 else "; or write `parallel = ddp`"))
@@ -125,7 +130,10 @@ def _rows(stage: Stage, parts: int, why: str, span: Span | None) -> Iterator[Dia
 def _devices(cluster: Cluster, parts: int, span: Span | None) -> Diagnostic:
     world = cluster.world_size
     fitting = [n for n in range(2, world + 1) if world % n == 0 and n != world]
-    help = f"run it on a multiple of {parts}: `--on {parts if parts > world else lcm(world, parts)}xh100`"
+    more = parts if parts > world else lcm(world, parts)
+    help = f"run it on a multiple of {parts}: `--on {more}xh100`"
+    if cluster.device == "cpu":
+        help = f"run it on a multiple of {parts}: `--on {more}xcpu`, or `processes = {more}` in the cluster"
     if fitting and gcd(world, parts) > 1:
         help += f"; or write {gcd(world, parts)} instead"
     elif fitting:

@@ -5,6 +5,8 @@ Each function looks for one of them and answers None if it is not that one.
 
 from __future__ import annotations
 
+import re
+
 from smolc.compiler.diagnostics import Span
 from smolc.compiler.syntax.case import VALUE_ENDS, Case, Mended, error, key_before, quoted
 from smolc.compiler.syntax.lex import Token
@@ -103,6 +105,13 @@ def _bare_text(case: Case) -> Mended | None:
     if end <= case.span().start:
         return None
     last = max(i for i in range(len(case.tokens)) if case.span(i).start < end)
+    checkpoint = re.fullmatch(r"([A-Za-z_]\w*)@\d+", text[start:end])
+    if checkpoint:
+        name = checkpoint[1]
+        help = f"write `{name}`: in a merge or an eval `checkpoints = all` adds all that it keeps"
+        span = Span(case.source, start, end)
+        found = error("S022", "unexpected-character", "no checkpoint is named alone", span, help)
+        return Mended(found, [*case.tokens[: first + 2], *case.tokens[last + 1 :]])
     literal = quoted(text[start:end])
     span = Span(case.source, start, end)
     found = error("S015", "text-without-quotes", "text stands in quotes", span, f"write {literal}", literal)

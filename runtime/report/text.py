@@ -61,8 +61,9 @@ def label(text: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters, saying how many were left out."""
-    return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+    """The first `limit` characters, saying how many were left out; all of them where that would be no longer."""
+    left = f" … ({len(text) - limit:,} more characters)"
+    return text if len(text) <= limit + len(left) else text[:limit] + left
 
 
 def duration(seconds: float) -> str:

@@ -147,6 +147,11 @@ def linear_names(model: Any) -> list[str]:
     return sorted(found)
 
 
+# PEFT refuses the latter in the former (`_check_lora_target_modules_mamba`), in words of its own.
+MAMBA = ("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h")
+PAST_KERNELS = frozenset(("out_proj", "conv1d"))
+
+
 def check_targets(model: Any, adapter: Full | Lora) -> None:
     """Raises JobError for targets that the model does not have; PEFT passes over them as long as one is there."""
     if isinstance(adapter, Full):
@@ -157,6 +162,13 @@ def check_targets(model: Any, adapter: Full | Lora) -> None:
         raise JobError(
             f"{kind} has no linear layers that PEFT knows, so {adapter.type} has nothing to be added to",
             help="write adapter = full",
+        )
+    named = there if adapter.targets == "all_linear" else adapter.targets
+    if model.config.model_type in MAMBA and (past := sorted(PAST_KERNELS.intersection(named))):
+        rest = [f'"{name}"' for name in there if name not in PAST_KERNELS]
+        raise JobError(
+            f"{kind} computes {', '.join(past)} in kernels of its own, which an adapter there would be left out of",
+            help=f"write adapter = {adapter.type}(targets = [{', '.join(rest)}]), or adapter = full",
         )
     if adapter.targets == "all_linear":
         return

@@ -77,7 +77,7 @@ def refused(folder: Path, text: str, on: str) -> tuple[Diagnostic, str]:
         ("zero(3, sequence = 4)", ROWS, "6xh100", "C050", "4", "groups of 4", "write 2"),
         ("fsdp2(replicate = 8)", ROWS, "8xh100", "C050", "8", "nothing to shard", "`replicate = 4`"),
         ("fsdp2(replicate = 2)", ROWS, "2xh100", "C050", "2", "nothing to shard", "`parallel = ddp`"),
-        ("fsdp2(context = 4, replicate = 2)", ROWS, "8xh100", "C050", "2", "nothing to shard", "leave"),
+        ("fsdp2(context = 4, replicate = 2)", ROWS, "8xh100", "C050", "2", "two groups for each copy", "leave"),
         ("fsdp2(context = 2)", "packing = none(length = 4098)", "8xh100", "C050", None, "divided by 4", "4096"),
         ("zero(3, sequence = 8)", "packing = none(length = 4Ki+1)", "8xh100", "C050", None, "by 8", "4096"),
         ("fsdp2(context = 2)", ROWS, "4xcpu", "C051", "2", "GPUs only", "sequence = 2"),
@@ -163,3 +163,38 @@ def test_heads_of_a_model_from_scratch(tmp_path: Path, heads: int, keys: int, si
         return
     error, place = refused(tmp_path, text, f"{2 * size}xh100")
     assert (error.code, place) == ("C051", str(size))
+
+
+@pytest.mark.parametrize(
+    ("parallel", "on", "message", "help"),
+    [
+        (
+            "fsdp2(context = 2, replicate = 2)",
+            "4xh100",
+            "takes at least 8 devices, two groups for each copy, and there are 4 devices of `4xh100`",
+            "leave `replicate` out",
+        ),
+        (
+            "fsdp2(replicate = 2)",
+            "2xh100",
+            "on 2 devices of `2xh100` leaves nothing to shard",
+            "leave `replicate`",
+        ),
+        (
+            "zero(3, sequence = 2)",
+            "cpu",
+            "1 device of `cpu` cannot be divided",
+            "`--on 2xcpu`, or `processes = 2`",
+        ),
+        ("zero(3, sequence = 2)", "h100", "1 device of `h100` cannot be divided", "`--on 2xh100`"),
+    ],
+)
+def test_devices_that_are_too_few(tmp_path: Path, parallel: str, on: str, message: str, help: str) -> None:
+    (found,) = (d for d in compiled(tmp_path, stage(parallel, ROWS), on=on)[1] if d.code == "C050")
+    assert message in found.message and help in (found.help or "")
+
+
+@pytest.mark.parametrize("on", ["0xh100", "0xcpu", "0x8xh100", "2x0xh100"])
+def test_a_cluster_of_nothing(tmp_path: Path, on: str) -> None:
+    (found,) = (d for d in compiled(tmp_path, SMALL, on=on)[1] if d.code == "C030")
+    assert found.message == f"`{on}` has no devices" and "write at least 1: `" in (found.help or "")

@@ -47,7 +47,8 @@ def test_numbers() -> None:
         *("1e-3", "0.05", "2e-5", "64", "true", "cosine", "1")
     ]
     assert percent(0.934) == "93.4%"
-    assert shorten("abcdef", 3) == "abc … (3 more characters)"
+    assert shorten("abcdef" * 9, 3) == "abc … (51 more characters)"
+    assert shorten("it ran away", 10) == "it ran away"
 
 
 @given(st.text())

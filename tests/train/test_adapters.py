@@ -13,9 +13,12 @@ import torch
 from compiled import LORA, MODEL, TRAIN, context_of, finished, losses, read_metrics, write_folder, write_rows
 from peft import PeftModel
 from prepared import JOBS, TOKENIZER, rows_for
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
 
+from smolc.runtime.jobs.errors import JobError
+from smolc.runtime.jobs.train import Lora
 from smolc.runtime.train import run, start
+from smolc.runtime.train.model import check_targets
 
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 ADAPTERS: dict[str, dict[str, Any]] = {
@@ -81,3 +84,14 @@ def test_a_base_in_four_bits(method: str, tmp_path: Path) -> None:
     found = losses(tmp_path, "sft")
     assert all(map(math.isfinite, found)) and found[0] != found[-1]
     assert (tmp_path / "out" / "sft" / "adapter" / "adapter_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("targets", ["all_linear", ("in_proj", "out_proj")])
+def test_mamba_has_layers_that_take_no_adapter(targets: Any) -> None:
+    """PEFT would say so in words of its own."""
+    shape = MambaConfig(vocab_size=32, hidden_size=16, num_hidden_layers=1, state_size=4)
+    adapter = Lora.model_validate(LORA | {"targets": targets})
+    with pytest.raises(JobError) as caught:
+        check_targets(MambaForCausalLM(shape), adapter)
+    assert "out_proj" in caught.value.message
+    assert '(targets = ["dt_proj", "in_proj", "x_proj"])' in str(caught.value.help)
