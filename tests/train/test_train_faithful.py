@@ -60,7 +60,7 @@ def test_what_is_built_is_what_was_asked_for(built: Callable[[str], Seen], name:
                 "pairs weighed (WPO)": "True",
                 "divergence": "alpha_divergence, alpha 0.3",
                 "tau": "0.1",
-                "reference": "a frozen model",
+                "reference": "log-probabilities kept, no model",
             },
         ),
         ("kto", {"weights": "1.5 desirable + undesirable", "rows": "one sequence each"}),

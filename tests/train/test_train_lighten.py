@@ -44,7 +44,9 @@ def test_nothing_goes_on_from_them(tmp_path: Path, capsys: pytest.CaptureFixture
     context, checkpoints = finished(tmp_path)
     lighten(context)
     assert resume.prepare(checkpoints, resume.made_from(context), "sft") is None
-    assert "of a finished run the weights alone are kept: starting at the first step" in capsys.readouterr().out
+    assert (
+        "of a finished run the weights alone are kept: starting at the first step" in capsys.readouterr().out
+    )
     assert "light" not in json.loads((checkpoints / resume.MARKER).read_text()), "a new run's are whole"
     assert not list(checkpoints.glob("checkpoint-*"))
 
