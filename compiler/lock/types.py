@@ -12,6 +12,7 @@ ROLES = ("data", "model", "tokenizer", "parent")
 
 PACKAGES = (
     "accelerate",
+    "bitsandbytes",
     "datasets",
     "deepspeed",
     "liger-kernel",

@@ -21,6 +21,7 @@ PACKAGES = (
     "datasets",
     "deepspeed",
     "liger-kernel",
+    "bitsandbytes",
     "lm-eval",
 )
 METHODS = {
