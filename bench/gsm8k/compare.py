@@ -5,7 +5,8 @@
 MODEL: SmolLM2-135M-Instruct as a folder (bench/smollm2.py makes one). Seconds are of the training alone, without loading,
 preparing and saving; tokens an update are about equal (32 problems). The held-out loss is the mean over the tokens of the
 answers to the held-out problems, of both models by the same code. Each run has a GPU to itself; where there are several,
-as many run at once. With CUDA_VISIBLE_DEVICES=0 and --gpus 3, three share one, and the seconds mean little.
+as many run at once. With CUDA_VISIBLE_DEVICES=0 and --gpus 3, three share one, and the seconds mean little. Started again
+with the same WORK, it goes on with the runs that have no held-out loss.
 """
 
 from __future__ import annotations
@@ -49,10 +50,11 @@ def main() -> None:
         score(options)
         return
     work = options.work = options.work.resolve()
-    work.mkdir(parents=True)
+    work.mkdir(parents=True, exist_ok=True)
     text = (HERE / "speed.recipe").read_text(encoding="utf-8")
     (work / "speed.recipe").write_text(text.replace("3epoch", f"{options.epochs:g}epoch"), encoding="utf-8")
     shutil.copyfile(options.train, work / "train.jsonl")
+    (work / "model").unlink(missing_ok=True)
     (work / "model").symlink_to(options.model.resolve())
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(lambda seed: prepare(work, seed, options.kinds), options.seeds):
@@ -61,7 +63,8 @@ def main() -> None:
 
     # The slow ones first, so that no GPU waits in the end.
     runs = [(kind, seed, who) for who in WHO for seed in options.seeds for kind in options.kinds]
-    run_all([task(options, *run) for run in runs], options.gpus, told)
+    left = [run for run in runs if not (place_of(work, *run) / "model" / "held_out.json").is_file()]
+    run_all([task(options, *run) for run in left], options.gpus, told)
     tell(work, runs)
 
 
@@ -81,7 +84,7 @@ def task(options: argparse.Namespace, kind: str, seed: int, who: str) -> Task:
         folder, train = folder_of(work, seed), ["bash", f"jobs/{kind}/launch.sh"]
     else:
         folder = work
-        out.mkdir()
+        out.mkdir(exist_ok=True)
         train = [sys.executable, str(HERE.resolve() / "trl_sft.py"), "model", "train.jsonl", str(out)]
         train += ["--seed", str(seed), "--epochs", str(options.epochs)]
         train += ["--lora"] * (kind == "lora") + ["--cpu"] * (options.device == "cpu")
