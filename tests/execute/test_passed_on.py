@@ -19,11 +19,21 @@ ASK = "import sys; from smolc.compiler.cli.executor import Executor; sys.exit(Ex
 PATIENT = "trap 'sleep 0.5; touch saved; exit 1' TERM; touch started; while :; do sleep 0.05; done"
 
 
+def heed_hangups() -> None:
+    """The tests themselves may run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def started(folder: Folder) -> subprocess.Popen[str]:
     folder.job("a", shell=PATIENT)
     command = [sys.executable, "-c", ASK, *folder.command()]
     run = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_hangups,
     )
     folder.wait_for("started")
     return run
