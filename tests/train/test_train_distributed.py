@@ -78,8 +78,9 @@ WAYS = [
 ]
 
 
-# Full training of plain and packed rows is in test_one_mathematics.py.
-@pytest.fixture(scope="module", params=["lora", "dpo"])
+# Full training of plain and packed rows is in test_one_mathematics.py, DPO over processes in losses/test_losses_spread.py,
+# too.
+@pytest.fixture(scope="module", params=["lora", pytest.param("dpo", marks=pytest.mark.long)])
 def alone(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
