@@ -112,13 +112,10 @@ class KeepsApart(TrainerCallback):  # type: ignore[misc]
         if self.documents is None:
             return
         found = compare(model, self.documents, flat=self.flat, device=args.device)
-        if not math.isfinite(found.first) or not math.isfinite(
-            found.second
-        ):  # and not for what is asked here
-            step = state.global_step
-            raise Diverged(
-                "what the model answers is no number before it is trained", step, help=BROKEN_FROM_THE_START
-            )
+        if not (math.isfinite(found.first) and math.isfinite(found.second)):
+            # The mask has no part in it: packed and alone, the model says nothing.
+            why = "what the model answers is no number before it is trained"
+            raise Diverged(why, state.global_step, help=BROKEN_FROM_THE_START)
         if not found.holds(half=self.half):
             raise JobError(
                 f"{self.rows}, and with attention = {self.kind} this model lets a document see those before it in "
