@@ -139,6 +139,8 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
             )
             | spread.parallelism(job, name),
         )
+        if job.processes == 1:
+            args = settings.on_one_device(args)
     tokenizer = model.load_tokenizer(str(context.out_of(job.data) / "tokenizer"))
     loaded = model.load_model(start, job, name, quantized=job.adapter.type == "qlora")
     model.match_tokenizer(loaded, tokenizer)

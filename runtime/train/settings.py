@@ -107,3 +107,10 @@ def trainer_settings(
         "ddp_timeout": 1800,
         "trust_remote_code": job.trust_remote_code,
     }
+
+
+def on_one_device(args: Any) -> Any:
+    """For a single process: with several GPUs in sight transformers would spread each batch over all of them
+    (nn.DataParallel), which TRL refuses."""
+    args._n_gpu = min(args.n_gpu, 1)
+    return args

@@ -101,11 +101,8 @@ def test_the_parts_of_a_run_are_the_run(tmp_path: Path, said: dict[str, Any], cl
     for id in ("base", "data"):
         finished(tmp_path, id)
     # See there.
-    path = (
-        {"PYTHONPATH": str(Path(__file__).parent / "fsdp_on_cpu")}
-        if said.get("parallel") == FSDP2["parallel"]
-        else {}
-    )
+    on_cpus = said.get("parallel") == FSDP2["parallel"] and said.get("device") != "cuda"
+    path = {"PYTHONPATH": str(Path(__file__).parent / "fsdp_on_cpu")} if on_cpus else {}
     start_job(tmp_path, whole, 2, **path)
     start_job(tmp_path, halves[0], 2, **path)
     lost(tmp_path, "high-half")

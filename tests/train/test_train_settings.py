@@ -2,12 +2,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from compiled import LORA, TRAIN
+from transformers import TrainingArguments
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import TrainJob
 from smolc.runtime.train.model import adapter_config, keeps_dropout, saved_dtype, weight_dtype
-from smolc.runtime.train.settings import trainer_settings
+from smolc.runtime.train.settings import on_one_device, trainer_settings
 from smolc.runtime.train.steps import Length
 
 ZERO = {"type": "zero", "stage": 2, "offload": "none"}
@@ -124,3 +126,10 @@ def test_an_adapter_says_all_it_was_told() -> None:
     assert (config.r, config.lora_alpha, config.lora_dropout) == (4, 8.0, 0.1)
     assert config.target_modules == {"q_proj"} and config.use_rslora and config.use_dora
     assert keeps_dropout(job(adapter=LORA | {"dropout": 0.1})) and not keeps_dropout(job(adapter=LORA))
+
+
+def test_one_process_takes_one_of_several_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    args = TrainingArguments(output_dir=str(tmp_path))
+    assert args.n_gpu == 4, "transformers would spread batches by nn.DataParallel"
+    assert on_one_device(args).n_gpu == 1
