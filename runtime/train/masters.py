@@ -38,6 +38,8 @@ class Masters:
     def __init__(self, model: torch.nn.Module, syncs: Callable[[], bool]) -> None:
         self.syncs = syncs
         self.spread = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+        # NCCL averages while it sends; gloo cannot.
+        self.averages = self.spread and dist.get_backend() == "nccl"
         self.overlapped = self.overwrites = True
         self.held = [p for p in model.parameters() if p.requires_grad]
         self.weights = [torch.nn.Parameter(p.detach().clone().float()) for p in self.held]
@@ -92,7 +94,8 @@ class Masters:
                 self._send(bucket)
 
     def _send(self, bucket: Bucket) -> None:
-        bucket.work = dist.all_reduce(bucket.flat, dist.ReduceOp.SUM, async_op=True)
+        how = dist.ReduceOp.AVG if self.averages else dist.ReduceOp.SUM
+        bucket.work = dist.all_reduce(bucket.flat, how, async_op=True)
 
     def record(self) -> None:
         """From now on passes may be replayed: they add to gradients that begin at zero, and nothing is sent in them."""
@@ -113,7 +116,8 @@ class Masters:
                 self._send(bucket)
         for bucket in self.buckets:
             bucket.work.wait()
-            bucket.flat.div_(dist.get_world_size())
+            if not self.averages:
+                bucket.flat.div_(dist.get_world_size())
             bucket.work, bucket.pending = None, bucket.count
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
