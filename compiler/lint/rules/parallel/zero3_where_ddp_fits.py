@@ -65,7 +65,9 @@ def _check(context: Context) -> Iterator[Finding]:
             f"stage `{run.name}` shards with ZeRO-3 what takes {need / GIB:,.0f} of a GPU's "
             f"{run.cluster.memory / GIB:,.0f} GiB",
             place(run.stage, "parallel"),
-            notes=("measured with 3B on two GPUs and two rows a pass: ZeRO-3 had 90% of DDP's tokens per second",),
+            notes=(
+                "measured with 3B on two GPUs and two rows a pass: ZeRO-3 had 90% of DDP's tokens per second",
+            ),
             help="write `parallel = auto`",
             edits=replace(run.stage, "parallel", "auto"),
         )
