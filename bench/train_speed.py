@@ -58,10 +58,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "checkpointing": 0.5,
     },
     "masters_4": {"precision": "bf16", "kernels": "compiled", "micro": 4, "checkpointing": 1.0},
+    "masters_whole_4": {"precision": "bf16", "kernels": "compiled", "micro": 4},  # more than 80 GB
     "lora": {"precision": "bf16", "kernels": "compiled", "micro": 4, "adapter": LORA},
     "lora_liger": {"precision": "bf16", "kernels": "liger", "micro": 4, "adapter": LORA},
     # 3B shape, fp32 masters, spread over several GPUs: 16,384 tokens an update on each
     "ddp": {"precision": "bf16", "kernels": "compiled", "micro": 1, "accumulation": 4},
+    "ddp_4": {"precision": "bf16", "kernels": "compiled", "micro": 4},  # more than 80 GB
     "fsdp2": {"precision": "bf16", "kernels": "compiled", "micro": 2, "accumulation": 2}
     | {"parallel": {"type": "fsdp2", "reshard": True, "offload": "none"}},
     "fsdp2_4": {"precision": "bf16", "kernels": "compiled", "micro": 4}
