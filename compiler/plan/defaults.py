@@ -65,8 +65,9 @@ def batch(stage: Stage) -> Quantity:
 
 
 def largest_micro_batch(stage: Stage, cluster: Cluster) -> int:
-    """Sequences whose tokens are a sensible forward pass; a pair counts twice."""
-    per_sequence = stage.packing.bound * (2 if isinstance(stage.method, PREFERENCES) else 1)
+    """Sequences whose tokens are a sensible forward pass; a pair counts twice. KTO's answers are single, and those that its
+    KL is estimated with leave no activations."""
+    per_sequence = stage.packing.bound * (2 if isinstance(stage.method, PAIRED) else 1)
     return max(1, TOKENS_PER_MICRO_BATCH[cluster.device] // per_sequence)
 
 

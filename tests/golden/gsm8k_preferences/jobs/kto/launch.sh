@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # kto: kto from sft
-# 32 sequences of up to 1,024 tokens a step = 32 a device x 1 accumulated x 1 device; ddp, bf16
+# 32 sequences of up to 1,024 tokens a step = 16 a device x 2 accumulated x 1 device; ddp, bf16
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
