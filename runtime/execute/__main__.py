@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from smolc.runtime.execute import gpus
 from smolc.runtime.execute.display import Display, choose
 from smolc.runtime.execute.lock import Busy, Lock
 from smolc.runtime.execute.run import Ended, Executor, why_failed
@@ -46,6 +47,8 @@ def _run(
 ) -> int:
     display = choose(options.quiet)
     jobs = max(1, options.jobs or manifest.cluster.parallel_jobs)
+    if note := gpus.left_over(manifest.cluster, jobs, gpus.in_sight()):
+        display.say(f"note: {note}")
     try:
         ended = Executor(folder, manifest, entries, jobs, lock, display, options.final).run()
     finally:

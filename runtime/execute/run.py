@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from smolc.runtime.execute import gpus
 from smolc.runtime.execute.display import Display
 from smolc.runtime.execute.lock import Lock
 from smolc.runtime.execute.outcome import in_short
@@ -234,13 +235,10 @@ def environment_for(manifest: Manifest, jobs: int, slot: int) -> dict[str, str]:
     if jobs < 2:
         return environment
     cluster = manifest.cluster
-    if cluster.device == "cuda":
-        first, visible = slot * cluster.processes, os.environ.get("CUDA_VISIBLE_DEVICES")
-        devices = visible.split(",") if visible else [str(i) for i in range(first + cluster.processes)]
-        own = devices[first : first + cluster.processes]
-        if len(own) == cluster.processes:
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(own)
-    else:
+    own = gpus.of_slot(cluster, slot, gpus.in_sight()) if cluster.device != "cpu" else []
+    if own:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+    elif cluster.device != "cuda":
         environment.setdefault("OMP_NUM_THREADS", str(max(1, _cores() // jobs)))
     return environment
 

@@ -120,7 +120,8 @@ def test_jobs_at_once_share_the_machine(monkeypatch: pytest.MonkeyPatch) -> None
     assert environment_for(manifest(), 2, 0)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
     assert "OMP_NUM_THREADS" not in environment_for(manifest(), 1, 0)
     assert environment_for(manifest(), 1, 0)["SMOLC_PYTHON"] == sys.executable
-    assert environment_for(manifest("cuda", 2), 2, 1)["CUDA_VISIBLE_DEVICES"] == "2,3"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert environment_for(manifest("auto"), 2, 1)["CUDA_VISIBLE_DEVICES"] == "1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     assert environment_for(manifest("cuda", 2), 2, 1)["CUDA_VISIBLE_DEVICES"] == "6,7"
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
