@@ -308,7 +308,7 @@ class Adafactor(_Optimizer):
 
 
 class AutoParallel(Variant):
-    """The simplest that fits: DDP while weights, gradients and optimiser fit on a device, FSDP2 beyond."""
+    """The faster one: DDP while weights, gradients and optimiser take less than 30% of a device, FSDP2 beyond."""
 
     word: ClassVar[str] = "auto"
 

@@ -25,7 +25,7 @@ cluster node { gpus = 8 }
 stage sft { init = base ; method = sft ; data = chats ; parallel = fsdp2 ; on = node }
 ```
 
-or `parallel = auto`, which shards only where a model does not fit on a device.
+or `parallel = auto`, which shards only what takes a third of a device or more.
 """
 
 from __future__ import annotations
