@@ -99,6 +99,13 @@ class Folder:
         visit(view)
         return [one for one in self.run.jobs if one.id in seen]
 
+    def by_hand(self, view: JobView) -> list[JobView]:
+        """The jobs behind a model, with those of its data, whose files were edited since they were built."""
+        behind = self.before(view)
+        data = {one.job.data for one in behind if isinstance(one.job, TrainJob)}
+        ids = {one.id for one in behind} | data
+        return [one for one in self.run.jobs if one.id in ids and one.edited]
+
     def trained(self, view: JobView) -> dict[str, Any]:
         """The result of a training run, of all jobs that it was trained in: one of a halved grid has several."""
         return runs_of(self.run, [view]).results.get(view.id, view.result)

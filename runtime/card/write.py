@@ -185,7 +185,10 @@ def _score(measured: Measured) -> dict[str, Any]:
 
 
 def _limits(folder: Folder, view: JobView, measured: list[Measured]) -> Iterator[str]:
-    """What the numbers do not say."""
+    """What the numbers do not say, and the recipe."""
+    for one in folder.by_hand(view):
+        files = ", ".join(one.edited)
+        yield f"{one.id} was run as {files} said, edited by hand: not all of it is as the recipe below says."
     if not measured:
         yield "Nothing was measured: how good it is, is not known."
     seen = looks(folder.path)

@@ -251,3 +251,16 @@ def test_damaged_outputs_do_no_harm(other: Any, tmp_path: Path) -> None:
             damaged = other if isinstance(other, bytes) else json.dumps({**content, key: other}).encode()
             path.write_bytes(damaged)
         write_cards(folder)
+
+
+def test_what_was_edited_by_hand_is_said(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, hub())
+    assert "edited by hand" not in a_card(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for entry in manifest["jobs"]:
+        if entry["id"] in ("sft.data", "dpo", "final"):
+            entry["files"] = {f"jobs/{entry['id']}/job.yaml": "0" * 64}
+            entry["content"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    said = [line for line in a_card(folder).splitlines() if "edited by hand" in line]
+    assert [line.split()[1] for line in said] == ["sft.data", "dpo"]
