@@ -70,11 +70,18 @@ def identity(context: Context, job: str) -> str:
 
 
 def winner(table: list[dict[str, Any]], goal: str) -> dict[str, Any] | None:
-    """The row with the best score; of equals the one with the smallest held-out loss, or the first. None if no row has a
-    score."""
+    """The row with the best score; of equals the one with the smallest held-out loss, if their losses are the same
+    function, or the first. None if no row has a score."""
     scored = [row for row in table if row["score"] is not None]
     sign = 1 if goal == "min" else -1
-    return min(scored, key=lambda row: (sign * row["score"], _held_out(row)), default=None)
+    best = min(scored, key=lambda row: sign * row["score"], default=None)
+    tied = equals(table, best) if best is not None else []
+    return min(tied, key=_held_out) if tied and same_loss(tied) else best
+
+
+def same_loss(rows: list[dict[str, Any]]) -> bool:
+    """Whether their held-out losses can be compared: the loss of a preference method scales with its beta."""
+    return len({str({k: v for k, v in row["values"].items() if k.startswith("method")}) for row in rows}) == 1
 
 
 def _held_out(row: dict[str, Any]) -> float:
@@ -92,7 +99,13 @@ def tie_note(tied: list[dict[str, Any]], best: dict[str, Any], metric: str) -> s
     runs = " and ".join(f"({named(row['values'], row['job'])})" for row in tied)
     runs = runs if len(tied) <= MOST_NAMED else f"{len(tied)} runs"
     others = min((_held_out(row) for row in tied if row is not best), default=math.inf)
-    how = "has the smallest held-out loss of them" if _held_out(best) < others else "is the first of them"
+    how = (
+        "is the first of them, since held-out losses under different settings of the method cannot be compared"
+        if not same_loss(tied)
+        else "has the smallest held-out loss of them"
+        if _held_out(best) < others
+        else "is the first of them"
+    )
     return (
         f"a tie: {runs} have the same {metric} ({decimal(best['score'])}), so it does not tell which is better; "
         f"the winner {how}"

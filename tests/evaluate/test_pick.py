@@ -154,3 +154,18 @@ def test_edges_of_the_grid() -> None:
     ]
     assert edge_notes([{"lr": 1e-3}], {"lr": 1e-3}) == []
     assert edge_notes([{"loss": "ipo"}, {"loss": "apo"}], {"loss": "ipo"}) == []
+
+
+def test_losses_under_different_betas_break_no_tie() -> None:
+    def row(job: str, lr: float, beta: float, loss: float, score: float = 0.5) -> dict[str, Any]:
+        values = {"optim.lr": lr, "method.beta": beta}
+        return {"job": job, "values": values, "score": score, "eval_loss": loss}
+
+    two_betas = [row("a", 1e-6, 0.1, 0.69), row("b", 1e-6, 0.3, 0.6), row("c", 1e-5, 0.3, 0.1, 0.4)]
+    found = winner(two_betas, "max")
+    assert found is two_betas[0]
+    assert tie_note(equals(two_betas, found), found, "words").endswith(
+        "the winner is the first of them, since held-out losses under different settings of the method cannot be compared"
+    )
+    one_beta = [row("a", 1e-6, 0.3, 0.69), row("b", 1e-5, 0.3, 0.6)]
+    assert winner(one_beta, "max") is one_beta[1]
