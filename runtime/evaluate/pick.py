@@ -98,18 +98,17 @@ def tie_note(tied: list[dict[str, Any]], best: dict[str, Any], metric: str) -> s
     """How one of equals was taken."""
     runs = " and ".join(f"({named(row['values'], row['job'])})" for row in tied)
     runs = runs if len(tied) <= MOST_NAMED else f"{len(tied)} runs"
-    others = min((_held_out(row) for row in tied if row is not best), default=math.inf)
-    how = (
-        "is the first of them, since held-out losses under different settings of the method cannot be compared"
-        if not same_loss(tied)
-        else "has the smallest held-out loss of them"
-        if _held_out(best) < others
-        else "is the first of them"
-    )
     return (
         f"a tie: {runs} have the same {metric} ({decimal(best['score'])}), so it does not tell which is better; "
-        f"the winner {how}"
+        f"the winner {_how_taken(tied, best)}"
     )
+
+
+def _how_taken(tied: list[dict[str, Any]], best: dict[str, Any]) -> str:
+    if not same_loss(tied):
+        return "is the first of them, since held-out losses under different settings of the method cannot be compared"
+    others = min((_held_out(row) for row in tied if row is not best), default=math.inf)
+    return "has the smallest held-out loss of them" if _held_out(best) < others else "is the first of them"
 
 
 def edge_notes(grid: list[dict[str, Any]], best: dict[str, Any]) -> list[str]:

@@ -22,18 +22,18 @@ def of_slot(cluster: Cluster, slot: int, gpus: list[str]) -> list[str]:
     first = slot * cluster.processes
     if not gpus and cluster.device == "cuda":
         gpus = [str(n) for n in range(first + cluster.processes)]
+    if cluster.processes == 1:
+        return [gpus[slot % len(gpus)]] if gpus else []
     own = gpus[first : first + cluster.processes]
-    if cluster.processes == 1 and gpus:
-        own = [gpus[slot % len(gpus)]]
     return own if len(own) == cluster.processes else []
 
 
 def left_over(cluster: Cluster, jobs: int, gpus: list[str]) -> str | None:
-    """What to do about GPUs that no job would use."""
-    used = cluster.processes * jobs
-    if cluster.device == "cpu" or cluster.nodes > 1 or len(gpus) <= used:
+    """What to do about GPUs that no job would use, where there are enough for one more."""
+    room = len(gpus) // cluster.processes
+    if cluster.device == "cpu" or cluster.nodes > 1 or room <= jobs:
         return None
     return (
-        f"{len(gpus)} GPUs are here and {used} will be used: `--jobs {len(gpus) // cluster.processes}` runs as many jobs at "
+        f"{len(gpus)} GPUs are here and {cluster.processes * jobs} will be used: `--jobs {room}` runs as many jobs at "
         f"once, and `--on {len(gpus)}xh100` (or a `cluster` of the recipe) trains on all of them"
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from smolc.runtime.execute import gpus
 from smolc.runtime.execute.display import Plain, choose
 from smolc.runtime.execute.run import environment_for, why_failed
 from smolc.runtime.execute.states import table
@@ -120,6 +121,9 @@ def test_jobs_at_once_share_the_machine(monkeypatch: pytest.MonkeyPatch) -> None
     assert environment_for(manifest(), 2, 0)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
     assert "OMP_NUM_THREADS" not in environment_for(manifest(), 1, 0)
     assert environment_for(manifest(), 1, 0)["SMOLC_PYTHON"] == sys.executable
+    with monkeypatch.context() as nowhere:
+        nowhere.setattr(gpus, "in_sight", list)
+        assert environment_for(manifest("cuda", 2), 2, 1)["CUDA_VISIBLE_DEVICES"] == "2,3"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert environment_for(manifest("auto"), 2, 1)["CUDA_VISIBLE_DEVICES"] == "1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")

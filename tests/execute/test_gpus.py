@@ -60,6 +60,7 @@ def test_a_machine_whose_gpus_nobody_knows_of_is_left_to_the_job() -> None:
         (cluster("cpu"), 1, 4),
         (cluster(processes=4), 1, 4),
         (cluster(nodes=2), 1, 4),
+        (cluster(processes=3), 1, 4),
     ],
 )
 def test_nothing_is_said_where_nothing_is_left_over(here: Cluster, jobs: int, seen: int) -> None:
