@@ -6,7 +6,7 @@ Lower bounds, without activations and buffers: what does not fit by them does no
 from __future__ import annotations
 
 from smolc.compiler.lint.training import Training
-from smolc.compiler.model.methods import Full, Kto, Qlora
+from smolc.compiler.model.methods import Full, Qlora
 from smolc.compiler.plan.defaults import PAIRED_WORDS
 from smolc.compiler.plan.size import parameters
 from smolc.compiler.plan.spread import sharers
@@ -46,7 +46,7 @@ def needed(
         if (offload or parallel.get("offload")) == "all":
             return 0.0
         return float(count * per / max(1, world // parallel.get("replicate", 1)))
-    return count * (per + _reference(run))
+    return count * per
 
 
 def activations(run: Training) -> float | None:
@@ -74,14 +74,6 @@ def _frozen(run: Training, kind: str) -> float:
     if isinstance(run.stage.adapter, Qlora):
         return 0.5
     return 4.0 if run.stage.precision == "fp32" or kind == "fsdp2" else 2.0
-
-
-def _reference(run: Training) -> float:
-    """Weights of a second, frozen model: KTO's. DPO's is read once, before training; and an adapter that is switched off
-    gives it for nothing."""
-    if not isinstance(run.stage.method, Kto) or not isinstance(run.stage.adapter, Full):
-        return 0.0
-    return _trained(run)[0]
 
 
 def _zero(run: Training, stage: int, offload: str, world: int) -> float:

@@ -121,10 +121,14 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
         parameters=parameters_of(context, job),
         tokens=int(data.counts.tokens[data.order].sum()),
     )
-    train, validation = reference.with_reference(
-        context, job, data.train, data.validation, name, flat=route.flat, on_cuda=cuda
-    )
     method: Any = import_module(f"smolc.runtime.train.{METHODS[job.method]}")
+    train, validation = data.train, data.validation
+    if job.method == "kto":
+        train = method.laid_out(job, train, data.order)
+        validation = None if validation is None else method.laid_out(job, validation)
+    train, validation = reference.with_reference(
+        context, job, train, validation, name, flat=route.flat, on_cuda=cuda
+    )
     # Before the model is loaded: this starts the process group, and ZeRO-3 spreads weights while they load.
     with refusals():
         args = method.arguments(
@@ -163,9 +167,9 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
         tokenizer=tokenizer,
         train=train,
         validation=validation,
-        order=order,
+        order=np.arange(len(order), dtype=np.int64) if job.method == "kto" else order,
         adapter=model.adapter_config(job),
-        reference=None if reference.kept(train) else reference_of(context, job, name),
+        reference=None if reference.kept(job, train) else reference_of(context, job, name),
         flat=route.flat,
         callbacks=callbacks,
         records=chosen.graph,

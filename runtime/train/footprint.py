@@ -11,7 +11,7 @@ from typing import Any
 
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.prepare import PAIRED
-from smolc.runtime.jobs.train import Fsdp2, Full, KtoLoss, TrainJob, Zero
+from smolc.runtime.jobs.train import Fsdp2, Full, TrainJob, Zero
 
 MOMENTS = {"adamw": 8.0, "adamw_8bit": 2.0, "sgd": 0.0, "adafactor": 0.0}
 """Bytes of optimiser state for a trained parameter; adafactor's rows and columns are hardly any."""
@@ -97,21 +97,17 @@ def shape_of(model: Any) -> Shape:
 
 
 def weights(job: TrainJob, shape: Shape, plan: Plan) -> float:
-    """Bytes of weights, gradients, optimiser and a frozen reference on one device."""
+    """Bytes of weights, gradients and optimiser on one device. A reference model is gone when training begins, see
+    reference.py."""
     half = job.precision != "fp32"
     devices = plan.devices
-    reference = 0.0
-    loss = job.loss
-    # DPO's is gone when training begins, see reference.py.
-    if isinstance(loss, KtoLoss) and (plan.rank is None or loss.reference != job.init):
-        reference = shape.parameters * (2.0 if half else 4.0)
     if plan.rank is not None:
         base = 0.5 if job.adapter.type == "qlora" else 2.0 if half and plan.kind != "fsdp2" else 4.0
         spread = devices if plan.kind == "fsdp2" or plan.stage == 3 else 1
-        return shape.parameters * base / spread + PER_LORA * plan.rank * shape.in_and_out + reference
+        return shape.parameters * base / spread + PER_LORA * plan.rank * shape.in_and_out
     moments = MOMENTS[job.optimizer.type]
     if plan.kind == "zero":
-        return shape.parameters * _zero(plan, moments) + reference
+        return shape.parameters * _zero(plan, moments)
     if job.precision == "bf16_pure":
         per = 2.0 + 2.0 + min(moments, 4.0)
     else:
@@ -119,7 +115,7 @@ def weights(job: TrainJob, shape: Shape, plan: Plan) -> float:
         per = 4.0 + 4.0 + moments + (2.0 if job.precision == "bf16" and plan.kind == "ddp" else 0.0)
     if plan.kind == "fsdp2":
         per = 0.0 if plan.offload == "all" else per / devices
-    return shape.parameters * per + reference
+    return shape.parameters * per
 
 
 def _zero(plan: Plan, moments: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from trl.trainer import kto_trainer
 from trl.trainer.kto_config import KTOConfig
@@ -15,6 +14,9 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import KtoLoss, TrainJob
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.model import keeps_dropout
+from smolc.runtime.train.reference import kept
+from smolc.runtime.train.referred import Referred, no_reference
+from smolc.runtime.train.rows import Ints
 from smolc.runtime.train.unpadded import heads_without_padding
 from smolc.runtime.train.weighed import Weighed
 
@@ -49,25 +51,37 @@ def rotate(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {"KL_completion_ids": [answers[-1], *answers[:-1]]}
 
 
-class Trainer(Weighed, Common, KTOTrainer):  # type: ignore[misc]
+def laid_out(job: TrainJob, rows: Any, order: Ints | None = None) -> Any:
+    """The rows in training order; where the loss estimates a KL, each prompt with the answer to another of its micro batch."""
+    assert isinstance(job.loss, KtoLoss)
+    if order is not None:
+        rows = rows.select(order).flatten_indices(keep_in_memory=True)
+    if job.loss.loss != "kto":
+        return rows
+    return rows.map(rotate, batched=True, batch_size=job.batch.micro, keep_in_memory=True, desc=None)
+
+
+class Trainer(Weighed, Common, Referred, KTOTrainer):  # type: ignore[misc]
     def sides(self, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         good = torch.as_tensor(inputs["label"], dtype=torch.bool)
         return good, ~good
 
-    def _prepare_dataset(
-        self, dataset: Any, processing_class: Any, args: KTOConfig, dataset_name: str
-    ) -> Any:
-        """Rows are tokenised, and in training order already: a batch of `map` is one of training."""
-        if args.loss_type != "kto":
-            return dataset
-        return dataset.map(
-            rotate, batched=True, batch_size=args.per_device_train_batch_size, keep_in_memory=True, desc=None
-        )
+    def kept_of(self, inputs: dict[str, Any]) -> list[torch.Tensor]:
+        return [inputs[name] for name in ("ref_KL_logps", "ref_logps") if name in inputs]
+
+    def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
+        """Rows are tokenised, in training order, and beside their mismatched answers."""
+        return dataset
 
 
 def trainer(job: TrainJob, args: KTOConfig, parts: Parts) -> Trainer:
-    given = parts.given() | {"train_dataset": parts.train.select(parts.order)}
-    with heads_without_padding(kto_trainer) if parts.flat else nullcontext():
-        made = Trainer(**given, args=args, ref_model=parts.reference)
-    made.order = np.arange(len(parts.order), dtype=np.int64)
+    given = kept(job, parts.train)
+    with (
+        no_reference(kto_trainer) if given else nullcontext(),
+        heads_without_padding(kto_trainer) if parts.flat else nullcontext(),
+    ):
+        made = Trainer(**parts.given(), args=args, ref_model=parts.reference)
+    made.order = parts.order
+    if given:
+        made.takes_kept(job)
     return made

@@ -1,11 +1,10 @@
-"""The one pass of the reference model over all pairs."""
+"""The one pass of the reference model over all answers."""
 
 from __future__ import annotations
 
 import gc
 import os
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,10 @@ from trl.trainer.utils import add_fused_lm_head
 
 from smolc.runtime.evaluate.engines.padded import padded
 from smolc.runtime.jobs.context import Context
-from smolc.runtime.jobs.train import DpoLoss, TrainJob
+from smolc.runtime.jobs.train import DpoLoss, KtoLoss, TrainJob
 from smolc.runtime.train import model as models
-from smolc.runtime.train.reference import SIDES, Floats, quantized
+from smolc.runtime.train.answers import Answer, Answers, Floats
+from smolc.runtime.train.reference import quantized
 from smolc.runtime.train.unpadded import without_padding
 
 TOKENS = {"cuda": 65536, "cpu": 4096}
@@ -26,18 +26,19 @@ TOKENS = {"cuda": 65536, "cpu": 4096}
 def scored(
     context: Context,
     job: TrainJob,
-    splits: list[Any],
+    answers: Answers,
     numbers: Any,
     attention: str,
     *,
     flat: bool,
     on_cuda: bool,
 ) -> Floats:
-    """Log-probabilities of the answers of some sequences (2r and 2r + 1 are those of row r), longest first, given their
-    prompts: (len(numbers),). flat: computed without padding. The model is on the device as long as this takes.
+    """Log-probabilities of some answers, longest first, given their prompts: (len(numbers),). flat: computed without
+    padding. The model is on the device as long as this takes.
 
     Raises JobError."""
-    assert isinstance(job.loss, DpoLoss)
+    assert isinstance(job.loss, (DpoLoss, KtoLoss))
+    ld_alpha = job.loss.ld_alpha if isinstance(job.loss, DpoLoss) else None
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_cuda else torch.device("cpu")
     if on_cuda:
         torch.cuda.set_device(device)
@@ -53,11 +54,10 @@ def scored(
     out = np.empty(len(numbers), dtype=np.float32)
     at, budget, told = 0, TOKENS[device.type], 0.0
     while at < len(numbers):
-        some = _batch(splits, numbers, at, budget)
+        some = _batch(answers, numbers, at, budget)
         try:
-            out[at : at + len(some)] = log_probabilities(
-                model, some, device, job.loss.ld_alpha, half=job.precision == "fp16"
-            )
+            half = job.precision == "fp16"
+            out[at : at + len(some)] = log_probabilities(model, some, device, ld_alpha, half=half)
         except torch.OutOfMemoryError:
             if len(some) == 1:
                 raise
@@ -75,7 +75,7 @@ def scored(
         torch.cuda.empty_cache()
     if os.environ.get("RANK", "0") == "0":
         print(
-            f"reference: log-probabilities of {sum(map(len, splits)):,} pairs computed in "
+            f"reference: log-probabilities of {len(answers):,} answers computed in "
             f"{time.monotonic() - began:.1f} s, kept for other runs",
             flush=True,
         )
@@ -87,43 +87,23 @@ def computing(job: TrainJob) -> TrainJob:
     return job.model_copy(update={"precision": "bf16_pure"}) if job.precision == "bf16" else job
 
 
-@dataclass(frozen=True)
-class Sequence:
-    """shared: tokens of the answer within the length of the pair's shorter one."""
-
-    prompt: list[int]
-    answer: list[int]
-    shared: int
-
-
-def _batch(splits: list[Any], numbers: Any, at: int, budget: int) -> list[Sequence]:
-    """The sequences from `at` on; the first is the longest, and there is always one."""
-    first = _sequence(splits, int(numbers[at]))
-    size = max(1, budget // (len(first.prompt) + len(first.answer)))
-    return [first, *(_sequence(splits, int(n)) for n in numbers[at + 1 : at + size])]
-
-
-def _sequence(splits: list[Any], number: int) -> Sequence:
-    row, side = divmod(number, 2)
-    for rows in splits:
-        if row < len(rows):
-            found = rows[row]
-            shared = min(len(found[name]) for name in SIDES)
-            return Sequence(found["prompt_ids"], found[SIDES[side]], shared)
-        row -= len(rows)
-    raise IndexError(number)
+def _batch(answers: Answers, numbers: Any, at: int, budget: int) -> list[Answer]:
+    """Those from `at` on; the first is the longest, and there is always one."""
+    first = answers[numbers[at]]
+    size = max(1, budget // (len(first.prompt) + len(first.ids)))
+    return [first, *(answers[n] for n in numbers[at + 1 : at + size])]
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
 def log_probabilities(
-    model: Any, sequences: list[Sequence], device: torch.device, ld_alpha: float | None, *, half: bool
+    model: Any, answers: list[Answer], device: torch.device, ld_alpha: float | None, *, half: bool
 ) -> Floats:
     """As TRL's loss has them: of tokens in fp32, summed over the answer, what is beyond its shared part `ld_alpha` times.
     half: under fp16 autocast."""
-    ids, mask = padded([s.prompt + s.answer for s in sequences])
+    ids, mask = padded([a.prompt + a.ids for a in answers])
     labels = torch.where(mask.bool(), ids, -100)
     weights = torch.ones(ids.shape, dtype=torch.float64)
-    for i, one in enumerate(sequences):
+    for i, one in enumerate(answers):
         labels[i, : len(one.prompt)] = -100
         weights[i, len(one.prompt) + one.shared :] = 1.0 if ld_alpha is None else ld_alpha
     with torch.autocast(device.type, torch.float16, enabled=half):

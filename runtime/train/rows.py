@@ -67,12 +67,12 @@ def count_tokens(rows: datasets.Dataset, method: Method) -> Counts:
             is_trained = chunk.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]] != IGNORED
             sums = np.concatenate([[0], np.cumsum(is_trained)])
             trained.append(np.diff(sums[offsets - offsets[0]]))
-        return Counts(_lengths(rows, "input_ids"), np.concatenate(trained).astype(np.int64))
-    prompt = _lengths(rows, "prompt_ids")
+        return Counts(lengths_of(rows, "input_ids"), np.concatenate(trained).astype(np.int64))
+    prompt = lengths_of(rows, "prompt_ids")
     if method == "kto":
-        completion = _lengths(rows, "completion_ids")
+        completion = lengths_of(rows, "completion_ids")
         return Counts(prompt + completion, completion)
-    chosen, rejected = _lengths(rows, "chosen_ids"), _lengths(rows, "rejected_ids")
+    chosen, rejected = lengths_of(rows, "chosen_ids"), lengths_of(rows, "rejected_ids")
     return Counts(2 * prompt + chosen + rejected, chosen + rejected)
 
 
@@ -88,14 +88,15 @@ def sequences_of(rows: datasets.Dataset, method: Method) -> tuple[Ints, Ints]:
         lengths = np.concatenate([chunk.flatten().to_numpy() for chunk in chunks]).astype(np.int64)
         return lengths, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     if method in ("cpt", "sft"):
-        each = [_lengths(rows, "input_ids")]
+        each = [lengths_of(rows, "input_ids")]
     else:
         answers = ("completion_ids",) if method == "kto" else ("chosen_ids", "rejected_ids")
-        each = [_lengths(rows, "prompt_ids") + _lengths(rows, name) for name in answers]
+        each = [lengths_of(rows, "prompt_ids") + lengths_of(rows, name) for name in answers]
     return np.stack(each, axis=1).reshape(-1), np.arange(len(rows) + 1, dtype=np.int64) * len(each)
 
 
-def _lengths(rows: datasets.Dataset, name: str) -> Ints:
+def lengths_of(rows: datasets.Dataset, name: str) -> Ints:
+    """Of a column of lists. The rows are as they lie."""
     chunks = rows.data.column(name).chunks
     return np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in chunks]).astype(np.int64)
 

@@ -152,8 +152,8 @@ def other_rows(seen: Seen, patch: Patch) -> Seen:
     return replace(seen, asked=replace(seen.asked, order=seen.asked.order[::-1]))
 
 
-def trained_reference(seen: Seen, patch: Patch) -> None:
-    patch.setattr(next(seen.trainer.ref_model.parameters()), "requires_grad", True)
+def reference_in_every_step(seen: Seen, patch: Patch) -> None:
+    patch.setattr(seen.trainer, "precompute_ref_logps", False)
 
 
 def second_model(seen: Seen, patch: Patch) -> None:
@@ -224,7 +224,7 @@ BENT: list[tuple[str, str, Bend]] = [
     ("dpo_options", "divergence", of_trainer("f_alpha_divergence_coef", 0.3)),
     ("dpo_options", "weight beyond the shorter answer", of_trainer("ld_alpha", None)),
     ("dpo_options", "pairs weighed (WPO)", of_trainer("use_weighting", False)),
-    ("kto", "reference", trained_reference),
+    ("kto", "reference", reference_in_every_step),
     ("kto", "loss", of_trainer("loss_type", "apo_zero_unpaired")),
     ("kto", "weights", of_trainer("undesirable_weight", 2.0)),
     ("orpo", "beta", of_trainer("beta", 0.1)),

@@ -11,18 +11,26 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
-from compiled import DPO, LORA, context_of, losses, pair_rows
+from compiled import DPO, LORA, context_of, losses, pair_rows, unpaired_rows
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.train import reference, reference_pass, run
+from smolc.runtime.train.answers import PAIR, Answers
 from smolc.runtime.train.assemble import rows_of
 
 SAID: dict[str, Any] = {"method": "dpo", "loss": DPO}
+KTO: dict[str, Any] = {
+    "type": "kto",
+    "beta": 0.1,
+    "desirable_weight": 1.0,
+    "undesirable_weight": 1.0,
+    "reference": "base",
+}
 ORDER = np.array([3, 0, 2, 1, 4])
 
 
 class Counted:
-    """Numbers of sequences, and how often they were asked for."""
+    """Numbers of answers, and how often they were asked for."""
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
@@ -38,13 +46,13 @@ def steps(count: int) -> dict[str, Any]:
 
 @pytest.fixture
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Sequences of each pass that is made."""
+    """Answers of each pass that is made."""
     made: list[int] = []
     scored = reference_pass.scored
 
-    def counting(context: Any, job: Any, splits: Any, numbers: Any, *rest: Any, **more: Any) -> Any:
+    def counting(context: Any, job: Any, answers: Any, numbers: Any, *rest: Any, **more: Any) -> Any:
         made.append(len(numbers))
-        return scored(context, job, splits, numbers, *rest, **more)
+        return scored(context, job, answers, numbers, *rest, **more)
 
     monkeypatch.setattr(reference_pass, "scored", counting)
     return made
@@ -62,7 +70,7 @@ def evaluated(folder: Path) -> float:
 def key_of(folder: Path) -> str:
     context = context_of(folder, "sft")
     data = rows_of(context, context.job)  # type: ignore[arg-type]
-    return reference.key_of(context, context.job, [data.train], "sdpa", "cpu")  # type: ignore[arg-type]
+    return reference.key_of(context, context.job, Answers([data.train], PAIR), "sdpa", "cpu")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +89,66 @@ def test_a_run_is_the_one_with_the_reference_in_every_step(
     assert kept == pytest.approx(losses(folder, "sft"), rel=1e-5)
     assert validation == pytest.approx(evaluated(folder), rel=1e-5)
     assert kept[-1] != pytest.approx(kept[0], rel=1e-3) and len(passes) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        # 8 steps of 4 rows: 2 of the 30 come again, and who is beside them; 7 held-out rows.
+        pytest.param({}, range(30 + 30 + 7 + 7, 30 + 32 + 7 + 7 + 1), id="full"),
+        pytest.param({"adapter": LORA | {"dropout": 0.0}}, range(30 + 30 + 7 + 7, 77), id="lora"),
+        pytest.param({"loss": KTO | {"loss": "apo_zero_unpaired"}}, [30 + 7], id="apo_zero_unpaired"),
+    ],
+)
+def test_a_run_of_kto_is_the_one_with_the_reference_in_every_step(
+    said: dict[str, Any],
+    answers: Any,
+    train: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    passes: list[int],
+) -> None:
+    batch = {"global_sequences": 4, "micro": 2, "accumulation": 2, "data_parallel": 1}
+    folder = train(unpaired_rows, **{"method": "kto", "loss": KTO} | said, batch=batch, **steps(8))
+    kept, validation = losses(folder, "sft"), evaluated(folder)
+    assert len(passes) == 1 and passes[0] in answers
+    result = json.loads((folder / "out/sft/result.json").read_text(encoding="utf-8"))
+    assert "log-probabilities kept, no model" in json.dumps(result["faithful"])
+    monkeypatch.setattr(reference, "why_not", lambda *_, **__: "it is asked for")
+    again(folder)
+    assert kept == pytest.approx(losses(folder, "sft"), rel=1e-5)
+    assert validation == pytest.approx(evaluated(folder), rel=1e-5)
+    assert kept[-1] != pytest.approx(kept[0], rel=1e-3) and len(passes) == 1
+
+
+def test_an_answer_that_comes_again_has_one_number() -> None:
+    rows = [
+        {"prompt_ids": [1, 2], "chosen_ids": [3], "rejected_ids": [4, 5]},
+        {"prompt_ids": [1, 2], "chosen_ids": [3], "rejected_ids": [6]},
+        {"prompt_ids": [1], "chosen_ids": [2, 3], "rejected_ids": [3]},
+    ]
+    more = [{"prompt_ids": [1, 2], "chosen_ids": [6], "rejected_ids": [7, 7, 7]}]
+    splits = [datasets.Dataset.from_list(some) for some in (rows, more)]
+    answers = Answers(splits, PAIR)
+    asked = [answers[n] for n in range(len(answers))]
+    # In the order of their first places.
+    assert [(a.prompt, a.ids) for a in asked] == [
+        ([1, 2], [3]),
+        ([1, 2], [4, 5]),
+        ([1, 2], [6]),
+        ([1], [2, 3]),
+        ([1], [3]),
+        ([1, 2], [7, 7, 7]),
+    ]
+    assert answers.by_length().tolist() == [5, 1, 0, 2, 3, 4]
+    kept = [split.to_list() for split in answers.with_kept(-np.arange(6, dtype=np.float32))]
+    found = [[(row["ref_chosen_logps"], row["ref_rejected_logps"]) for row in split] for split in kept]
+    assert found == [[(0, -1), (0, -2), (-3, -4)], [(-2, -5)]]
+
+
+def test_where_the_other_answers_length_counts_the_same_answer_has_two_numbers() -> None:
+    rows = [{"prompt_ids": [1], "chosen_ids": [7, 7, 7], "rejected_ids": [8] * n} for n in (1, 2, 2)]
+    split = datasets.Dataset.from_list(rows)
+    assert [len(Answers([split], PAIR, by_shorter=by)) for by in (False, True)] == [3, 4]
 
 
 def test_in_bf16_the_start_model_is_near_what_was_kept_of_it(

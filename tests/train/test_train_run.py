@@ -202,12 +202,15 @@ def test_trl_reads_our_ids_and_no_others(train: Callable[..., Path], method: str
     )
     lm = models.load_model(context.model_of("base"), job, "sdpa")
     order = row_order(length, job.seed)
+    train_rows = rows.load_rows(folder / "out/data/train", method)
+    if method == "kto":
+        train_rows = module.laid_out(job, train_rows, order)
     parts = common.Parts(
         model=lm,
         tokenizer=TOKENIZER,
-        train=rows.load_rows(folder / "out/data/train", method),
+        train=train_rows,
         validation=None,
-        order=order,
+        order=np.arange(len(order)) if method == "kto" else order,
         adapter=None,
         reference=None
         if method in ("orpo", "cpo")

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from smolc.runtime.jobs.train import CpoLoss, DpoLoss, KtoLoss, PlainLoss, SimpoLoss
+from smolc.runtime.train.answers import sides_of
 from smolc.runtime.train.dpo import DIVERGENCES
 from smolc.runtime.train.faithful.seen import Seen
 from smolc.runtime.train.faithful.table import Row, compared, short
-from smolc.runtime.train.reference import COLUMNS, kept
+from smolc.runtime.train.reference import kept
 
 KEPT = "log-probabilities kept, no model"
 # TRL computes the same loss in one piece or in several.
@@ -54,9 +55,9 @@ def rows(seen: Seen) -> Iterator[Row]:
     if isinstance(loss, (DpoLoss, KtoLoss)):
         own = loss.reference != seen.job.init or seen.job.adapter.type == "full"
         asked = "a frozen model" if own else "without the adapter"
-        if isinstance(loss, DpoLoss) and kept(trainer.train_dataset):
+        if kept(seen.job, trainer.train_dataset):
             asked = KEPT
-        yield compared("reference", asked, reference(trainer, seen.batches))
+        yield compared("reference", asked, reference(loss, trainer, seen.batches))
 
 
 def options(loss: DpoLoss, trainer: Any) -> Iterator[Row]:
@@ -87,10 +88,12 @@ def classes(thing: Any) -> set[str]:
     return {base.__name__ for base in type(thing).__mro__}
 
 
-def reference(trainer: Any, batches: list[Any]) -> str:
+def reference(loss: DpoLoss | KtoLoss, trainer: Any, batches: list[Any]) -> str:
     model = trainer.ref_model
     if model is not None:
         return "a trained model" if any(p.requires_grad for p in model.parameters()) else "a frozen model"
-    if trainer.precompute_ref_logps and all(name in batch for batch in batches for name in COLUMNS):
+    sides = sides_of(loss)
+    assert sides is not None
+    if trainer.precompute_ref_logps and all(name in batch for batch in batches for name in sides.kept):
         return KEPT
     return "without the adapter" if hasattr(trainer.model, "peft_config") else "none"

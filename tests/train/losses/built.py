@@ -73,7 +73,7 @@ def build(folder: Path, rows: list[dict[str, Any]], *, batches: int = BATCHES, *
     os.environ["ACCELERATE_MIXED_PRECISION"] = "no"
     context = context_of(folder, "sft")
     trainer = assemble(context, context.job, rows_of(context, context.job)).trainer
-    trainer.near = None  # of dpo: it does not start from its reference any more
+    trainer.near = None  # it does not start from its reference any more
     torch.manual_seed(11)
     with torch.no_grad():
         for weight in trainer.model.parameters():

@@ -8,6 +8,7 @@ import built
 import numpy as np
 import pytest
 import reference
+from transformers import AutoModelForCausalLM
 
 LOSS = {"type": "kto", "beta": 0.3, "desirable_weight": 1.3, "undesirable_weight": 0.8, "reference": "base"}
 
@@ -18,7 +19,7 @@ def test_the_loss_is_the_papers(accumulation: int, tmp_path: Path) -> None:
     batch = {"micro": 3, "accumulation": accumulation}
     trainer = built.build(tmp_path, built.unpaired(300), method="kto", loss=LOSS, batch=batch)
     model = reference.Llama(trainer.accelerator.unwrap_model(trainer.model))
-    start = reference.Llama(trainer.ref_model)
+    start = reference.Llama(AutoModelForCausalLM.from_pretrained(tmp_path / "out/base/model"))
     estimates = []
 
     def ratio(row: dict[str, Any], answer: dict[str, Any]) -> float:
@@ -46,7 +47,7 @@ def test_apo_zero_of_single_answers(tmp_path: Path) -> None:
     trainer = built.build(tmp_path, built.unpaired(100), method="kto", loss=loss, batch=batch)
     assert "KL_completion_ids" not in trainer.train_dataset.column_names
     model = reference.Llama(trainer.accelerator.unwrap_model(trainer.model))
-    start = reference.Llama(trainer.ref_model)
+    start = reference.Llama(AutoModelForCausalLM.from_pretrained(tmp_path / "out/base/model"))
 
     def ratio(row: dict[str, Any]) -> float:
         ids, n = row["prompt_ids"] + row["completion_ids"], len(row["completion_ids"])
@@ -81,6 +82,8 @@ def test_a_batch_computed_by_hand(tmp_path: Path) -> None:
     batch, loss = {"micro": 2, "accumulation": 1}, LOSS | {"beta": 1 / 3}
     trainer = built.build(tmp_path, rows, method="kto", loss=loss, batch=batch, batches=1)
     built.make_table(trainer.model, {(1, 3): 1 / 2, (2, 5): 1 / 8, (1, 5): 1 / 4, (2, 3): 1 / 2})
-    built.make_table(trainer.ref_model, {(1, 3): 1 / 4, (2, 5): 1 / 2, (1, 5): 1 / 16, (2, 3): 1 / 2})
+    kept = {1: {"ref_logps": np.log(1 / 4), "ref_KL_logps": np.log(1 / 16)}}
+    kept[2] = {"ref_logps": np.log(1 / 2), "ref_KL_logps": np.log(1 / 2)}
+    trainer.train_dataset = trainer.train_dataset.map(lambda row: kept[row["prompt_ids"][-1]])
     expected = (1.3 / 2 + 0.8 / 3) / 2
     built.agree("kto by hand", ((loss, expected) for loss, _ in built.steps(trainer)))

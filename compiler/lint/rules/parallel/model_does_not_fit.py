@@ -11,7 +11,7 @@ its name (`SmolLM3-3B`). These are lower bounds: activations come on top.
 Out of memory is found when everything is prepared, queued and loaded. Full fine-tuning with AdamW takes 16
 bytes a parameter before a single activation, so DDP, which keeps all of it on every device, ends at about 5B
 parameters on 80 GB. A memory estimate has long been asked for (axolotl#848), and so has what a frozen reference
-takes beside the model (LlamaFactory#3716, alignment-handbook#22): KTO holds one, DPO's is gone when it trains.
+takes beside the model (LlamaFactory#3716, alignment-handbook#22): nothing here, since it is gone when training begins.
 
 For larger models the Smol Training Playbook shards weights and optimiser with FSDP2 or ZeRO-3.
 

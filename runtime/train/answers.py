@@ -1,0 +1,127 @@
+"""The answers whose log-probabilities a loss compares with those of a reference model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import datasets
+import numpy as np
+
+from smolc.runtime.jobs.train import DpoLoss, KtoLoss
+from smolc.runtime.train.rows import Ints, lengths_of
+
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """ids: columns of answers to the row's prompt. kept: the columns in which TRL's collator and loss look for what the
+    reference makes of them."""
+
+    ids: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+PAIR = Sides(("chosen_ids", "rejected_ids"), ("ref_chosen_logps", "ref_rejected_logps"))
+JUDGED = Sides(("completion_ids",), ("ref_logps",))
+MISMATCHED = Sides(("completion_ids", "KL_completion_ids"), ("ref_logps", "ref_KL_logps"))
+"""For KTO's estimate of the KL each prompt has the answer to another, too."""
+
+
+def sides_of(loss: Any) -> Sides | None:
+    """None for a loss without a reference."""
+    if isinstance(loss, DpoLoss):
+        return PAIR
+    if isinstance(loss, KtoLoss):
+        return MISMATCHED if loss.loss == "kto" else JUDGED
+    return None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """shared: its tokens within the length of the row's shorter answer."""
+
+    prompt: list[int]
+    ids: list[int]
+    shared: int
+
+
+class Answers:
+    """Those of all rows of some splits, numbered; one that comes again, to the same prompt, has one number.
+
+    by_shorter: what the reference makes of an answer depends on the other one's length, too. first: of each answer the
+    first place where it is. which: of each place the answer.
+    """
+
+    def __init__(self, splits: list[datasets.Dataset], sides: Sides, *, by_shorter: bool = False) -> None:
+        self.splits = splits
+        self.sides = sides
+        keys = [key for rows in splits for key in _keys(rows, sides, by_shorter)]
+        _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+        # In the order of the rows: a hash of bytes is another one in each process.
+        order = np.argsort(first)
+        self.first = first[order]
+        self.which = np.argsort(order)[which]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, number: int) -> Answer:
+        row, side = divmod(int(self.first[number]), len(self.sides.ids))
+        for rows in self.splits:
+            if row < len(rows):
+                found = rows[row]
+                shared = min(len(found[name]) for name in self.sides.ids)
+                return Answer(found["prompt_ids"], found[self.sides.ids[side]], shared)
+            row -= len(rows)
+        raise IndexError(number)
+
+    def by_length(self) -> Ints:
+        """All numbers, longest first, prompts counted in."""
+        each = [
+            np.stack([lengths_of(rows, "prompt_ids") + lengths_of(rows, name) for name in self.sides.ids], 1)
+            for rows in self.splits
+        ]
+        return np.argsort(-np.concatenate(each).reshape(-1)[self.first], kind="stable")
+
+    def with_kept(self, values: Floats) -> list[datasets.Dataset]:
+        """The splits with a value for each answer, from one for each number."""
+        spread = values[self.which].reshape(-1, len(self.sides.ids))
+        done, out = 0, []
+        for rows in self.splits:
+            mine, done = spread[done : done + len(rows)], done + len(rows)
+            for i, name in enumerate(self.sides.kept):
+                rows = rows.add_column(name, np.ascontiguousarray(mine[:, i]))
+            out.append(rows)
+        return out
+
+    def digests(self) -> list[str]:
+        """Of each split, a hash of all tokens."""
+        return [_digest(rows, self.sides) for rows in self.splits]
+
+
+def _keys(rows: datasets.Dataset, sides: Sides, by_shorter: bool) -> Iterator[int]:
+    columns = [list(_hashes(rows, name)) for name in ("prompt_ids", *sides.ids)]
+    shorter = np.min([lengths_of(rows, name) for name in sides.ids], axis=0) * by_shorter
+    for prompt, *answers, length in zip(*columns, shorter.tolist(), strict=True):
+        yield from (hash((prompt, answer, length)) for answer in answers)
+
+
+def _hashes(rows: datasets.Dataset, name: str) -> Iterator[int]:
+    for chunk in rows.data.column(name).chunks:
+        ids, bounds = chunk.flatten().to_numpy(), chunk.offsets.to_numpy()
+        yield from (hash(ids[a:b].tobytes()) for a, b in pairwise((bounds - bounds[0]).tolist()))
+
+
+def _digest(rows: datasets.Dataset, sides: Sides) -> str:
+    digest = hashlib.sha256()
+    for name in ("prompt_ids", *sides.ids):
+        for chunk in rows.data.column(name).chunks:
+            digest.update(np.diff(chunk.offsets.to_numpy()).astype(np.int64).tobytes())
+            digest.update(chunk.flatten().to_numpy().astype(np.int64).tobytes())
+        digest.update(name.encode())
+    return digest.hexdigest()
