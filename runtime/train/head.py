@@ -26,6 +26,9 @@ SCALED = (
 def why_not(model: Any, job: TrainJob) -> str | None:
     """Why this model's loss is left to TRL; None if it is not. model: the causal language model itself."""
     config = model.config.get_text_config()
+    if job.precision == "fp16":
+        # They are made in the forward pass, before they are scaled to what fp16 can hold.
+        return "its gradients would vanish in fp16"
     if job.sharers > 1:
         return "context parallel divides the labels of rows, which are flat there"
     if getattr(model, "base_model", model) is model or model.get_output_embeddings() is None:

@@ -52,7 +52,7 @@ def rotate(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def laid_out(job: TrainJob, rows: Any, order: Ints | None = None) -> Any:
-    """The rows in training order; where the loss estimates a KL, each prompt with the answer to another of its micro batch."""
+    """The rows in training order; where the loss estimates a KL, each prompt with the answer to another of its batch."""
     assert isinstance(job.loss, KtoLoss)
     if order is not None:
         rows = rows.select(order).flatten_indices(keep_in_memory=True)

@@ -21,13 +21,15 @@ from smolc.runtime.train.model import match_tokenizer, saved_dtype
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def not_finite(trainer: Any) -> list[str]:
     """Names of the trained weights that hold what is no number; the same on all processes. Each looks at its part of them,
-    on its device.
+    where it lies.
 
     The last update comes after the last loss, and no loss sees a row of the embedding that no text uses.
     """
     model = trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_torch_compile=False)
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    bad = torch.stack([~torch.isfinite(_own_part(weight)).all() for weight in trained.values()])
+    # What is offloaded lies beside parts that are not.
+    device = trainer.accelerator.device
+    bad = torch.stack([~torch.isfinite(_own_part(weight)).all().to(device) for weight in trained.values()])
     found = trainer.accelerator.reduce(bad.float(), "sum").tolist()
     return [name for name, times in zip(trained, found, strict=True) if times]
 

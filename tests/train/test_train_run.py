@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from compiled import (
@@ -210,7 +211,7 @@ def test_trl_reads_our_ids_and_no_others(train: Callable[..., Path], method: str
         tokenizer=TOKENIZER,
         train=train_rows,
         validation=None,
-        order=np.arange(len(order)) if method == "kto" else order,
+        order=np.arange(len(order), dtype=np.int64) if method == "kto" else order,
         adapter=None,
         reference=None
         if method in ("orpo", "cpo")
