@@ -1,4 +1,4 @@
-"""The runtime's executor as a process of ours: a signal that asks us to stop asks it, too."""
+"""A command of the runtime as a process of ours: a signal that asks us to stop asks it, too."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from types import FrameType
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PASSED_ON = signal.SIGUSR1
-"""What the executor is sent for any of them. Ctrl-C reaches it by itself, too, and the same signal a second time would
-tell it to hurry."""
+"""What it is sent for any of them. Ctrl-C reaches it by itself, too, and the same signal a second time would tell the
+runtime's executor to hurry."""
 
 
 class Executor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
 
 import click
 
 from smolc.compiler.cli.build import OPTIONS, build_folder
+from smolc.compiler.cli.executor import Executor
 
 
 @click.command()
@@ -45,10 +45,7 @@ def publish(folder: Path, *arguments: str) -> int:
         click.echo("error: publishing needs huggingface_hub: pip install 'smolc[train]'", err=True)
         return 2
     command = [sys.executable, "-m", "smolc.runtime.publish", str(folder), *arguments]
-    try:
-        return subprocess.run(command, check=False).returncode
-    except KeyboardInterrupt:
-        return 130
+    return Executor().run(command)
 
 
 for _option in reversed(OPTIONS):

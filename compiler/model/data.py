@@ -1,11 +1,12 @@
 """`dataset`: rows and how to read them. `mixture`: how much of each."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from smolc.compiler.model import filters
 from smolc.compiler.model.base import Line, Noun, Variant
+from smolc.compiler.model.errors import wrong
 from smolc.compiler.model.filters import Filter
 from smolc.compiler.model.formats import FORMATS, Format, Messages
 from smolc.compiler.model.texts import Paths
@@ -27,6 +28,7 @@ from smolc.compiler.model.types import (
     choice,
 )
 from smolc.compiler.model.variants import OneOf
+from smolc.compiler.syntax import tree
 
 
 class Where(Line):
@@ -137,6 +139,23 @@ class Share(Variant):
         return float(self.at_most.value) if self.at_most.unit == "epoch" else 1.0
 
 
+def more_than_all(passes: float) -> str:
+    """Help for who wants each row of a source so often, as `120%` or `2epoch`."""
+    return f"write `all`, or repeat it: `share(..., at_most = {passes:g}epoch)`"
+
+
+def _at_most_all(value: Any) -> Any:
+    """No constructor takes such a number alone."""
+    if isinstance(value, tree.Number) and value.unit in ("%", "epoch") and value.value > 1:
+        raise wrong(
+            f"{value.text} is out of range: a source gives each of its rows once",
+            value.span,
+            help=more_than_all(value.value),
+            name="out-of-range",
+        )
+    return value
+
+
 class Row(Line):
     """One line of a mixture: a dataset (or one split of it, in `from`) and its weight."""
 
@@ -144,7 +163,7 @@ class Row(Line):
     example: ClassVar[str] = "chats = all"
     dataset: ToRows
     split: str | None
-    weight: Annotated[All | Take | Share, OneOf(All, Take, Share)]
+    weight: Annotated[All | Take | Share, OneOf(All, Take, Share), BeforeValidator(_at_most_all)]
 
 
 class NoDedup(Variant):

@@ -87,22 +87,23 @@ def ddp_pays(stage: Stage, model: Model, cluster: Cluster) -> bool:
 
 
 def parallel(stage: Stage, model: Model, cluster: Cluster) -> dict[str, Any]:
-    """`auto`: DDP where it pays, FSDP2 elsewhere."""
+    """`auto`: DDP where it pays, FSDP2 elsewhere, but for fp16, in which that would sum gradients (spread.py)."""
     chosen = stage.parallel
     if isinstance(chosen, AutoParallel):
         if cluster.world_size == 1 or cluster.device == "cpu" or ddp_pays(stage, model, cluster):
             return {"type": "ddp"}
+        if stage.precision == "fp16":
+            return _zero(3, "none", 1)
         return _fsdp2(Fsdp2.unwritten())
     if isinstance(chosen, Ddp):
         return {"type": "ddp"}
     if isinstance(chosen, Fsdp2):
         return _fsdp2(chosen)
-    return {
-        "type": "zero",
-        "stage": chosen.stage,
-        "offload": chosen.offload,
-        "sequence": chosen.sequence,
-    }
+    return _zero(chosen.stage, chosen.offload, chosen.sequence)
+
+
+def _zero(stage: int, offload: str, sequence: int) -> dict[str, Any]:
+    return {"type": "zero", "stage": stage, "offload": offload, "sequence": sequence}
 
 
 def _fsdp2(chosen: Fsdp2) -> dict[str, Any]:

@@ -45,10 +45,11 @@ def _fsdp2(stage: Stage, kind: Fsdp2, model: Model, cluster: Cluster) -> Iterato
         most = world // (2 * kind.context)
         help = f"write `replicate = {most}`" if most > 1 and world % most == 0 else "leave `replicate` out"
         yield _uneven(why, span, help + ("" if kind.context > 1 else "; or write `parallel = ddp`"))
-    if kind.offload == "all" and stage.precision == "fp16":
-        why = "FSDP2's offloaded gradients cannot be scaled as fp16 needs it"
-        help = "write `precision = bf16`, or `zero(stage = 3, offload = all)`"
-        yield _impossible(why, _at(stage, "precision"), help, kind.span_of("offload"), "offloaded")
+    if stage.precision == "fp16" and world > 1:
+        why = "accelerate has FSDP2 sum gradients over devices in fp16, where small ones vanish"
+        zero = "zero(stage = 3, offload = all)" if kind.offload == "all" else "zero(stage = 3)"
+        help = f"write `precision = bf16`, or `{zero}`"
+        yield _impossible(why, _at(stage, "precision"), help, kind.span, "FSDP2")
     if kind.context == 1:
         return
     span = kind.span_of("context")
@@ -56,6 +57,10 @@ def _fsdp2(stage: Stage, kind: Fsdp2, model: Model, cluster: Cluster) -> Iterato
     if cluster.device == "cpu":
         why = f"`context` runs on GPUs only, and `{cluster.name}` has none"
         yield _impossible(why, span, "write `zero(stage = 3, sequence = 2)`, or leave `context` out")
+    elif stage.precision == "fp32":
+        why = "`context` computes attention in half precision only: in fp32 torch takes kernels that cannot pass keys on"
+        help = f"write `precision = bf16`, or `zero(stage = 3, sequence = {kind.context})`"
+        yield _impossible(why, _at(stage, "precision"), help, span, "context parallel")
     if stage.packed:
         why = "with `context` packed documents would see each other: it drops the mask that keeps them apart"
         help = f"write `packing = none(length = {stage.packing.bound})`, or `zero(stage = 3, sequence = {kind.context})`"

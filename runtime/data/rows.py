@@ -54,13 +54,17 @@ class Problems:
 
     def check(self, help: str | None = None) -> None:
         """Raises JobError if there are any."""
-        if not self.count:
-            return
-        noun = "row" if self.count == 1 else "rows"
-        lines = [f"{self.source}: {self.count} bad {noun}", *self.shown]
-        if self.count > len(self.shown):
-            lines.append(f"... and {self.count - len(self.shown)} more")
-        raise JobError("\n  ".join(lines), help=help)
+        if self.count:
+            raise JobError(self.listed(f"{self.source}: {self.counted}"), help=help)
+
+    @property
+    def counted(self) -> str:
+        return f"{self.count:,} bad {'row' if self.count == 1 else 'rows'}"
+
+    def listed(self, head: str) -> str:
+        """The first bad rows, below `head`."""
+        more = self.count - len(self.shown)
+        return "\n  ".join([head, *self.shown, *([f"... and {more:,} more"] if more else [])])
 
 
 def found(value: object, limit: int = 60) -> str:

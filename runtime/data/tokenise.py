@@ -296,6 +296,5 @@ def _check(made: Work, abouts: list[dict[str, Any]]) -> None:
 def _none_left(name: str, problems: Problems, filtered: int) -> str:
     if not problems.count:
         return f"{name}: no rows" + (f": `where` dropped all {filtered:,}" if filtered else "")
-    bad = f"{problems.count:,} bad {'row' if problems.count == 1 else 'rows'}"
     also = f", and {filtered:,} that `where` dropped" if filtered else ""
-    return "\n  ".join([f"{name}: no rows: all are dropped, {bad}{also}", *problems.shown])
+    return problems.listed(f"{name}: no rows: all are dropped, {problems.counted}{also}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def main(argv: list[str]) -> int:
         entries = selected(manifest, options.only)
         check_names(manifest, options.fresh)
         if options.dry_run:
-            print(dry_run(folder, manifest, entries, options.final))
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+            print(dry_run(folder, manifest, entries, options.final, width))
             return 0
         with Lock(folder) as lock:
             forget(folder, options.fresh)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from smolc.runtime.jobs.gpus import named
 from smolc.runtime.jobs.manifest import Cluster
 
 
 def in_sight() -> list[str]:
     """As CUDA_VISIBLE_DEVICES names them; none where the system does not tell."""
-    said = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if said is not None:
-        return [name.strip() for name in said.split(",") if name.strip() not in ("", "-1")]
+    names = named()
+    if names is not None:
+        return names
     return [str(n) for n in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 

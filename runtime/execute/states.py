@@ -41,6 +41,8 @@ def forget(folder: Path, names: list[str]) -> None:
 
 
 HELD = "held back: run with --final"
+MOST_WAITS, MOST_NEEDS = 2, 3
+"""Jobs that are named in a cell: the report of a large grid needs dozens. manifest.json names them all."""
 
 
 def states(
@@ -53,16 +55,14 @@ def states(
     found = {}
     for entry in entries:
         waits = [n for n in (*entry.needs, *entry.after) if n not in done and n not in held]
-        found[entry.id] = (
-            HELD
-            if entry.id in held
-            else "done"
-            if entry.id in done
-            else f"waits for {', '.join(waits)}"
-            if waits
-            else "would run"
-        )
+        found[entry.id] = HELD if entry.id in held else "done" if entry.id in done else _to_run(waits)
     return found
+
+
+def _to_run(waits: list[str]) -> str:
+    if not waits:
+        return "would run"
+    return f"waits for {', '.join(waits) if len(waits) <= MOST_WAITS else f'{len(waits)} jobs'}"
 
 
 def held_back(entries: tuple[Entry, ...], done: frozenset[str]) -> frozenset[str]:
@@ -75,15 +75,26 @@ def held_back(entries: tuple[Entry, ...], done: frozenset[str]) -> frozenset[str
     return frozenset(held)
 
 
-def dry_run(folder: Path, manifest: Manifest, entries: tuple[Entry, ...], final: bool = False) -> str:
-    """The table: job, what, needs, state."""
+def dry_run(
+    folder: Path,
+    manifest: Manifest,
+    entries: tuple[Entry, ...],
+    final: bool = False,
+    width: int | None = None,
+) -> str:
+    """The table: job, state, what, needs. width: of a terminal, which would break longer lines and with them the columns."""
     state = states(folder, manifest, entries, final)
-    rows = [
-        (e.id, shorten(e.title, 60), ", ".join((*e.needs, *e.after)) or "–", state[e.id]) for e in entries
-    ]
-    return "\n".join(
-        [table(("job", "what", "needs", "state"), rows), *edited_by_hand(folder, manifest, entries)]
-    )
+    rows = [(e.id, state[e.id], shorten(e.title, 60), _needs(e)) for e in entries]
+    lines = table(("job", "state", "what", "needs"), rows).splitlines()
+    if width is not None:
+        lines = [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines]
+    return "\n".join([*lines, *edited_by_hand(folder, manifest, entries)])
+
+
+def _needs(entry: Entry) -> str:
+    names = (*entry.needs, *entry.after)
+    more = len(names) - MOST_NEEDS
+    return ", ".join(names[:MOST_NEEDS]) + (f" and {more} more" if more > 0 else "") or "–"
 
 
 def edited_by_hand(folder: Path, manifest: Manifest, entries: tuple[Entry, ...]) -> list[str]:

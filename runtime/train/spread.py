@@ -63,8 +63,6 @@ def parallelism(job: TrainJob, attention: str) -> dict[str, Any]:
     from accelerate.utils import DeepSpeedSequenceParallelConfig
 
     if isinstance(kind, Fsdp2) and (kind.context > 1 or kind.replicate > 1):
-        if kind.context > 1 and job.precision == "fp32":
-            _repeat_keys()
         shards = groups // kind.replicate
         made = ParallelismConfig(
             dp_replicate_size=kind.replicate, dp_shard_size=shards, cp_size=kind.context, cp_backend="torch"
@@ -80,14 +78,6 @@ def parallelism(job: TrainJob, attention: str) -> dict[str, Any]:
         )
         return {"parallelism_config": made}
     return {}
-
-
-def _repeat_keys() -> None:
-    """For grouped queries in fp32 torch takes a kernel that its ring attention does not know; for keys that are repeated
-    it does not."""
-    from transformers.integrations import sdpa_attention
-
-    sdpa_attention.use_gqa_in_sdpa = lambda *_: False
 
 
 def check_model(job: TrainJob, config: Any, kind: str) -> None:

@@ -125,8 +125,8 @@ def test_more_bad_rows_than_allowed_are_an_error_that_says_so(project: Project) 
 
 
 def test_only_bad_rows(project: Project) -> None:
-    project.write("rows.jsonl", lines([turns(), turns()]))
-    with pytest.raises(JobError, match="chats: no rows"):
+    project.write("rows.jsonl", lines([turns()] * 7))
+    with pytest.raises(JobError, match=r"(?s)chats: no rows: .*rows\.jsonl:5: .*\n  \.\.\. and 2 more$"):
         project.run(source("rows.jsonl", bad_rows=1.0))
 
 

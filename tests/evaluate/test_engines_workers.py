@@ -14,7 +14,7 @@ from evaluated import compiled, own_task, save_model, subject
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from smolc.runtime.evaluate.engines.base import Sampling, Wanted
-from smolc.runtime.evaluate.engines.start import PYTHON, start
+from smolc.runtime.evaluate.engines.start import PYTHON, _gpu, start
 from smolc.runtime.evaluate.engines.transformers import TransformersEngine
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.errors import JobError
@@ -35,6 +35,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Heads of 32: vLLM has kernels for no smaller ones.
     save_model(folder, "one", 1, hidden=128, sharpness=4.0)
     return folder
+
+
+@pytest.mark.parametrize(
+    ("seen", "second"), [("4, 5", "5"), ("GPU-a,GPU-b", "GPU-b"), ("", "1"), (None, "1")]
+)
+def test_a_worker_has_a_gpu_of_those_that_are_seen(
+    seen: str | None, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if seen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    assert _gpu(1) == {"CUDA_VISIBLE_DEVICES": second}
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from smolc.compiler.render.environment import render
+
 FINISH = """
 import sys, pathlib
 from smolc.runtime.jobs.done import write_done, sha256_of
@@ -69,6 +71,14 @@ class Folder:
 
     def command(self, *options: str) -> list[str]:
         return [sys.executable, "-m", "smolc.runtime.execute", str(self.path), *options]
+
+    def run_sh(self, *options: str) -> list[str]:
+        """The command that does the same as the folder's own script."""
+        values = {"recipe": "r", "about": "", "source": "r.recipe", "cluster": {"name": "here"}, "final": []}
+        groups = [{"title": "all", "jobs": self.jobs}]
+        script = self.path / "run.sh"
+        script.write_text(render("run.sh.j2", **values, groups=groups, width=1))
+        return ["env", f"SMOLC_PYTHON={sys.executable}", "bash", str(script), *options]
 
     def run(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **environment}

@@ -1,4 +1,4 @@
-"""Signals to `smolc run`: its executor and the jobs end with it."""
+"""Signals to `smolc run` and to `run.sh`: the executor and the jobs end with it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,19 @@ def heed_hangups() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def started(folder: Folder) -> subprocess.Popen[str]:
-    folder.job("a", shell=PATIENT)
-    command = [sys.executable, "-c", ASK, *folder.command()]
+def smolc_run(folder: Folder) -> list[str]:
+    return [sys.executable, "-c", ASK, *folder.command()]
+
+
+By = Callable[[Folder], list[str]]
+BOTH = pytest.mark.parametrize("by", [smolc_run, Folder.run_sh])
+
+
+def started(folder: Folder, by: By, shell: str) -> subprocess.Popen[str]:
+    folder.job("a", shell=shell)
+    folder.job("b")
     run = subprocess.Popen(
-        command,
+        by(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -39,6 +47,7 @@ def started(folder: Folder) -> subprocess.Popen[str]:
     return run
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("which", "send"),
     [
@@ -49,22 +58,20 @@ def started(folder: Folder) -> subprocess.Popen[str]:
     ],
 )
 def test_the_job_ends_in_peace(
-    which: signal.Signals, send: Callable[[int, int], None], tmp_path: Path
+    which: signal.Signals, send: Callable[[int, int], None], by: By, tmp_path: Path
 ) -> None:
-    """Sent to `smolc run` alone (kill), or to its whole group (Ctrl-C, a closed terminal)."""
+    """Sent to it alone (kill), or to its whole group (Ctrl-C, a closed terminal)."""
     folder = Folder(tmp_path)
-    run = started(folder)
+    run = started(folder, by, PATIENT)
     send(run.pid, which)
     _, said = run.communicate(timeout=20)
     assert run.returncode == 130 and "was running: a" in said and "Traceback" not in said
-    assert (tmp_path / "saved").exists()
+    assert (tmp_path / "saved").exists() and folder.order() == ["a"]
 
 
-def test_a_second_one_hurries(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
-    folder.job("a", shell="trap '' TERM; touch started; while :; do sleep 0.05; done")
-    run = subprocess.Popen([sys.executable, "-c", ASK, *folder.command()], stderr=subprocess.DEVNULL)
-    folder.wait_for("started")
+@BOTH
+def test_a_second_one_hurries(by: By, tmp_path: Path) -> None:
+    run = started(Folder(tmp_path), by, "trap '' TERM; touch started; while :; do sleep 0.05; done")
     run.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         run.wait(0.5)

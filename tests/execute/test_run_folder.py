@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from shell_folder import Folder
 
+from smolc.runtime.execute.states import dry_run
 from smolc.runtime.jobs.manifest import BrokenFolder, read_job, read_manifest
 
 
@@ -160,13 +162,44 @@ def test_a_dry_run_has_no_side_effects(folder: Folder) -> None:
     assert {p: p.stat().st_mtime_ns for p in folder.path.rglob("*")} == before
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["job", "what", "needs", "state"]
-    assert [line.split("  ")[-1].strip() for line in lines[1:]] == [
-        "done",
-        "done",
-        "would run",
-        "waits for c",
+    assert [re.split("  +", line) for line in lines] == [
+        ["job", "state", "what", "needs"],
+        ["a", "done", "title of a", "–"],
+        ["b", "done", "title of b", "a"],
+        ["c", "would run", "title of c", "a"],
+        ["d", "waits for c", "title of d", "b, c"],
     ]
+
+
+def test_a_dry_run_counts_what_is_too_much_to_name(folder: Folder) -> None:
+    for id in "abcde":
+        folder.job(id)
+    folder.job("two", ("a", "b"))
+    folder.job("three", ("a", "b", "c"))
+    folder.job("report", tuple("abcde"))
+    last = [re.split("  +", line)[1::2] for line in folder.run("--dry-run").stdout.splitlines()[-3:]]
+    assert last == [
+        ["waits for a, b", "a, b"],
+        ["waits for 3 jobs", "a, b, c"],
+        ["waits for 5 jobs", "a, b, c and 2 more"],
+    ]
+
+
+def test_a_dry_run_is_cut_at_the_edge_of_a_terminal(folder: Folder) -> None:
+    folder.job("a", title="a title of some length")
+    folder.job("b", ("a",), title="short")
+    manifest = read_manifest(folder.path)
+    assert dry_run(folder.path, manifest, manifest.jobs, width=28).splitlines() == [
+        "job  state        what     …",
+        "a    would run    a title o…",
+        "b    waits for a  short    …",
+    ]
+
+
+def test_run_sh_says_once_what_would_run(folder: Folder) -> None:
+    diamond(folder)
+    done = subprocess.run(folder.run_sh("--dry-run"), capture_output=True, text=True, timeout=60)
+    assert done.stdout == folder.run("--dry-run").stdout
 
 
 def test_only_brings_what_the_job_needs(folder: Folder) -> None:

@@ -1,6 +1,10 @@
 """`publish` from a recipe's text to the command."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +88,17 @@ def test_a_recipe_that_was_not_run_is_not_pushed(tmp_path: Path, capfd: pytest.C
     arguments = [recipe(tmp_path, PUBLISH), "-o", str(tmp_path / "built"), "--dry-run"]
     assert CliRunner().invoke(publish.command, arguments).exit_code == 1
     assert "error: someone/words: dpo is not done: run the recipe first" in capfd.readouterr().err
+
+
+def test_what_pushes_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the token: as soon as the pipe has a reader, it is at work."""
+    pipe = tmp_path / "token"
+    os.mkfifo(pipe)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(pipe))
+    folder = built(tmp_path, PUBLISH)
+    run = subprocess.Popen([sys.executable, "-m", "smolc.compiler.cli", "publish", str(folder)])
+    with pipe.open("wb", buffering=0) as token:
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(20) == 128 + signal.SIGTERM
+        with pytest.raises(BrokenPipeError):
+            token.write(b"hf_x")

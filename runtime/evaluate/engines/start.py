@@ -18,6 +18,7 @@ from smolc.runtime.evaluate.engines.workers import DividedEngine, WorkerEngine
 from smolc.runtime.jobs.context import ModelAt
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.evaluate import Generating
+from smolc.runtime.jobs.gpus import named
 
 PYTHON = "SMOLC_VLLM_PYTHON"
 """The Python of an environment with vLLM, whose versions need not be those of this one."""
@@ -83,8 +84,8 @@ def _saved(tokenizer: Any) -> tempfile.TemporaryDirectory[str]:
 
 
 def _gpu(k: int) -> dict[str, str]:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return {"CUDA_VISIBLE_DEVICES": visible.split(",")[k] if visible else str(k)}
+    names = named()
+    return {"CUDA_VISIBLE_DEVICES": names[k] if names else str(k)}
 
 
 class _Keeping:

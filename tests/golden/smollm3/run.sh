@@ -11,9 +11,24 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+execute=("${SMOLC_PYTHON:-python3}" -m smolc.runtime.execute .)
+if [[ " $* " == *" --dry-run "* ]]; then
+  exec "${execute[@]}" "$@"
+fi
+
 job() {
-  "${SMOLC_PYTHON:-python3}" -m smolc.runtime.execute . --only "$@"
+  "${execute[@]}" --only "$@" &
+  wait "$!"
 }
+
+# kill, Ctrl-C or Slurm's time limit ends the job, too, and waits for it. It is told with USR1, since it may have got the same
+# signal itself, which would mean to hurry if it came twice.
+stop() {
+  kill -USR1 $(jobs -p) 2> /dev/null || true
+  wait
+  exit 130
+}
+trap stop INT TERM HUP
 
 # Where it starts
 job base "$@"           # start model: HuggingFaceTB/SmolLM3-3B-Base

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
-from smolc.compiler.model.data import Take
+from smolc.compiler.model.data import Take, more_than_all
 
 RULE = Rule("D211", "portion-above-the-whole", Severity.ERROR)
 
@@ -46,7 +46,7 @@ def check(context: Context) -> Iterator[Finding]:
                     f"`{row.split or row.dataset.name}` cannot give {weight.amount} of its rows",
                     weight.span_of("amount"),
                     notes=("`take` draws each row once",),
-                    help="write `all`, or repeat it: `share(..., at_most = 2epoch)`",
+                    help=more_than_all(weight.amount.value),
                 )
         held = mixture.holdout
         if held is not None and held.unit == "%" and held.value >= 1:
