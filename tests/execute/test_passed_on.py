@@ -19,9 +19,10 @@ ASK = "import sys; from smolc.compiler.cli.executor import Executor; sys.exit(Ex
 PATIENT = "trap 'sleep 0.5; touch saved; exit 1' TERM; touch started; while :; do sleep 0.05; done"
 
 
-def heed_hangups() -> None:
-    """The tests themselves may run under nohup."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def heed_signals() -> None:
+    """The tests themselves may run under nohup, or in the background."""
+    for which in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(which, signal.SIG_DFL)
 
 
 def smolc_run(folder: Folder) -> list[str]:
@@ -41,7 +42,7 @@ def started(folder: Folder, by: By, shell: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=heed_hangups,
+        preexec_fn=heed_signals,
     )
     folder.wait_for("started")
     return run

@@ -77,7 +77,7 @@ def test_no_number_ends_the_run(
 
 def test_trained_weights_that_are_no_numbers_are_named() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
-    accelerator = SimpleNamespace(unwrap_model=lambda m, **_: m, reduce=lambda t, _: t)
+    accelerator = SimpleNamespace(device="cpu", unwrap_model=lambda m, **_: m, reduce=lambda t, _: t)
     trainer = SimpleNamespace(accelerator=accelerator, model_wrapped=model)
     assert not_finite(trainer) == []
     with torch.no_grad():
