@@ -61,11 +61,12 @@ class Answers:
         self.splits = splits
         self.sides = sides
         keys = [key for rows in splits for key in _keys(rows, sides, by_shorter)]
-        _, first, which = np.unique(keys, return_index=True, return_inverse=True)
-        # In the order of the rows: a hash of bytes is another one in each process.
-        order = np.argsort(first)
-        self.first = first[order]
-        self.which = np.argsort(order)[which]
+        # By content, so that neither the order of the rows nor how often one comes changes a number.
+        self.distinct = sorted(set(keys))
+        numbers = {key: number for number, key in enumerate(self.distinct)}
+        self.which = np.fromiter((numbers[key] for key in keys), np.int64, len(keys))
+        self.first = np.empty(len(self.distinct), np.int64)
+        self.first[self.which[::-1]] = np.arange(len(keys))[::-1]
 
     def __len__(self) -> int:
         return len(self.first)
@@ -99,29 +100,24 @@ class Answers:
             out.append(rows)
         return out
 
-    def digests(self) -> list[str]:
-        """Of each split, a hash of all tokens."""
-        return [_digest(rows, self.sides) for rows in self.splits]
+    def digest(self) -> str:
+        """Of all that is asked for."""
+        return hashlib.sha256(b"".join(self.distinct)).hexdigest()
 
 
-def _keys(rows: datasets.Dataset, sides: Sides, by_shorter: bool) -> Iterator[int]:
-    columns = [list(_hashes(rows, name)) for name in ("prompt_ids", *sides.ids)]
-    shorter = np.min([lengths_of(rows, name) for name in sides.ids], axis=0) * by_shorter
-    for prompt, *answers, length in zip(*columns, shorter.tolist(), strict=True):
-        yield from (hash((prompt, answer, length)) for answer in answers)
-
-
-def _hashes(rows: datasets.Dataset, name: str) -> Iterator[int]:
+def contents(rows: datasets.Dataset, name: str) -> Iterator[bytes]:
+    """A hash of each list of a column."""
     for chunk in rows.data.column(name).chunks:
-        ids, bounds = chunk.flatten().to_numpy(), chunk.offsets.to_numpy()
-        yield from (hash(ids[a:b].tobytes()) for a, b in pairwise((bounds - bounds[0]).tolist()))
+        ids, bounds = chunk.flatten().to_numpy().astype(np.int64), chunk.offsets.to_numpy()
+        yield from (_hash(ids[a:b].tobytes()) for a, b in pairwise((bounds - bounds[0]).tolist()))
 
 
-def _digest(rows: datasets.Dataset, sides: Sides) -> str:
-    digest = hashlib.sha256()
-    for name in ("prompt_ids", *sides.ids):
-        for chunk in rows.data.column(name).chunks:
-            digest.update(np.diff(chunk.offsets.to_numpy()).astype(np.int64).tobytes())
-            digest.update(chunk.flatten().to_numpy().astype(np.int64).tobytes())
-        digest.update(name.encode())
-    return digest.hexdigest()
+def _keys(rows: datasets.Dataset, sides: Sides, by_shorter: bool) -> Iterator[bytes]:
+    columns = [contents(rows, name) for name in ("prompt_ids", *sides.ids)]
+    shorter = np.min([lengths_of(rows, name) for name in sides.ids], axis=0) * by_shorter
+    for prompt, *answers, length in zip(*columns, shorter, strict=True):
+        yield from (_hash(prompt + answer + length.tobytes()) for answer in answers)
+
+
+def _hash(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+import datasets
+import numpy as np
 import torch
 from trl.trainer import kto_trainer
 from trl.trainer.kto_config import KTOConfig
@@ -12,6 +14,7 @@ from trl.trainer.kto_trainer import KTOTrainer
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import KtoLoss, TrainJob
+from smolc.runtime.train.answers import contents
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.model import keeps_dropout
 from smolc.runtime.train.reference import kept
@@ -45,23 +48,42 @@ def arguments(job: TrainJob, settings: dict[str, Any]) -> KTOConfig:
     )
 
 
-def rotate(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Pairs each prompt of a batch with the answer before it."""
-    answers = rows["completion_ids"]
-    return {"KL_completion_ids": [answers[-1], *answers[:-1]]}
+def mismatched(prompts: Ints, size: int) -> Ints:
+    """For each row the one whose answer is beside its prompt. prompts: numbers, equal for equal ones. size: of a batch.
+
+    All answers of a batch are moved by as few places as leave the fewest beside a prompt of their own; where one is left,
+    as in a batch of one row, the next row before it with another prompt gives its answer.
+    """
+    others = np.arange(len(prompts))
+    for start in range(0, len(prompts), size):
+        rows = np.arange(start, min(start + size, len(prompts)))
+        moved = [np.roll(rows, places) for places in range(1, len(rows))] or [rows]
+        others[rows] = min(moved, key=lambda m: int((prompts[m] == prompts[rows]).sum()))
+    for row in np.flatnonzero(prompts[others] == prompts):
+        there = np.flatnonzero(np.roll(prompts, -row) != prompts[row])
+        if len(there):
+            others[row] = (row + there[-1]) % len(prompts)
+    return others
 
 
-def laid_out(job: TrainJob, rows: Any, order: Ints | None = None) -> Any:
-    """The rows in training order; where the loss estimates a KL, each prompt with the answer to another of its batch."""
+def laid_out(job: TrainJob, rows: Any, order: Ints | None = None) -> datasets.Dataset:
+    """The rows in training order; where the loss estimates a KL, each prompt with the answer to another one, too."""
     assert isinstance(job.loss, KtoLoss)
+    table = rows.select_columns(["prompt_ids", "completion_ids", "label"]).with_format("arrow")[:]
     if order is not None:
-        rows = rows.select(order).flatten_indices(keep_in_memory=True)
+        table = table.take(order)
+    made = datasets.Dataset(table.replace_schema_metadata())
     if job.loss.loss != "kto":
-        return rows
-    return rows.map(rotate, batched=True, batch_size=job.batch.micro, keep_in_memory=True, desc=None)
+        return made
+    prompts = np.unique(list(contents(made, "prompt_ids")), return_inverse=True)[1]
+    answers = table.column("completion_ids").take(mismatched(prompts, job.batch.micro))
+    return datasets.Dataset(table.append_column("KL_completion_ids", answers).replace_schema_metadata())
 
 
 class Trainer(Weighed, Common, Referred, KTOTrainer):  # type: ignore[misc]
+    # Its estimate of the KL is a mean over what all devices have in one step: the same on any number of them only so.
+    evaluates_whole = True
+
     def sides(self, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         good = torch.as_tensor(inputs["label"], dtype=torch.bool)
         return good, ~good

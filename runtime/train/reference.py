@@ -107,7 +107,7 @@ def key_of(context: Context, job: TrainJob, answers: Answers, attention: str, de
     entry = next(e for e in context.manifest.jobs if e.id == job.id)
     at = context.model_of(job.loss.reference)
     body = {
-        "rows": answers.digests(),
+        "answers": answers.digest(),
         "reference": fingerprint(made, entry) if made is not None else "",
         "weights": _weights(at),
         "computed": ["fp16" if job.precision == "fp16" else "fp32" if job.precision == "fp32" else "bf16"],

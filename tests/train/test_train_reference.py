@@ -130,19 +130,30 @@ def test_an_answer_that_comes_again_has_one_number() -> None:
     splits = [datasets.Dataset.from_list(some) for some in (rows, more)]
     answers = Answers(splits, PAIR)
     asked = [answers[n] for n in range(len(answers))]
-    # In the order of their first places.
-    assert [(a.prompt, a.ids) for a in asked] == [
+    assert sorted((a.prompt, a.ids) for a in asked) == [
+        ([1], [2, 3]),
+        ([1], [3]),
         ([1, 2], [3]),
         ([1, 2], [4, 5]),
         ([1, 2], [6]),
-        ([1], [2, 3]),
-        ([1], [3]),
         ([1, 2], [7, 7, 7]),
     ]
-    assert answers.by_length().tolist() == [5, 1, 0, 2, 3, 4]
-    kept = [split.to_list() for split in answers.with_kept(-np.arange(6, dtype=np.float32))]
+    longest = [len(asked[n].prompt + asked[n].ids) for n in answers.by_length()]
+    assert longest == [5, 4, 3, 3, 3, 2]
+    values = np.array([100 * sum(a.prompt) + sum(a.ids) for a in asked], dtype=np.float32)
+    kept = [split.to_list() for split in answers.with_kept(values)]
     found = [[(row["ref_chosen_logps"], row["ref_rejected_logps"]) for row in split] for split in kept]
-    assert found == [[(0, -1), (0, -2), (-3, -4)], [(-2, -5)]]
+    assert found == [[(303, 309), (303, 306), (105, 103)], [(306, 321)]]
+
+
+def test_neither_the_order_of_the_rows_nor_a_repeated_one_changes_what_is_asked() -> None:
+    rows = [{"prompt_ids": [n % 5], "chosen_ids": [n, n], "rejected_ids": [n]} for n in range(20)]
+    split = datasets.Dataset.from_list(rows)
+    again = datasets.Dataset.from_list(rows[::-1] + rows[3:9])
+    one, other = (Answers([some], PAIR) for some in (split, again))
+    assert one.digest() == other.digest() and len(one) == 40
+    assert [one[n] for n in range(40)] == [other[n] for n in range(40)]
+    assert one.digest() != Answers([split.select(range(19))], PAIR).digest()
 
 
 def test_where_the_other_answers_length_counts_the_same_answer_has_two_numbers() -> None:
