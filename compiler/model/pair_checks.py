@@ -90,8 +90,11 @@ def _not_kept(name: str, stage: Stage, step: int) -> tuple[str, str] | None:
         return message, f"{named}leave `checkpoint` out for the trained stage"
     if step % every:
         message = f"stage `{name}` writes a checkpoint every {every:,} steps, and none of step {step:,}"
-        near = (step // every * every, (step // every + 1) * every)
-        fitting = [f"`checkpoint = {n}step`" for n in near if n > 0 and (steps is None or n < steps)]
+        fitting = [
+            f"`checkpoint = {near}step`"
+            for near in (step // every * every, (step // every + 1) * every)
+            if near > 0 and (steps is None or near < steps) and _not_kept(name, stage, near) is None
+        ]
         return message, f"write {' or '.join(fitting) or f'`save_every = {step}step` in it'}"
     if steps is None:
         return None

@@ -19,7 +19,7 @@ ACCEPTED = {
     "orpo": ("preference",),
     "cpo": ("preference",),
     "simpo": ("preference",),
-    "kto": ("unpaired",),
+    "kto": ("unpaired", "preference"),
     "cpt": ("text",),
 }
 """What each method learns from; the first is taken where nothing is known about the data."""

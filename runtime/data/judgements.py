@@ -99,9 +99,9 @@ def place_of(sources: list[Tokens], number: int) -> tuple[str, str]:
     return sources[source].name, sources[source].place(number - int(bounds[source]))
 
 
-def both_kinds(sources: list[Tokens], source: Array, row: Array) -> str:
-    """How many of some rows, given by source and number, are good answers and how many bad ones. Raises JobError if all
-    are one."""
+def both_kinds(sources: list[Tokens], source: Array, row: Array, held: int) -> str:
+    """How many of some rows, given by source and number, are good answers and how many bad ones. held: rows that were held
+    out before. Raises JobError if all are one."""
     labels = [s.labels for s in sources]
     good = sum(int(labels[n][row[source == n]].sum()) for n in range(len(sources)))
     bad = len(row) - good
@@ -110,6 +110,7 @@ def both_kinds(sources: list[Tokens], source: Array, row: Array) -> str:
         raise JobError(
             f"all {len(row):,} answers are {one} ones, and kto learns to tell good from bad",
             help=f"add rows with {other} answers, or look at the column that `label` names"
-            + ("; good answers alone are what sft learns from" if good else ""),
+            + ("; good answers alone are what sft learns from" if good else "")
+            + (f"; {held:,} rows are held out of training, and may be those" if held else ""),
         )
     return f"{good:,} good and {bad:,} bad answers"

@@ -104,7 +104,7 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
         seen = seen | more.seen
     notes = _faded(sources) + _unread(sources)
     if job.method == "kto":
-        notes.append(both_kinds(sources, uses.source, uses.row))
+        notes.append(both_kinds(sources, uses.source, uses.row, 0 if held is None else len(held)))
     listed = write_dropped(context.out / "dropped.jsonl", sources, selection, job.decontaminate is not None)
     if listed:
         notes.append(f"rows that were left out, and why: dropped.jsonl ({listed:,} lines)")

@@ -69,7 +69,9 @@ def load(context: Context, job: PairsJob, drops: Drops) -> Found:
     for source in job.answers:
         count = 0
         said = (
-            _generated(context, source) if isinstance(source, Generated) else _written(context, job, source)
+            _generated(context, source)
+            if isinstance(source, Generated)
+            else _written(context, job, source, drops)
         )
         for prompt, candidate, ended in said:
             count += 1
@@ -133,7 +135,7 @@ def _unreadable(source: Generated, why: str) -> JobError:
     return JobError(f"{source.job} left no answers that can be read: {why}", help=run_first(source.job))
 
 
-def _written(context: Context, job: PairsJob, source: Written) -> Said:
+def _written(context: Context, job: PairsJob, source: Written, drops: Drops) -> Said:
     problems = Problems(source.name)
     for row, example in examples(context, source, problems):
         prompt = prompt_in(example)
@@ -141,6 +143,7 @@ def _written(context: Context, job: PairsJob, source: Written) -> Said:
             final, unterminated = without_thinking(text, job.thinking) if job.thinking else (text, False)
             candidate = Candidate(source.name, row.place, text, final, None)
             yield prompt, candidate, None if unterminated else True
+    drops.rows(problems)
 
 
 def _answers(example: Example) -> Sequence[str]:

@@ -20,6 +20,7 @@ SINGLE = "prompts with one answer"
 ONE_SIDE = "prompts that one side only answered"
 LEFT = "prompts with no two answers left"
 UNKNOWN = "answers to a prompt that no problem has"
+UNSAID = "answers to a problem whose row does not say what is right"
 TWO = "two problems with this prompt and different answers"
 
 

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from smolc.runtime.data.rows import Problems
 from smolc.runtime.jobs.errors import JobError
 
+BAD_ROW = "a row that cannot be read"
 LISTED = 100_000
 """Lines of the list; what is beyond is only counted."""
 SHOWN = 5
@@ -41,6 +43,13 @@ class Drops:
         if len(self.lines) < LISTED:
             line = {"why": why, "from": list(sources), "place": place, "said": begins}
             self.lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def rows(self, problems: Problems) -> None:
+        """Rows that a source's own tolerance leaves out; the first of them are listed."""
+        for line in problems.shown:
+            self.add(BAD_ROW, [problems.source], line)
+        if more := problems.count - len(problems.shown):
+            self.counts[BAD_ROW] += more
 
     def tolerate(self, part: float, answers: int, couples: int) -> None:
         """Raises JobError if more than `part` of so many answers, or of the couples that were compared, were dropped for

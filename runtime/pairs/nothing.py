@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.pairs import Exact, PairsJob, Strength, Tests
+from smolc.runtime.jobs.pairs import Exact, PairsJob, Scorer, Strength, Tests
 from smolc.runtime.pairs.candidates import CUT, EMPTY, UNTERMINATED, Group
-from smolc.runtime.pairs.couples import ALIKE, LEFT, ONE_SIDE, SAME, SINGLE, TWO, UNKNOWN
+from smolc.runtime.pairs.couples import ALIKE, LEFT, ONE_SIDE, SAME, SINGLE, TWO, UNKNOWN, UNSAID
 from smolc.runtime.pairs.drops import Drops
 
 SAME_PROMPT = "a prompt is the same if all of its messages are, a `system` prompt too"
@@ -17,6 +17,7 @@ DIFFER = "more answers to each prompt, at a higher temperature or of another mod
 ADVICE = {
     ONE_SIDE: f"let both sides answer the same prompts: {SAME_PROMPT}",
     UNKNOWN: f"name `problems` with the prompts that were answered: {SAME_PROMPT}",
+    UNSAID: "let the problems' rows say what is right",
     TWO: "decide which of the problems says what is right",
     SINGLE: "ask for several answers to each prompt (`samples`), or name other answers beside them",
     CUT: "raise `max_new` in what generates them, or say unfinished = keep",
@@ -78,4 +79,6 @@ def _advice(job: PairsJob, drops: Drops, said: Mapping[str, int]) -> str:
                 if not right
                 else "none is wrong: take harder problems or a weaker model"
             )
+    if isinstance(job.by, Scorer) and job.by.margin:
+        return f"lower `margin`: the scores of no two answers to a prompt are {job.by.margin:g} apart; or {DIFFER}"
     return DIFFER

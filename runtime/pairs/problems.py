@@ -20,7 +20,7 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.generate import Rows
 from smolc.runtime.jobs.pairs import Exact, PairsJob, Tests
 from smolc.runtime.pairs.candidates import Group
-from smolc.runtime.pairs.couples import TWO, UNKNOWN, Compared, by_scores
+from smolc.runtime.pairs.couples import TWO, UNKNOWN, UNSAID, Compared, by_scores
 from smolc.runtime.pairs.drops import Drops
 
 UNASKED = "without a problem"
@@ -40,7 +40,7 @@ def by_exact(
             raise RowError(f"expected an answer to compare with, found none in {final[-60:]!r}")
         return found
 
-    right: dict[str, str] = _known(context, by.problems, gold)
+    right: dict[str, str] = _known(context, by.problems, gold, drops)
     counts = Counter({"right": 0})
 
     def scores(group: Group, wanted: str) -> dict[int, float]:
@@ -64,14 +64,15 @@ def by_tests(
         raise JobError("its programs may not be run", help="write `run_code = true` in the pairs")
     check([context.folder])
     known: dict[str, CodeProblem] = _known(
-        context, by.problems, lambda row, _: DIALECTS[by.dialect](row.data).problem
+        context, by.problems, lambda row, _: DIALECTS[by.dialect](row.data).problem, drops
     )
     work: dict[tuple[str, str], Callable[[], Outcome]] = {}
     programs: dict[tuple[str, int], str | None] = {}
     for group in groups:
         problem = known.get(group.key)
-        for i, candidate in enumerate(group.candidates if problem else ()):
-            assert problem is not None
+        if problem is None or problem is SILENT:
+            continue
+        for i, candidate in enumerate(group.candidates):
             program = program_in(candidate.final, problem.names, problem.header)
             programs[group.key, i] = program
             if program is not None:
@@ -111,7 +112,13 @@ def reference_in(example: Example) -> str:
     return str(answer[0]["content"])
 
 
-def _known(context: Context, sources: Sequence[Rows], read: Callable[[Row, Example], Any]) -> dict[str, Any]:
+SILENT = object()
+"""Instead of what is right: the row of this prompt does not say it."""
+
+
+def _known(
+    context: Context, sources: Sequence[Rows], read: Callable[[Row, Example], Any], drops: Drops
+) -> dict[str, Any]:
     """What is right, by prompt; None where two rows disagree. Raises JobError, naming the rows that say nothing."""
     found: dict[str, Any] = {}
     for source in sources:
@@ -120,15 +127,19 @@ def _known(context: Context, sources: Sequence[Rows], read: Callable[[Row, Examp
         rows = 0
         for row, example in examples(context, source, problems):
             rows += 1
+            key = key_of(prompt_in(example))
             try:
                 right = read(row, example)
             except RowError as error:
                 refused.add(row.place, str(error))
+                found.setdefault(key, SILENT)
                 continue
-            key = key_of(prompt_in(example))
-            found[key] = right if found.setdefault(key, right) == right else None
+            before = found.get(key, SILENT)
+            found[key] = right if before is SILENT or before == right else None
         if refused.count > source.bad_rows * rows:
             refused.check("these rows have to say what is right, or say bad_rows = drop(at_most = ...)")
+        drops.rows(problems)
+        drops.rows(refused)
     return found
 
 
@@ -142,8 +153,8 @@ def _compared(
     found = []
     for group in groups:
         right = known.get(group.key)
-        if right is None:
-            why = TWO if group.key in known else UNKNOWN
+        if right is None or right is SILENT:
+            why = UNSAID if right is SILENT else TWO if group.key in known else UNKNOWN
             for candidate in group.candidates:
                 drops.add(why, [candidate.source], candidate.place, candidate.final)
                 counts[UNASKED] += candidate.times

@@ -32,6 +32,7 @@ def by_scorer(
 ) -> tuple[list[Compared], dict[str, Any]]:
     """Raises JobError if it is no reward model."""
     at = context.model_of(by.model)
+    _is_scorer(at, by.name, job.trust_remote_code)
     tokenizer = load_tokenizer(at, job.trust_remote_code)
     if tokenizer.chat_template is None:
         raise JobError(
@@ -85,7 +86,6 @@ def by_scorer(
 
 def _loaded(at: ModelAt, job: PairsJob, name: str) -> Any:
     """In evaluation mode on its device. Raises JobError."""
-    _is_scorer(at, name, job.trust_remote_code)
     try:
         model = AutoModelForSequenceClassification.from_pretrained(
             at.source,

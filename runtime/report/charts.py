@@ -20,6 +20,8 @@ TOP, BOTTOM, LEFT = 26.0, 40.0, 46.0
 # Points of a line on a screen this wide; more are thinned out.
 MOST_POINTS = 400
 COLOURS = 8
+ROOM = 22
+"""Characters of a name at the end of a line."""
 Point = tuple[float, float]
 
 
@@ -234,11 +236,15 @@ def _end_labels(ends: list[tuple[float, float, str, str]]) -> list[Markup]:
         places[i] = min(places[i], limit)
         limit = places[i] - gap
     for (x, _, name, style), y in zip(ordered, places, strict=True):
-        name = clean(name)
-        parts.append(
-            text(x + 8, y + 4, name if len(name) <= 22 else name[:21] + "…", f"name {style}", "start")
-        )
+        parts.append(text(x + 8, y + 4, _short(clean(name)), f"name {style}", "start"))
     return parts
+
+
+def _short(name: str) -> str:
+    """Of what was varied (`lr = 1e-3, beta = 0.3`) the values tell runs apart."""
+    if len(name) > ROOM:
+        name = ", ".join(part.rpartition(" = ")[2] for part in name.split(", "))
+    return name if len(name) <= ROOM else name[: ROOM - 1] + "…"
 
 
 def _axes(

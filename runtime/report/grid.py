@@ -148,7 +148,7 @@ def grid_plot_of(pick: JobView, values: dict[str, dict[str, Any]]) -> Chart | No
 
 HEALTH = (
     ("preferred", "held-out pairs told apart", True, percent),
-    ("kl_chosen", "KL to the reference, nats a token", False, decimal),
+    ("kl_chosen", "KL to the start model, nats a token", False, decimal),
 )
 """What is shown beside the score: both are blind to what an eval sees, and tell why it is as it is."""
 

@@ -11,14 +11,14 @@ from smolc.runtime.report.text import clean, count, decimal, label, percent, sho
 
 PER_TOKEN = "eval_logps/{}_per_token"
 NOTE = (
-    "KL(trained | reference) is exact at each position of held-out answers; on answers that the model itself would give it "
+    "KL(trained | start) is exact at each position of held-out answers; on answers that the model itself would give it "
     "is another number."
 )
 
 
 @dataclass(frozen=True)
 class Health:
-    """said: sentences, and whether one is bad. rows: what, of the reference, of the trained model."""
+    """said: sentences, and whether one is bad. rows: what, of the start model, of the trained one."""
 
     said: tuple[tuple[str, bool], ...]
     rows: tuple[tuple[str, str, str], ...]
@@ -54,9 +54,9 @@ def measured_of(result: dict[str, Any], key: str) -> float | None:
 def _rows(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
     if not measured:
         return []
-    sides = [mapping(measured.get(side)) for side in ("reference", "trained")]
+    sides = [mapping(measured.get(side)) for side in ("start", "trained")]
     answers = mapping(measured.get("answers"))
-    spoken = [mapping(answers.get(side)) for side in ("reference", "trained")]
+    spoken = [mapping(answers.get(side)) for side in ("start", "trained")]
     pairs = number(measured.get("pairs")) or 0
     of = (
         f"{count(pairs)} held-out pairs"
@@ -78,8 +78,8 @@ def _rows(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
         trained("margin, nats an answer (times beta: the reward margin)", "margin", decimal),
         both("log-probability of chosen answers, a token", "chosen", sides, decimal),
         both("log-probability of rejected answers, a token", "rejected", sides, decimal),
-        trained("KL to the reference on chosen answers, nats a token", "kl_chosen", decimal),
-        trained("KL to the reference on rejected answers, nats a token", "kl_rejected", decimal),
+        trained("KL to the start model on chosen answers, nats a token", "kl_chosen", decimal),
+        trained("KL to the start model on rejected answers, nats a token", "kl_rejected", decimal),
     ]
     if answers:
         prompts, room = (number(answers.get(k)) or 0 for k in ("prompts", "room"))
@@ -98,8 +98,8 @@ def _rows(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def log_probabilities(curve: list[dict[str, Any]], result: dict[str, Any]) -> tuple[list[Series], str]:
-    """Of held-out chosen and rejected answers, over steps, and a note; from the reference's on, if it was measured."""
-    before = mapping(mapping(mapping(result.get("health")).get("measured")).get("reference"))
+    """Of held-out chosen and rejected answers, over steps, and a note; from the start model's on, if it was measured."""
+    before = mapping(mapping(mapping(result.get("health")).get("measured")).get("start"))
     series = []
     for colour, side in enumerate(("chosen", "rejected")):
         points: list[Point] = []
@@ -111,4 +111,4 @@ def log_probabilities(curve: list[dict[str, Any]], result: dict[str, Any]) -> tu
             return [], ""
         first = number(before.get(side))
         series.append(Series(side, [(0.0, first), *points] if first is not None else points, colour))
-    return series, "Step 0: the reference." if before else ""
+    return series, "Step 0: the start model." if before else ""

@@ -58,7 +58,8 @@ def why_not(context: Context, job: TrainJob, *, on_cuda: bool) -> str | None:
     folder = Path(context.model_of(job.loss.reference).source)
     parameters = said if isinstance(said, int) else count_stored(folder) if folder.is_dir() else 0
     memory = torch.cuda.get_device_properties(int(os.environ.get("LOCAL_RANK", "0"))).total_memory
-    if parameters * (4 if job.precision == "fp32" else 2) > ROOM * memory:
+    each = 0.5 if quantized(job) else 4 if job.precision == "fp32" else 2
+    if parameters * each > ROOM * memory:
         return "the reference model does not fit on one device"
     return None
 

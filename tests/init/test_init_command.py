@@ -89,6 +89,12 @@ def test_the_data_says_the_method(method: str) -> None:
     assert f"stage {wanted} {{" in Path("mine.recipe").read_text()
 
 
+def test_kto_takes_pairs() -> None:
+    assert init("mine", "--method", "kto", "--data", data("rows.jsonl", *[ROWS["dpo"]] * 40)).exit_code == 0
+    assert "format = preference" in Path("mine.recipe").read_text()
+    check("mine.recipe")
+
+
 def test_it_says_what_to_do_next() -> None:
     done = init("mine", "--data", data("rows.jsonl", CHAT))
     assert "mine.recipe is written." in done.stdout

@@ -51,6 +51,26 @@ def test_what_stands_in_a_thought_is_no_answer(tmp_path: Path) -> None:
     assert pairs_in(context) == [("a", "<t>8?</t>7", "<t>7?</t>8")]
 
 
+def test_rows_that_are_left_out_are_counted_and_listed(tmp_path: Path) -> None:
+    """Of answers, of problems, and of problems that do not say what is right, whose answers are told apart from others'."""
+    write(
+        tmp_path, "problems", [{"question": q, "answer": n} for q, n in (("a", "1"), ("b", "?"), ("", "2"))]
+    )
+    write(
+        tmp_path,
+        "old",
+        [{"question": q, "answer": n} for q, n in (("a", "1"), ("a", "2"), ("b", "3"), ("c", None))],
+    )
+    old = {"type": "rows", **rows("old", bad_rows=0.5)}
+    context = made(tmp_path, [old], exact(rows("problems", bad_rows=0.7)))
+    assert pairs_in(context) == [("a", "1", "2")]
+    dropped = result_of(context)["dropped"]
+    assert dropped["a row that cannot be read"] >= 2
+    assert dropped["answers to a problem whose row does not say what is right"] == 1
+    listed = (context.out / "dropped.jsonl").read_text(encoding="utf-8")
+    assert "old.jsonl:4" in listed and "problems.jsonl:2" in listed
+
+
 def test_problems_that_disagree_or_say_nothing(tmp_path: Path) -> None:
     tries = answered(tmp_path, "tries", {"a": ["1", "2"], "b": ["1", "2"]})
     write(

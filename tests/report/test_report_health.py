@@ -18,7 +18,7 @@ MEASURED = {
     "paired": True,
     "chosen_tokens": 7.8,
     "rejected_tokens": 8.8,
-    "reference": {"chosen": -0.23, "rejected": -11.2, "likelier": 0.97},
+    "start": {"chosen": -0.23, "rejected": -11.2, "likelier": 0.97},
     "trained": {"chosen": -0.32, "rejected": -12.2, "likelier": 1.0},
     "margin": 8.435,
     "preferred": 0.9375,
@@ -28,7 +28,7 @@ MEASURED = {
         "prompts": 16,
         "room": 18,
         "chosen": 7.8,
-        "reference": {"tokens": 7.8, "stopped": 1.0},
+        "start": {"tokens": 7.8, "stopped": 1.0},
         "trained": {"tokens": 12.4, "stopped": 0.5},
     },
 }
@@ -39,7 +39,7 @@ SAID = [
 RESULT = {"health": {"measured": MEASURED, "why_not": None, "said": SAID}}
 
 
-def test_the_numbers_stand_beside_those_of_the_reference() -> None:
+def test_the_numbers_stand_beside_those_of_the_start_model() -> None:
     health = health_of(RESULT)
     assert health is not None
     rows = {what.partition(" (")[0]: (before, after) for what, before, after in health.rows}
@@ -49,8 +49,8 @@ def test_the_numbers_stand_beside_those_of_the_reference() -> None:
         "margin, nats an answer": ("", "8.4350"),
         "log-probability of chosen answers, a token": ("-0.2300", "-0.3200"),
         "log-probability of rejected answers, a token": ("-11.20", "-12.20"),
-        "KL to the reference on chosen answers, nats a token": ("", "0.0380"),
-        "KL to the reference on rejected answers, nats a token": ("", "0.0750"),
+        "KL to the start model on chosen answers, nats a token": ("", "0.0380"),
+        "KL to the start model on rejected answers, nats a token": ("", "0.0750"),
         "own answers, tokens": ("7.8", "12.4"),
         "own answers that stop within 18 tokens": ("100.0%", "50.0%"),
     }
@@ -68,7 +68,7 @@ def test_the_numbers_stand_beside_those_of_the_reference() -> None:
         {"health": {"said": []}},
         {"health": {"said": [None, 3]}},
         {"health": {"measured": 5, "said": SAID}},
-        {"health": {"measured": {"reference": 1, "answers": []}, "said": SAID}},
+        {"health": {"measured": {"start": 1, "answers": []}, "said": SAID}},
         {"health": {"measured": {"pairs": "many", "margin": float("nan")}, "said": [{"text": None}]}},
     ],
 )
@@ -79,7 +79,7 @@ def test_what_is_damaged_is_left_out(result: dict[str, Any]) -> None:
     assert isinstance(words_of(result), str)
 
 
-def test_curves_begin_at_the_reference() -> None:
+def test_curves_begin_at_the_start_model() -> None:
     curve = [
         {"step": 5, "loss": 0.6},
         *(
@@ -92,7 +92,7 @@ def test_curves_begin_at_the_reference() -> None:
         ("chosen", [(0.0, -0.23), (5.0, -5.0), (10.0, -10.0)]),
         ("rejected", [(0.0, -11.2), (5.0, -10.0), (10.0, -20.0)]),
     ]
-    assert note == "Step 0: the reference."
+    assert note == "Step 0: the start model."
     series, note = log_probabilities(curve, {})
     assert series[0].points[0] == (5.0, -5.0) and note == ""
     assert log_probabilities([], RESULT) == ([], "")
@@ -120,6 +120,6 @@ def test_the_page_says_what_went_wrong(tmp_path: Path) -> None:
     page = render(tmp_path)
     text = text_of(page)
     assert "⚠ Answers no longer end by themselves." in text
-    assert "Log-probability of held-out chosen and rejected answers Step 0: the reference." in text
-    assert "KL to the reference on chosen answers, nats a token 0.0380" in text
+    assert "Log-probability of held-out chosen and rejected answers Step 0: the start model." in text
+    assert "KL to the start model on chosen answers, nats a token 0.0380" in text
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page

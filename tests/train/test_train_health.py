@@ -26,7 +26,7 @@ FINE = Measured(
     paired=True,
     chosen_tokens=40.0,
     rejected_tokens=50.0,
-    reference=Side(-1.2, -1.6, 0.62),
+    start=Side(-1.2, -1.6, 0.62),
     trained=Side(-1.25, -1.9, 0.70),
     margin=9.0,
     preferred=0.74,
@@ -67,12 +67,12 @@ def but(**changed: Any) -> Seen:
     return seen(measured=replace(FINE, **changed))
 
 
-def spoken(reference: tuple[float, float], trained: tuple[float, float], chosen: float | None = 40.0) -> Seen:
-    return but(answers=Answers(16, 120, chosen, Spoken(*reference), Spoken(*trained)))
+def spoken(start: tuple[float, float], trained: tuple[float, float], chosen: float | None = 40.0) -> Seen:
+    return but(answers=Answers(16, 120, chosen, Spoken(*start), Spoken(*trained)))
 
 
 STILL = curve(loss=math.log(2) - 0.001)
-SAME = replace(FINE, trained=FINE.reference, margin=1e-4, preferred=0.5, kl_chosen=6e-9, kl_rejected=6e-9)
+SAME = replace(FINE, trained=FINE.start, margin=1e-4, preferred=0.5, kl_chosen=6e-9, kl_rejected=6e-9)
 LOSSES: list[tuple[str, tuple[str, ...]]] = [
     ("dpo", ("sigmoid",)),
     ("dpo", ("apo_zero",)),
@@ -111,7 +111,7 @@ LONGER_LOSSES = ((10, 0.60, 0.7, 0.3), (20, 0.55, 0.7, 0.5), (30, 0.60, 0.7, 0.8
             seen(method="orpo", losses=(), measured=replace(FINE, trained=Side(-3.0, -4.0, 0.7))),
             ["chosen collapsed"],
         ),
-        # Own answers: longer than the reference's and than the data's.
+        # Own answers: longer than the start model's and than the data's.
         (spoken((42, 1.0), (84, 1.0)), ["answers exploded"]),
         (spoken((42, 1.0), (83, 1.0)), []),
         (spoken((20, 1.0), (60, 1.0)), []),
@@ -204,8 +204,8 @@ def test_real_runs_are_told_apart(name: str, words: list[str]) -> None:
 
 def _read(body: dict[str, Any]) -> Measured:
     answers = body["answers"]
-    sides = {side: Side(**body[side]) for side in ("reference", "trained")}
-    said = {side: Spoken(**answers[side]) for side in ("reference", "trained")}
+    sides = {side: Side(**body[side]) for side in ("start", "trained")}
+    said = {side: Spoken(**answers[side]) for side in ("start", "trained")}
     return Measured(**body | sides | {"answers": Answers(**answers | said)})
 
 
@@ -230,8 +230,8 @@ def text_of(run: Seen) -> str:
             "fell by 0.80 nats a token (-1.20 to -2.00), rejected ones by 1.40",
         ),
         (but(trained=Side(-2.0, -1.5, 0.7)), "while rejected ones did not fall"),
-        (spoken((42, 1.0), (120, 0.25)), "120 tokens on average, where the reference's have 42"),
-        (spoken((42, 1.0), (120, 0.25)), "25% of 16 within 120 tokens, where the reference ends 100%"),
+        (spoken((42, 1.0), (120, 0.25)), "120 tokens on average, where the start model's have 42"),
+        (spoken((42, 1.0), (120, 0.25)), "25% of 16 within 120 tokens, where the start model ends 100%"),
         (seen(curve=curve(held=LONGER_LOSSES)), "lowest at step 20 (0.550) and rose to 0.600 by step 30"),
     ],
 )
@@ -279,7 +279,7 @@ def test_log_probabilities_and_kl_are_those_of_plain_arithmetic(monkeypatch: pyt
             q, p = (m(ids, ids, False).logits[0].double().log_softmax(-1) for m in models)
         at = range(len(answer.prompt), ids.shape[1])
         assert scores.tokens[i] == len(answer.ids)
-        assert scores.reference[i] == pytest.approx(sum(float(q[t - 1, ids[0, t]]) for t in at), abs=1e-4)
+        assert scores.start[i] == pytest.approx(sum(float(q[t - 1, ids[0, t]]) for t in at), abs=1e-4)
         assert scores.trained[i] == pytest.approx(sum(float(p[t - 1, ids[0, t]]) for t in at), abs=1e-4)
         kl = sum(float((p[t - 1].exp() * (p[t - 1] - q[t - 1])).sum()) for t in at)
         assert scores.kl[i] == pytest.approx(kl, abs=1e-4) and kl > 0
@@ -302,7 +302,7 @@ def test_sums_are_weighed_by_tokens() -> None:
     )
     found = measure.summed_up(answers, scores, paired=True)
     assert found is not None
-    assert (found.reference.chosen, found.reference.rejected) == pytest.approx((-7 / 5, -6 / 4))
+    assert (found.start.chosen, found.start.rejected) == pytest.approx((-7 / 5, -6 / 4))
     assert (found.trained.chosen, found.trained.rejected) == pytest.approx((-4 / 5, -9 / 4))
     assert (found.kl_chosen, found.kl_rejected) == pytest.approx((0.5 / 5, 0.8 / 4))
     # Gains: chosen 2 and 1, rejected -4 and 1.
@@ -310,7 +310,7 @@ def test_sums_are_weighed_by_tokens() -> None:
     # A tie is half.
     assert found.preferred == pytest.approx(0.75)
     # A token: -1 > -2, -3 < -1; then -0.5 > -4, -2 < -0.5.
-    assert (found.reference.likelier, found.trained.likelier) == (0.5, 0.5)
+    assert (found.start.likelier, found.trained.likelier) == (0.5, 0.5)
 
 
 def test_unpaired_answers_are_compared_with_all_others() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.prepare import PAIRED, Method
-from smolc.runtime.jobs.train import DpoLoss, KtoLoss, TrainJob
+from smolc.runtime.jobs.train import DpoLoss, TrainJob
 from smolc.runtime.train.health import words
 from smolc.runtime.train.health.numbers import Measured
 
@@ -102,27 +102,24 @@ def _measured(context: Context, job: TrainJob, made: Any, validation: Any) -> Me
         weights = sum(p.stat().st_size for p in (context.out / "model").glob("*.safetensors"))
         vocabulary = made.trainer.model.config.get_text_config().vocab_size
         demand_room(weights, vocabulary, torch.cuda.mem_get_info(device)[0])
-    reference_id = job.loss.reference if isinstance(job.loss, (DpoLoss, KtoLoss)) else job.init
-    ends = context.model_of(reference_id), ModelAt(str(context.out / "model"))
+    ends = context.model_of(job.init), ModelAt(str(context.out / "model"))
     attention = "eager" if made.attention_name == "eager" else "sdpa"
     pair = []
     for at in ends:
         loaded = models.load_model(at, computing(job), attention)
         models.match_tokenizer(loaded, made.tokenizer)
         pair.append(loaded.eval().to(device))
-    reference, trained = pair
+    start, trained = pair
     rows = _rows(validation, job.method, trained.num_parameters(), device.type)
     answers = measure.answers_of(rows)
     paired = job.method in PAIRED
-    found: Measured | None = measure.summed_up(
-        answers, measure.scores_of(answers, reference, trained), paired
-    )
+    found: Measured | None = measure.summed_up(answers, measure.scores_of(answers, start, trained), paired)
     if found is not None:
         longest = np.percentile([len(a.ids) for a in answers], PERCENTILE)
         room = max(8, min(math.ceil(ROOM * float(longest)), MOST_ROOM[device.type]))
-        said = measure.spoken_by_both(answers, reference, trained, made.tokenizer, PROMPTS, room)
+        said = measure.spoken_by_both(answers, start, trained, made.tokenizer, PROMPTS, room)
         found = replace(found, answers=said)
-    del pair, reference, trained
+    del pair, start, trained
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()

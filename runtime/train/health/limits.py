@@ -26,12 +26,12 @@ answer of 50 tokens that lost this much a token is 10^11 times less likely than 
 that it should give."""
 
 KL_A_TOKEN = 0.5
-"""Nats of KL(trained | reference) a token, on held-out answers. Quality falls at higher KL in DPO, IPO and SLiC alike
+"""Nats of KL(trained | start) a token, on held-out answers. Quality falls at higher KL in DPO, IPO and SLiC alike
 (Rafailov et al. 2024, "Scaling laws for reward model overoptimization in direct alignment algorithms"). At half a nat a
 token, two models tell apart which of them wrote an answer within a few tokens."""
 
 LONGER, SHORTER = 2.0, 0.25
-"""Mean length of own answers, over both the reference's and the chosen answers'. DPO goes far beyond the lengths of its
+"""Mean length of own answers, over both the start model's and the chosen answers'. DPO goes far beyond the lengths of its
 data (Park et al. 2024, "Disentangling length from quality in DPO")."""
 
 STOPS_LESS = 0.25

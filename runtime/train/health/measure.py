@@ -1,4 +1,4 @@
-"""A trained model beside its reference, on held-out rows: log-probabilities, exact KL, and greedy answers."""
+"""A trained model beside the one that it started from, on held-out rows: log-probabilities, exact KL, greedy answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scores:
     """Of answers, (answers,) each: tokens; sums of log-probabilities under both models, nats; sums of KL over positions."""
 
     tokens: Any
-    reference: Any
+    start: Any
     trained: Any
     kl: Any
 
@@ -55,7 +55,7 @@ def answers_of(rows: Sequence[dict[str, Any]]) -> list[Answer]:
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
-def scores_of(answers: Sequence[Answer], reference: Any, trained: Any) -> Scores:
+def scores_of(answers: Sequence[Answer], start: Any, trained: Any) -> Scores:
     """Both models are on one device, in evaluation."""
     size = len(answers)
     kept = Scores(*(np.zeros(size) for _ in range(4)))
@@ -64,8 +64,7 @@ def scores_of(answers: Sequence[Answer], reference: Any, trained: Any) -> Scores
             x.to(trained.device) for x in padded([answers[i].prompt + answers[i].ids for i in numbers])
         )
         logits = [
-            model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-            for model in (reference, trained)
+            model(input_ids=ids, attention_mask=mask, use_cache=False).logits for model in (start, trained)
         ]
         for at, i in enumerate(numbers):
             begin, end = len(answers[i].prompt), len(answers[i].prompt) + len(answers[i].ids)
@@ -75,7 +74,7 @@ def scores_of(answers: Sequence[Answer], reference: Any, trained: Any) -> Scores
                 labels = ids[at, low:high]
                 # What is at a position is predicted by the one before it.
                 q, p = (x[at, low - 1 : high - 1].float().log_softmax(-1) for x in logits)
-                kept.reference[i] += float(q.gather(-1, labels[:, None]).sum())
+                kept.start[i] += float(q.gather(-1, labels[:, None]).sum())
                 kept.trained[i] += float(p.gather(-1, labels[:, None]).sum())
                 kept.kl[i] += float((p.exp() * (p - q)).sum())
     return kept
@@ -96,9 +95,9 @@ def summed_up(answers: Sequence[Answer], scores: Scores, paired: bool) -> Measur
     good = np.array([a.good for a in answers], dtype=bool)
     if not good.any() or good.all():
         return None
-    ratio = scores.trained - scores.reference
+    ratio = scores.trained - scores.start
     sides = []
-    for sums in (scores.reference, scores.trained):
+    for sums in (scores.start, scores.trained):
         chosen, rejected = (sums[side].sum() / scores.tokens[side].sum() for side in (good, ~good))
         sides.append(Side(float(chosen), float(rejected), apart(answers, sums / scores.tokens, paired)))
     kl = [float(scores.kl[side].sum() / scores.tokens[side].sum()) for side in (good, ~good)]
@@ -107,7 +106,7 @@ def summed_up(answers: Sequence[Answer], scores: Scores, paired: bool) -> Measur
         paired=paired,
         chosen_tokens=float(scores.tokens[good].mean()),
         rejected_tokens=float(scores.tokens[~good].mean()),
-        reference=sides[0],
+        start=sides[0],
         trained=sides[1],
         margin=float(ratio[good].mean() - ratio[~good].mean()),
         preferred=apart(answers, ratio, paired),
@@ -144,7 +143,7 @@ def spoken(model: Any, tokenizer: Any, prompts: Sequence[list[int]], room: int) 
 
 
 def spoken_by_both(
-    answers: Sequence[Answer], reference: Any, trained: Any, tokenizer: Any, most: int, room: int
+    answers: Sequence[Answer], start: Any, trained: Any, tokenizer: Any, most: int, room: int
 ) -> Answers:
     """To `most` of the prompts, spread evenly."""
     first = {a.row: a for a in reversed(answers)}
@@ -156,7 +155,7 @@ def spoken_by_both(
         len(prompts),
         room,
         sum(chosen) / len(chosen) if chosen else None,
-        spoken(reference, tokenizer, prompts, room),
+        spoken(start, tokenizer, prompts, room),
         spoken(trained, tokenizer, prompts, room),
     )
 

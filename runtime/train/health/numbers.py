@@ -32,7 +32,7 @@ class Answers:
     prompts: int
     room: int
     chosen: float | None
-    reference: Spoken
+    start: Spoken
     trained: Spoken
 
 
@@ -40,8 +40,8 @@ class Answers:
 class Measured:
     """pairs: held-out pairs that this is of; of unpaired answers, the fewer of good and bad. *_tokens: mean length.
 
-    margin: mean of log(trained / reference) of the chosen answers less that of the rejected, nats an answer; times beta it
-    is the reward margin. preferred: share of pairs where that is above 0. kl_*: KL(trained | reference) a token, over the
+    margin: mean of log(trained / start) of the chosen answers less that of the rejected, nats an answer; times beta it
+    is the reward margin. preferred: share of pairs where that is above 0. kl_*: KL(trained | start) a token, over the
     whole vocabulary at each position of the held-out answers: exact there, but not on answers that the model itself would
     give.
     """
@@ -50,7 +50,7 @@ class Measured:
     paired: bool
     chosen_tokens: float
     rejected_tokens: float
-    reference: Side
+    start: Side
     trained: Side
     margin: float
     preferred: float

@@ -29,6 +29,12 @@ FROM_LN2 = ("sigmoid", "robust")
 REFERENCE_FREE = ("orpo", "cpo", "simpo")
 ACCURACY, MARGIN = "rewards/accuracies", "rewards/margins"
 
+OWN_LOSS = {
+    "dpo": ", raise beta, or add the chosen answers' own loss: `loss = [sigmoid, sft]`",
+    "cpo": ", raise beta, or weigh the chosen answers' own loss more: `alpha`",
+}
+"""What else helps where chosen answers get unlikely, by method."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -58,7 +64,7 @@ class Seen:
     @property
     def base(self) -> float:
         """Share of held-out pairs preferred before training: by chance, or of reference-free losses the start model's."""
-        return self.measured.reference.likelier if self.reference_free and self.measured else 0.5
+        return self.measured.start.likelier if self.reference_free and self.measured else 0.5
 
     def trained(self, key: str) -> float | None:
         """Mean over the last quarter of what was logged of training."""
@@ -118,16 +124,16 @@ def _chosen(seen: Seen) -> Iterator[Finding]:
     m = seen.measured
     if m is None:
         return
-    fell = m.reference.chosen - m.trained.chosen
+    fell = m.start.chosen - m.trained.chosen
     if fell < CHOSEN_FALL:
         return
-    rejected = m.reference.rejected - m.trained.rejected
+    rejected = m.start.rejected - m.trained.rejected
     how = f"rejected ones by {rejected:.2f}" if rejected > 0 else "while rejected ones did not fall"
     yield Finding(
         "chosen collapsed",
         f"Chosen answers collapsed: on held-out rows their log-probability fell by {fell:.2f} nats a token "
-        f"({m.reference.chosen:.2f} to {m.trained.chosen:.2f}), {how}: the model is moving away from the answers that it "
-        "should give. Lower the learning rate, raise beta, or add the chosen answers' own loss (dpo: sft, cpo: alpha).",
+        f"({m.start.chosen:.2f} to {m.trained.chosen:.2f}), {how}: the model is moving away from the answers that it "
+        f"should give. Lower the learning rate{OWN_LOSS.get(seen.method, ' or raise beta')}.",
     )
 
 
@@ -135,9 +141,9 @@ def _answers(seen: Seen) -> Iterator[Finding]:
     a = seen.measured.answers if seen.measured else None
     if a is None:
         return
-    before, now = a.reference, a.trained
+    before, now = a.start, a.trained
     data = "" if a.chosen is None else f", and chosen answers have {a.chosen:.0f}"
-    said = f"{now.tokens:.0f} tokens on average, where the reference's have {before.tokens:.0f}{data}"
+    said = f"{now.tokens:.0f} tokens on average, where the start model's have {before.tokens:.0f}{data}"
     cut = f" (they were cut at {a.room})" if now.stopped < 1 else ""
     if now.tokens >= LONGER * max(before.tokens, a.chosen or 0.0):
         yield Finding(
@@ -151,7 +157,7 @@ def _answers(seen: Seen) -> Iterator[Finding]:
         yield Finding(
             "does not stop",
             f"Answers no longer end by themselves: {now.stopped:.0%} of {a.prompts} within {a.room} tokens, where the "
-            f"reference ends {before.stopped:.0%}.",
+            f"start model ends {before.stopped:.0%}.",
         )
 
 
@@ -160,11 +166,11 @@ def _far(seen: Seen) -> Iterator[Finding]:
     if m is None or m.kl_chosen < KL_A_TOKEN:
         return
     # Without a reference in the loss, going far towards the chosen answers is what it is for.
-    if seen.reference_free and m.trained.chosen > m.reference.chosen:
+    if seen.reference_free and m.trained.chosen > m.start.chosen:
         return
     yield Finding(
         "KL ran away",
-        f"The model ran away from its reference: KL(trained | reference) is {m.kl_chosen:.2f} nats a token on chosen "
+        f"The model ran away from where it started: KL(trained | start) is {m.kl_chosen:.2f} nats a token on chosen "
         f"answers and {m.kl_rejected:.2f} on rejected ones. Raise beta, lower the learning rate, or train on fewer pairs.",
     )
 
@@ -257,17 +263,19 @@ def _well(seen: Seen) -> Iterator[Finding]:
     )
     if seen.reference_free:
         told = f"in {m.trained.likelier:.0%} (± {noise:.0f}) {pairs} the chosen answer is the likelier one a token, where "
-        told += f"it was in {m.reference.likelier:.0%}"
+        told += f"it was in {m.start.likelier:.0%}"
     else:
         told = f"in {m.preferred:.0%} (± {noise:.0f}) {pairs} the chosen answer gained on the rejected one"
-    before, now = m.reference, m.trained
+    before, now = m.start, m.trained
     text = (
         f"Nothing went wrong: {told}; log-probabilities a token went from {before.chosen:.2f} to {now.chosen:.2f} for "
-        f"chosen and from {before.rejected:.2f} to {now.rejected:.2f} for rejected answers; KL to the reference is "
+        f"chosen and from {before.rejected:.2f} to {now.rejected:.2f} for rejected answers; KL to the start model is "
         f"{m.kl_chosen:.3f} a token"
     )
     if m.answers:
-        text += f"; own answers went from {m.answers.reference.tokens:.0f} to {m.answers.trained.tokens:.0f} tokens"
+        text += (
+            f"; own answers went from {m.answers.start.tokens:.0f} to {m.answers.trained.tokens:.0f} tokens"
+        )
     yield Finding("", text + ".", bad=False)
 
 
