@@ -16,6 +16,7 @@ from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.leave import leave
 from smolc.runtime.jobs.looks import note_look
 from smolc.runtime.jobs.manifest import BrokenFolder, read_manifest, read_own
+from smolc.runtime.jobs.parent import end_with_launcher
 
 # Each module has `run(context) -> None`, and may have `after(context) -> None` for when it counts as done. Imported only
 # when needed, since some bring torch.
@@ -45,6 +46,7 @@ def main(argv: list[str]) -> int:
         path = path.absolute()  # started in the job's own folder
     folder, job_id = path.parent.parent.parent, path.parent.name
     is_main = os.environ.get("RANK", "0") == "0"
+    end_with_launcher()
     try:
         manifest = read_manifest(folder)
         entry = next((e for e in manifest.jobs if e.id == job_id), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from smolc.compiler.model.methods import (
+    Adafactor,
     Adamw8bit,
     AutoParallel,
     Cpo,
@@ -77,9 +78,9 @@ def ddp_pays(stage: Stage, model: Model, cluster: Cluster) -> bool:
     Of full training, while they take less than 30% of it: at 35% (3B, fp32 masters, two and four H200) FSDP2 trained 9% and
     12% more tokens a second than DDP, since larger micro batches fit and each device steps a part of the optimiser. Below an
     adapter little is sent, and 8-bit AdamW cannot be sharded: there while they fit, with 40% left for activations. A base in
-    4 bit is always DDP's: FSDP2 does not shard it.
+    4 bit is always DDP's, which FSDP2 does not shard, and so is Adafactor, which takes whole weights.
     """
-    if isinstance(stage.adapter, Qlora):
+    if isinstance(stage.adapter, Qlora) or isinstance(stage.optim, Adafactor):
         return True
     need = training_bytes(model, stage)
     shards_well = isinstance(stage.adapter, Full) and not isinstance(stage.optim, Adamw8bit)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from math import gcd, lcm
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
-from smolc.compiler.model.methods import Cpt, Fsdp2, Qlora, Sft, Zero
+from smolc.compiler.model.methods import Adafactor, Cpt, Fsdp2, Qlora, Sft, Zero
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.plan.types import Cluster
@@ -24,6 +24,12 @@ def sharers(stage: Stage) -> int:
 
 def check_spread(stage: Stage, model: Model, cluster: Cluster) -> Iterator[Diagnostic]:
     kind = stage.parallel
+    sharded = isinstance(kind, Zero) or (isinstance(kind, Fsdp2) and cluster.world_size > 1)
+    if sharded and isinstance(stage.optim, Adafactor):
+        why = "Adafactor factors whole weights: FSDP2's parts end it at the first step, and under ZeRO, which flattens"
+        why += " them, it quietly is another optimiser"
+        help = "write `parallel = ddp`, or `optim = adamw(...)`"
+        yield _impossible(why, _at(stage, "optim"), help, kind.span, "shards them")
     if isinstance(kind, Fsdp2):
         yield from _fsdp2(stage, kind, model, cluster)
     if isinstance(kind, Zero):

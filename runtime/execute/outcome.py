@@ -74,6 +74,14 @@ def _train(result: dict[str, object]) -> str:
         parts.append(f"{count(pace)} tok/s")
     if wrong := words_of(result):
         parts.append(wrong)
+    if (continued := mapping(result.get("continued"))).get("from"):
+        damaged = continued.get("damaged")
+        why = (
+            f", since {', '.join(map(str, damaged))} is damaged"
+            if isinstance(damaged, list) and damaged
+            else ""
+        )
+        parts.append(clean(f"continued from {continued['from']}{why}"))
     return "   ".join(parts)
 
 

@@ -175,9 +175,10 @@ def check_targets(model: Any, adapter: Full | Lora) -> None:
     modules = [name for name, _ in model.named_modules()]
     missing = [t for t in adapter.targets if not any(m == t or m.endswith(f".{t}") for m in modules)]
     if missing:
+        quoted = ", ".join(f'"{name}"' for name in there)
         raise JobError(
             f"{kind} has no layers named {', '.join(missing)}, which the adapter's targets ask for",
-            help=f"write targets = all_linear, or some of: {', '.join(there)}",
+            help=f"leave targets out, for all linear layers, or name some of these: targets = [{quoted}]",
         )
 
 

@@ -144,6 +144,11 @@ def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
     return newest
 
 
+def written(checkpoints: Path) -> list[str]:
+    """Names of the checkpoints that are there, damaged ones too, in the order of their steps."""
+    return [path.name for path in sorted(checkpoints.glob("checkpoint-*"), key=_step)]
+
+
 def agreed(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
     """`prepare` on the main process, and what it found on all. Raises its JobError on all."""
     import torch.distributed as distributed

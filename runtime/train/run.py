@@ -88,6 +88,7 @@ def train(context: Context, job: TrainJob) -> None:
     watcher.answer_lengths = health.answer_lengths(data.validation, job)
     is_main = trainer.accelerator.is_main_process
     origin = resume.made_from(context, job, trainer.model.config.get_text_config())
+    before = resume.written(checkpoints)
     checkpoint = resume.agreed(checkpoints, origin, job.id)
     if checkpoint is None and (checkpoint := rungs.handed_on(context, job.part)) and is_main:
         rungs.take_curve(context, job)
@@ -121,6 +122,9 @@ def train(context: Context, job: TrainJob) -> None:
         save.save_trained(job, trainer, made.tokenizer, made.start, context.out, fixed)
     if is_main:
         said = result.result_of(job, made, sizes, check, trials)
+        if checkpoint is not None:
+            later = before[before.index(checkpoint.name) + 1 :] if checkpoint.name in before else []
+            said["continued"] = {"from": checkpoint.name, "damaged": later}
         if watcher.last == length.steps and health.watched(job):
             said["health"] = health.look(context, job, made, data.validation)
         context.write_result(said)

@@ -127,6 +127,7 @@ def test_defaults_depend_on_method_and_adapter(tmp_path: Path) -> None:
         ("3B", "4xh200", [], "fsdp2"),
         ("3B", "4xh200", ["sft.optim=adamw_8bit"], "ddp"),
         ("8B", "8xh100", ["sft.precision=fp16"], "zero"),
+        ("8B", "8xh100", ["sft.optim=adafactor"], "ddp"),
         ("8B", "8xh100", ["sft.adapter=lora"], "ddp"),
         ("32B", "8xh100", ["sft.adapter=lora"], "fsdp2"),
         ("32B", "8xh100", ["sft.adapter=qlora"], "ddp"),

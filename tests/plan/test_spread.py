@@ -84,6 +84,8 @@ def refused(folder: Path, text: str, on: str) -> tuple[Diagnostic, str]:
         ("fsdp2(context = 2)", "packing = best_fit", "8xh100", "C051", None, "see each other", "sequence = 2"),
         ("fsdp2(context = 2)", ROWS + "; adapter = qlora", "8xh100", "C051", "2", "4-bit", "lora"),
         ("zero(2, sequence = 2)", ROWS + "; adapter = qlora", "8xh100", "C051", "2", "4-bit", "lora"),
+        ("fsdp2", "optim = adafactor(lr = 1e-5)", "8xh100", "C051", None, "first step", "ddp"),
+        ("zero(1)", "optim = adafactor(lr = 1e-5)", "8xh100", "C051", None, "another optimiser", "adamw"),
         ("fsdp2", "precision = fp16", "8xh100", "C051", "fp16", "vanish", "zero(stage = 3)"),
         ("fsdp2(offload = all)", "precision = fp16", "8xh100", "C051", "fp16", "vanish", "offload = all"),
         ("fsdp2(context = 2)", ROWS + "; precision = fp32", "8xh100", "C051", "fp32", "half", "sequence = 2"),

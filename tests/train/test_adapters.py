@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import model_of
 from compiled import LORA, MODEL, TRAIN, context_of, finished, losses, read_metrics, write_folder, write_rows
-from peft import PeftModel
+from peft import PeftModel, get_peft_model
 from prepared import JOBS, TOKENIZER, rows_for
 from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
 
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.train import Lora
+from smolc.runtime.jobs.train import Lora, TrainJob
 from smolc.runtime.train import run, start
-from smolc.runtime.train.model import check_targets
+from smolc.runtime.train.faithful.model import adapter
+from smolc.runtime.train.model import adapter_config, check_targets
 
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 ADAPTERS: dict[str, dict[str, Any]] = {
@@ -95,3 +97,15 @@ def test_mamba_has_layers_that_take_no_adapter(targets: Any) -> None:
         check_targets(MambaForCausalLM(shape), adapter)
     assert "out_proj" in caught.value.message
     assert '(targets = ["dt_proj", "in_proj", "x_proj"])' in str(caught.value.help)
+
+
+def test_experts_that_are_one_weight_have_the_rank_that_is_asked_for() -> None:
+    """PEFT gives the two layers that are one weight twice the rank."""
+    job = TrainJob.model_validate(TRAIN | {"adapter": LORA | {"scaling": "rank"}})
+    model = get_peft_model(model_of("qwen3-moe", "eager"), adapter_config(job))
+    layers = [m for m in model.modules() if hasattr(m, "lora_A") and len(m.lora_A)]
+    assert {next(iter(layer.r.values())) for layer in layers} == {LORA["rank"], 2 * LORA["rank"]}
+    assert isinstance(job.adapter, Lora)
+    assert [row.what for row in adapter(job.adapter, model) if not row.same] == []
+    wrong = job.adapter.model_copy(update={"rank": 3})
+    assert [row.what for row in adapter(wrong, model) if not row.same] == ["adapter"]

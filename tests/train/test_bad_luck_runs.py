@@ -14,6 +14,7 @@ from compiled import (
     losses,
 )
 
+from smolc.runtime.execute.outcome import in_short
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.train import run
 from smolc.runtime.train.scratch import bytes_tokenizer
@@ -73,6 +74,8 @@ def test_from_the_checkpoint_before_the_curve_is_the_same(
     assert f"checkpoint-12 is damaged and not used: {broken} has" in said
     assert "continuing from checkpoint-8" in said
     assert losses(folder, "sft") == whole
+    entry = next(e for e in context_of(folder, "sft").manifest.jobs if e.id == "sft")
+    assert in_short(folder, entry).endswith("continued from checkpoint-8, since checkpoint-12 is damaged")
 
 
 def test_what_cannot_be_loaded_is_set_aside(

@@ -70,7 +70,7 @@ def adapter(wanted: Lora, model: Any) -> Iterator[Row]:
     scale = wanted.alpha / (math.sqrt(wanted.rank) if wanted.scaling == "rsqrt" else wanted.rank)
     asked = described(wanted.rank, scale, wanted.dropout, wanted.dora)
     yield compared(
-        "adapter", asked, "; ".join(sorted({layer_said(layer) for layer in adapted.values()})) or "-"
+        "adapter", asked, "; ".join(sorted({layer_said(layer, wanted) for layer in adapted.values()})) or "-"
     )
     others = [name for name, p in model.named_parameters() if p.requires_grad and "lora_" not in name]
     yield compared("trained beside it", "nothing", others[0] if others else "nothing")
@@ -80,12 +80,14 @@ def adapter(wanted: Lora, model: Any) -> Iterator[Row]:
         yield compared("adapted", ", ".join(asked_targets), ", ".join(sorted(ends)))
 
 
-def layer_said(layer: Any) -> str:
+def layer_said(layer: Any, wanted: Lora) -> str:
     name = next(iter(layer.lora_A))
     dropout = float(getattr(layer.lora_dropout[name], "p", 0.0))
-    return described(
-        layer.r[name], layer.scaling[name], dropout, name in getattr(layer, "lora_magnitude_vector", {})
-    )
+    rank = layer.r[name]
+    # Of experts whose layers the model holds as one weight, PEFT gives each layer its rank.
+    if type(layer).__name__ == "ParamWrapper" and rank % wanted.rank == 0:
+        rank = wanted.rank
+    return described(rank, layer.scaling[name], dropout, name in getattr(layer, "lora_magnitude_vector", {}))
 
 
 def described(rank: int, scale: float, dropout: float, dora: bool) -> str:

@@ -25,7 +25,7 @@ cluster node { gpus = 8 }
 stage sft { init = base ; method = sft ; data = chats ; parallel = fsdp2 ; on = node }
 ```
 
-or `parallel = auto`, which shards only what takes a third of a device or more.
+or `parallel = auto`, which shards only what takes 30% of a device or more.
 """
 
 from __future__ import annotations
