@@ -112,7 +112,8 @@ def match_tokenizer(model: Any, tokenizer: Any) -> None:
         raise JobError(
             f"the tokenizer does not match the model: its ids go up to {highest}, the model has embeddings for {rows} "
             f"tokens; without one: {shown}{more}",
-            help="use the model's own tokenizer, and a chat template whose special tokens are in its vocabulary",
+            help="take the tokenizer that the model was trained with, and a chat template whose special tokens it has; "
+            "tokens that were added to it need rows in the embedding first (resize_token_embeddings), saved with the model",
         )
     old = model.generation_config
     config = model.config.get_text_config()
