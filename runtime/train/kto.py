@@ -61,8 +61,9 @@ def mismatched(prompts: Ints, size: int) -> Ints:
         others[rows] = min(moved, key=lambda m: int((prompts[m] == prompts[rows]).sum()))
     for row in np.flatnonzero(prompts[others] == prompts):
         there = np.flatnonzero(np.roll(prompts, -row) != prompts[row])
-        if len(there):
-            others[row] = (row + there[-1]) % len(prompts)
+        if not len(there):  # there is no other prompt
+            break
+        others[row] = (row + there[-1]) % len(prompts)
     return others
 
 
