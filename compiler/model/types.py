@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
@@ -106,7 +107,12 @@ def _with_units(value: tree.Number, units: Sequence[str | None]) -> str | None:
     return "write " + " or ".join(f"`{offer}`" for offer in offers) if offers else None
 
 
+QUOTED_NUMBER = re.compile(r"[0-9.][0-9._]*([eE][+-]?[0-9]+)?(%|[A-Za-z]+)?")
+
+
 def mismatch(value: Any, doc: Doc, help: str | None = None) -> Exception:
+    if isinstance(value, tree.Text) and QUOTED_NUMBER.fullmatch(value.value) and doc.example[:1].isdigit():
+        help = f"write it without quotes: `{value.value}`"
     return wrong(
         f"expected {doc.wants}, found {describe(value)}",
         getattr(value, "span", None),

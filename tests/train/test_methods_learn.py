@@ -105,5 +105,5 @@ def test_held_out_pairs_are_told_apart(name: str, begun: Path) -> None:
     finished(begun, "data")
     run.run(context_of(begun, name))
     measured = json.loads((begun / "out" / name / "result.json").read_text())["health"]["measured"]
-    before, after = measured["reference"]["likelier"], measured["trained"]["likelier"]
+    before, after = measured["start"]["likelier"], measured["trained"]["likelier"]
     assert before < 0.7 and after > before + 0.2 and measured["preferred"] > 0.9

@@ -7,7 +7,7 @@ Looks for `zero(..., offload = ...)` beside an optimiser other than `adamw`, in 
 ## Why is this bad?
 
 An offloaded optimiser runs on the CPU, where DeepSpeed has its own AdamW, and Accelerate puts an Adam in place
-of whatever it is given: SGD, Adafactor and 8-bit AdamW all become DeepSpeed's Adam, without a word, with their
+of whatever it is given: SGD and 8-bit AdamW become DeepSpeed's Adam, without a word, with their
 learning rate. Users have wondered why their optimiser is always DeepSpeedCPUAdam (accelerate#2169); the
 question what should happen to the others was left open when it was last changed (accelerate#3255).
 
@@ -18,7 +18,7 @@ stage sft {
   init     = base
   method   = sft
   data     = chats
-  optim    = adafactor(lr = 1e-5)
+  optim    = sgd(lr = 0.1)
   parallel = zero(stage = 2, offload = optimizer)
 }
 ```
