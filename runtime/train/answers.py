@@ -41,6 +41,11 @@ def sides_of(loss: Any) -> Sides | None:
     return None
 
 
+def ld_alpha_of(loss: Any) -> float | None:
+    """How much tokens of an answer beyond its row's shorter one count, where that is not as much as all."""
+    return loss.ld_alpha if isinstance(loss, DpoLoss) else None
+
+
 @dataclass(frozen=True)
 class Answer:
     """shared: its tokens within the length of the row's shorter answer."""

@@ -167,7 +167,7 @@ def assemble(context: Context, job: TrainJob, data: Rows) -> Assembled:
         tokenizer=tokenizer,
         train=train,
         validation=validation,
-        order=np.arange(len(order), dtype=np.int64) if job.method == "kto" else order,
+        order=order,
         adapter=model.adapter_config(job),
         reference=None if reference.kept(job, train) else reference_of(context, job, name),
         flat=route.flat,

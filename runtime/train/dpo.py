@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,10 +13,8 @@ from smolc.runtime.jobs.train import DpoLoss, TrainJob
 from smolc.runtime.train.answers import PAIR
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.model import keeps_dropout
-from smolc.runtime.train.reference import kept
-from smolc.runtime.train.referred import Referred, no_reference
+from smolc.runtime.train.referred import Referred, build
 from smolc.runtime.train.token_mean import TokenMean
-from smolc.runtime.train.unpadded import heads_without_padding
 from smolc.runtime.train.weighed import Weighed, paired
 
 DIVERGENCES = {
@@ -88,15 +85,5 @@ class Trainer(Weighed, Common, TokenMean, Referred, DPOTrainer):  # type: ignore
         return dataset
 
 
-def trainer(job: TrainJob, args: DPOConfig, parts: Parts) -> Trainer:
-    assert isinstance(job.loss, DpoLoss)
-    given = kept(job, parts.train)
-    with (
-        no_reference(dpo_trainer) if given else nullcontext(),
-        heads_without_padding(dpo_trainer) if parts.flat else nullcontext(),
-    ):
-        made = Trainer(**parts.given(), args=args, ref_model=parts.reference)
-    made.order = parts.order
-    if given:
-        made.takes_kept(job)
-    return made
+def trainer(job: TrainJob, args: DPOConfig, parts: Parts) -> Any:
+    return build(Trainer, dpo_trainer, job, args, parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import datasets
@@ -17,10 +16,8 @@ from smolc.runtime.jobs.train import KtoLoss, TrainJob
 from smolc.runtime.train.answers import contents
 from smolc.runtime.train.common import Common, Parts
 from smolc.runtime.train.model import keeps_dropout
-from smolc.runtime.train.reference import kept
-from smolc.runtime.train.referred import Referred, no_reference
+from smolc.runtime.train.referred import Referred, build
 from smolc.runtime.train.rows import Ints
-from smolc.runtime.train.unpadded import heads_without_padding
 from smolc.runtime.train.weighed import Weighed
 
 
@@ -97,14 +94,7 @@ class Trainer(Weighed, Common, Referred, KTOTrainer):  # type: ignore[misc]
         return dataset
 
 
-def trainer(job: TrainJob, args: KTOConfig, parts: Parts) -> Trainer:
-    given = kept(job, parts.train)
-    with (
-        no_reference(kto_trainer) if given else nullcontext(),
-        heads_without_padding(kto_trainer) if parts.flat else nullcontext(),
-    ):
-        made = Trainer(**parts.given(), args=args, ref_model=parts.reference)
-    made.order = parts.order
-    if given:
-        made.takes_kept(job)
+def trainer(job: TrainJob, args: KTOConfig, parts: Parts) -> Any:
+    made = build(Trainer, kto_trainer, job, args, parts)
+    made.order = np.arange(len(parts.train), dtype=np.int64)  # as they are laid out
     return made

@@ -28,7 +28,7 @@ from smolc.runtime.jobs.context import Context, ModelAt
 from smolc.runtime.jobs.done import fingerprint, read_done
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import DpoLoss, Fsdp2, KtoLoss, TrainJob, Zero
-from smolc.runtime.train.answers import Answers, Floats, sides_of
+from smolc.runtime.train.answers import Answers, Floats, ld_alpha_of, sides_of
 from smolc.runtime.train.start import count_stored
 
 ROOM = 0.8
@@ -86,8 +86,7 @@ def with_reference(
             print(f"reference: computed in every step: {why}", flush=True)
         return train, validation
     splits = [rows for rows in (train, validation) if rows is not None]
-    by_shorter = isinstance(job.loss, DpoLoss) and job.loss.ld_alpha is not None
-    answers = Answers(splits, sides, by_shorter=by_shorter)
+    answers = Answers(splits, sides, by_shorter=ld_alpha_of(job.loss) is not None)
     key = key_of(context, job, answers, attention, "cuda" if on_cuda else "cpu")
     place = context.folder / "out" / ".reference" / key
     store = Store(place, len(answers), rank, int(os.environ.get("WORLD_SIZE", "1")))
@@ -120,8 +119,8 @@ def key_of(context: Context, job: TrainJob, answers: Answers, attention: str, de
         "device": device,
         "versions": [version(name) for name in ("torch", "transformers", "trl")],
     }
-    if isinstance(job.loss, DpoLoss) and job.loss.ld_alpha is not None:
-        body["ld_alpha"] = job.loss.ld_alpha
+    if (ld_alpha := ld_alpha_of(job.loss)) is not None:
+        body["ld_alpha"] = ld_alpha
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -15,7 +15,7 @@ from smolc.runtime.evaluate.engines.padded import padded
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.train import DpoLoss, KtoLoss, TrainJob
 from smolc.runtime.train import model as models
-from smolc.runtime.train.answers import Answer, Answers, Floats
+from smolc.runtime.train.answers import Answer, Answers, Floats, ld_alpha_of
 from smolc.runtime.train.reference import quantized
 from smolc.runtime.train.unpadded import without_padding
 
@@ -38,7 +38,7 @@ def scored(
 
     Raises JobError."""
     assert isinstance(job.loss, (DpoLoss, KtoLoss))
-    ld_alpha = job.loss.ld_alpha if isinstance(job.loss, DpoLoss) else None
+    ld_alpha = ld_alpha_of(job.loss)
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_cuda else torch.device("cpu")
     if on_cuda:
         torch.cuda.set_device(device)

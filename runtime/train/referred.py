@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.train import DpoLoss, KtoLoss, TrainJob
+from smolc.runtime.train.answers import ld_alpha_of
+from smolc.runtime.train.common import Parts
+from smolc.runtime.train.reference import kept
+from smolc.runtime.train.unpadded import heads_without_padding
 
 NEAR = {"fp32": (1e-3, 0.05)}
 """Half precision is off by about 0.01 a token, either way."""
@@ -40,7 +44,7 @@ class Referred:
         assert isinstance(job.loss, (DpoLoss, KtoLoss))
         self.precompute_ref_logps = True
         # With ld_alpha the sums that are kept are not those of all tokens.
-        whole = not isinstance(job.loss, DpoLoss) or job.loss.ld_alpha is None
+        whole = ld_alpha_of(job.loss) is None
         if job.loss.reference == job.init and whole and not drops(self.model):  # type: ignore[attr-defined]
             self.near = NEAR.get(job.precision, (0.02, 1.0))
 
@@ -83,6 +87,20 @@ def drops(model: Any) -> bool:
         isinstance(part, torch.nn.Dropout) and part.p > 0 and "lora_" not in name
         for name, part in model.named_modules()
     )
+
+
+def build(kind: Any, trainers: Any, job: TrainJob, args: Any, parts: Parts) -> Any:
+    """A trainer of the class `kind`. trainers: TRL's module of its base."""
+    given = kept(job, parts.train)
+    with (
+        no_reference(trainers) if given else nullcontext(),
+        heads_without_padding(trainers) if parts.flat else nullcontext(),
+    ):
+        made = kind(**parts.given(), args=args, ref_model=parts.reference)
+    made.order = parts.order
+    if given:
+        made.takes_kept(job)
+    return made
 
 
 @contextmanager

@@ -119,6 +119,8 @@ DPO = {
 }
 """A loss, with the start model as its reference."""
 
+KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0, "reference": "base"}
+
 LORA = {
     "type": "lora",
     "rank": 4,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from compiled import TRAIN, context_of, finished, write_folder
+from compiled import KTO, TRAIN, context_of, finished, write_folder
 from compiling import SMALL, planned
 from safetensors.torch import save_file
 from transformers import MixtralConfig
@@ -242,9 +242,6 @@ def test_where_and_in_what_a_step_is_computed_may_not(
 def dpo(*losses: str) -> dict[str, object]:
     weights = {"loss": losses, "weights": [1.0] * len(losses), "label_smoothing": 0.0}
     return {"method": "dpo", "loss": {"type": "dpo", "beta": 0.1, "reference": "base"} | weights}
-
-
-KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0, "reference": "base"}
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from compiled import DPO, LORA, chat_rows, losses, pair_rows, unpaired_rows
+from compiled import DPO, KTO, LORA, chat_rows, losses, pair_rows, unpaired_rows
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.long,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
 ]
-KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0, "reference": "base"}
 BATCH = {"global_sequences": 4, "micro": 2, "accumulation": 2, "data_parallel": 1}
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from compiled import (
     DPO,
+    KTO,
     LORA,
     MODEL,
     SPECIAL,
@@ -31,7 +32,6 @@ from smolc.runtime.train.scratch import bytes_tokenizer
 pytestmark = pytest.mark.slow
 
 TOKENIZER = bytes_tokenizer(SPECIAL, 128)
-KTO = {"type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0, "reference": "base"}
 BATCH = {"global_sequences": 16, "micro": 16, "accumulation": 1, "data_parallel": 1}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
-from compiled import DPO, LORA, context_of, losses, pair_rows, unpaired_rows
+from compiled import DPO, KTO, LORA, context_of, losses, pair_rows, unpaired_rows
 
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.train import reference, reference_pass, run
@@ -19,13 +19,6 @@ from smolc.runtime.train.answers import PAIR, Answers
 from smolc.runtime.train.assemble import rows_of
 
 SAID: dict[str, Any] = {"method": "dpo", "loss": DPO}
-KTO: dict[str, Any] = {
-    "type": "kto",
-    "beta": 0.1,
-    "desirable_weight": 1.0,
-    "undesirable_weight": 1.0,
-    "reference": "base",
-}
 ORDER = np.array([3, 0, 2, 1, 4])
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from compiled import (
     DPO,
+    KTO,
     LORA,
     SPECIAL,
     TRAIN,
@@ -39,13 +39,6 @@ TOKENIZER = bytes_tokenizer(SPECIAL, 128)
 ORPO = {"type": "orpo", "beta": 0.1}
 CPO = {"type": "cpo", "loss": "sigmoid", "beta": 0.1, "alpha": 1.0, "label_smoothing": 0.0}
 SIMPO = {"type": "simpo", "beta": 2.0, "gamma": 1.0}
-KTO = {
-    "type": "kto",
-    "beta": 0.1,
-    "desirable_weight": 1.0,
-    "undesirable_weight": 1.0,
-    "reference": "base",
-}
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -211,7 +204,7 @@ def test_trl_reads_our_ids_and_no_others(train: Callable[..., Path], method: str
         tokenizer=TOKENIZER,
         train=train_rows,
         validation=None,
-        order=np.arange(len(order), dtype=np.int64) if method == "kto" else order,
+        order=order,
         adapter=None,
         reference=None
         if method in ("orpo", "cpo")
