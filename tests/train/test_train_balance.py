@@ -106,7 +106,8 @@ import numpy as np
 from pathlib import Path
 from transformers import set_seed
 from compiled import context_of
-from smolc.runtime.train import balance, common, model, rows, settings, sft, steps
+from smolc.runtime.jobs.leave import leave
+from smolc.runtime.train import balance, common, model, rows, run, settings, sft, steps
 
 context = context_of(Path.cwd(), "sft")
 job = context.job
@@ -132,6 +133,8 @@ for name, order in orders.items():
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     said[name] = {"order": order.tolist(), "got": got, "losses": losses}
 Path(f"rank{os.environ['RANK']}.json").write_text(json.dumps(said))
+run.finish()
+leave(0)
 '''
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from accelerate.state import DistributedType, PartialState
 
 from smolc.runtime.__main__ import main
+from smolc.runtime.jobs.leave import leave
 
 plain = PartialState.__init__
 
@@ -20,4 +21,4 @@ def begin(state: Any, *args: Any, **kwargs: Any) -> None:
 
 
 PartialState.__init__ = begin  # type: ignore[method-assign]
-sys.exit(main(sys.argv[1:]))
+leave(main(sys.argv[1:]))
