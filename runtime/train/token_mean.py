@@ -1,4 +1,4 @@
-"""Cross entropy beside a preference loss, as a mean over the trained tokens of a whole optimiser step or of all held-out rows.
+"""Cross entropy beside a preference loss, as a mean over the trained tokens of an optimiser step, or of all held-out rows.
 
 TRL takes the mean over a micro batch, and the step is the mean of those: what a short answer weighs would depend on what
 else fits on a device.

@@ -247,6 +247,11 @@ def losses(folder: Path, job_id: str) -> list[float]:
     return [row["loss"] for row in read_metrics(folder, job_id) if "loss" in row]
 
 
+def launcher(config: str | Path) -> list[str]:
+    """The start of a command for several processes. Port 0, as launch.sh says it: tests run beside each other."""
+    return ["accelerate", "launch", "--main_process_port", "0", "--config_file", str(config)]
+
+
 def launch(folder: Path, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a compiled folder, as a launch.sh would."""
     env = (
@@ -270,7 +275,7 @@ def start_job(folder: Path, body: dict[str, Any], processes: int, **environment:
         (place / "accelerate.yaml").write_text(accelerate_yaml(made), encoding="utf-8")
         if body["parallel"]["type"] == "zero":
             (place / "deepspeed.json").write_text(deepspeed_json(made), encoding="utf-8")
-        command = ["accelerate", "launch", "--config_file", f"jobs/{name}/accelerate.yaml"]
+        command = launcher(f"jobs/{name}/accelerate.yaml")
     done = launch(folder, [*command, "-m", "smolc.runtime", f"jobs/{name}/job.yaml"], **environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
     assert (folder / "out" / name / "done.json").is_file()

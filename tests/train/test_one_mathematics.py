@@ -19,6 +19,7 @@ from compiled import (
     context_of,
     finished,
     launch,
+    launcher,
     losses,
     word,
     write_folder,
@@ -187,7 +188,7 @@ def test_two_processes(
         settings["zero_optimization"]["stage"] = parallel["stage"]
         (config.parent / "deepspeed.json").write_text(json.dumps(settings))
     program = [str(LAUNCH / "fsdp_on_gloo.py")] if way == "fsdp" else ["-m", "smolc.runtime"]
-    command = ["accelerate", "launch", "--config_file", str(config), *program, f"jobs/{name}/job.yaml"]
+    command = [*launcher(config), *program, f"jobs/{name}/job.yaml"]
     done = launch(folder, command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert farthest(losses(folder, name), alone[precision]) < CLOSE[precision]

@@ -9,7 +9,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from compiled import MODEL, SPECIAL, TRAIN, context_of, launch, write_folder, write_rows
+from compiled import MODEL, SPECIAL, TRAIN, context_of, launch, launcher, write_folder, write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -154,7 +154,7 @@ def test_two_processes_get_the_rows_intended_and_the_loss_stays(tmp_path: Path, 
     write_rows(tmp_path, bytes_tokenizer(SPECIAL, 128), rows, [])
     (tmp_path / "twice.py").write_text(TWICE)
     config = Path(__file__).parent / "launch/ddp_cpu.yaml"
-    command = ["accelerate", "launch", "--config_file", str(config), "twice.py"]
+    command = [*launcher(config), "twice.py"]
     done = launch(tmp_path, command, PYTHONPATH=str(Path(__file__).parent))
     assert done.returncode == 0, done.stdout + done.stderr
     ranks = [json.loads((tmp_path / f"rank{n}.json").read_text()) for n in range(2)]

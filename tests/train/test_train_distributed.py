@@ -23,6 +23,7 @@ from compiled import (
     context_of,
     finished,
     launch,
+    launcher,
     losses,
     pair_rows,
     write_folder,
@@ -63,7 +64,7 @@ def start_job(folder: Path, name: str, config: str | None, deepspeed: str | None
     if config is not None:
         text = (LAUNCH / config).read_text().replace("deepspeed.json", f"jobs/{name}/deepspeed.json")
         (folder / "jobs" / name / "accelerate.yaml").write_text(text)
-        command = ["accelerate", "launch", "--config_file", f"jobs/{name}/accelerate.yaml"]
+        command = launcher(f"jobs/{name}/accelerate.yaml")
     if deepspeed is not None:
         shutil.copy(LAUNCH / deepspeed, folder / "jobs" / name / "deepspeed.json")
     done = launch(folder, [*command, "-m", "smolc.runtime", f"jobs/{name}/job.yaml"])
@@ -129,7 +130,7 @@ def test_fsdp_does_not_quietly_become_ddp(tmp_path: Path) -> None:
     start.run(context_of(tmp_path, "base"))
     write_rows(tmp_path, TOKENIZER, chat_rows(TOKENIZER, 8), [])
     shutil.copy(LAUNCH / "ddp_cpu.yaml", tmp_path / "jobs/fsdp/accelerate.yaml")
-    command = ["accelerate", "launch", "--config_file", "jobs/fsdp/accelerate.yaml"]
+    command = launcher("jobs/fsdp/accelerate.yaml")
     done = launch(tmp_path, [*command, "-m", "smolc.runtime", "jobs/fsdp/job.yaml"])
     assert done.returncode != 0 and not (tmp_path / "out/fsdp/done.json").exists()
     assert "error: what was built is not what the job asks for" in done.stderr

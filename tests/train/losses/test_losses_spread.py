@@ -12,6 +12,7 @@ from compiled import (
     context_of,
     finished,
     launch,
+    launcher,
     losses,
     read_metrics,
     write_folder,
@@ -64,7 +65,7 @@ def test_two_processes_with_micro_batches_of_one_are_one_with_four(method: str, 
     config = str(LAUNCH / "ddp_cpu.yaml")
     done = launch(
         tmp_path,
-        ["accelerate", "launch", "--config_file", config, "-m", "smolc.runtime", "jobs/two/job.yaml"],
+        [*launcher(config), "-m", "smolc.runtime", "jobs/two/job.yaml"],
     )
     assert done.returncode == 0, done.stderr
     assert [p.name for p in kept.glob("*/*")] == ([] if method == "orpo" else ["logps"])
