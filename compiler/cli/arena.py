@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 
 import click
+
+from smolc.compiler.cli.executor import look
 
 
 @click.command()
@@ -53,8 +54,4 @@ def command(
     arguments = [sys.executable, "-m", "smolc.runtime.arena", f"--out={out}", f"--seed={seed}"]
     arguments += [f"--task={task}" for task in tasks] + [f"--votes={file}" for file in votes]
     arguments += [f"--preferences={preferences}"] if preferences is not None else []
-    try:
-        code = subprocess.run([*arguments, "--", *folders], check=False).returncode
-    except KeyboardInterrupt:
-        code = 130
-    sys.exit(code)
+    sys.exit(look([*arguments, "--", *folders]))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
 
 import click
+
+from smolc.compiler.cli.executor import look
 
 
 @click.command()
@@ -29,7 +30,7 @@ def command(runs: tuple[str, ...], as_json: bool) -> None:
     folders = [found_run(run) for run in runs]
     needs("numpy", "comparing")
     arguments = [sys.executable, "-m", "smolc.runtime.results", *(["--json"] if as_json else [])]
-    sys.exit(subprocess.run([*arguments, "--", *folders], check=False).returncode)
+    sys.exit(look([*arguments, "--", *folders]))
 
 
 def found_run(run: str) -> str:

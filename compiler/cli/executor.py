@@ -13,26 +13,34 @@ runtime's executor to hurry."""
 
 
 class Executor:
-    """Runs a command to its end, whatever signals come meanwhile. stopped: by which, or None."""
+    """Runs a command to its end, whatever signals come meanwhile. stops: those that are passed on, as what. stopped: by
+    which, or None."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops: tuple[int, ...] = STOPS, passed_on: int = PASSED_ON) -> None:
         self.stopped: int | None = None
+        self._stops, self._passed_on = stops, passed_on
         self._process: subprocess.Popen[bytes] | None = None
         self._early = False
 
     def run(self, arguments: list[str]) -> int:
         """Its exit code, as a shell says it."""
-        before = {which: signal.signal(which, self._pass_on) for which in STOPS if not _under_nohup(which)}
+        before = {
+            which: signal.signal(which, self._pass_on) for which in self._stops if not _under_nohup(which)
+        }
         try:
             self._process = subprocess.Popen(arguments)
             if self._early:
-                self._process.send_signal(PASSED_ON)
+                self._process.send_signal(self._passed_on)
             code = self._process.wait()
+        except KeyboardInterrupt:
+            if self._process is not None:
+                self._process.kill()
+            raise
         finally:
             for which, handler in before.items():
                 signal.signal(which, handler)
         if code < 0:
-            return 128 + (self.stopped if code == -PASSED_ON and self.stopped is not None else -code)
+            return 128 + (self.stopped if code == -self._passed_on and self.stopped is not None else -code)
         return code
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
@@ -40,7 +48,16 @@ class Executor:
         if self._process is None:
             self._early = True
         else:
-            self._process.send_signal(PASSED_ON)
+            self._process.send_signal(self._passed_on)
+
+
+def look(arguments: list[str]) -> int:
+    """Runs a command that only shows something: Ctrl-C reaches it by itself, and what else asks us to stop ends it."""
+    executor = Executor((signal.SIGTERM, signal.SIGHUP), signal.SIGTERM)
+    try:
+        return executor.run(arguments)
+    except KeyboardInterrupt:
+        return 130
 
 
 def _under_nohup(which: int) -> bool:

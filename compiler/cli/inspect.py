@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import click
 
 from smolc.compiler.cli.compare import found_run, needs
+from smolc.compiler.cli.executor import look
 
 
 @click.command()
@@ -52,8 +52,4 @@ def command(
     arguments += [f"--id={problem}"] if problem is not None else []
     arguments += [f"--html={html}"] if html is not None else []
     arguments += ["--", folder, *([eval_name] if eval_name is not None else [])]
-    try:
-        code = subprocess.run(arguments, check=False).returncode
-    except KeyboardInterrupt:
-        code = 130
-    sys.exit(code)
+    sys.exit(look(arguments))

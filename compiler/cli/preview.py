@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import click
+
+from smolc.compiler.cli.executor import look
 
 
 @click.command()
@@ -75,8 +76,5 @@ def command(
         arguments += [f"--html={html}"] if html is not None else []
         arguments += [f"--earlier={earlier}"] if (earlier / "manifest.json").is_file() else []
         arguments += ["--", str(folder), *([stage] if stage is not None else [])]
-        try:
-            code = subprocess.run(arguments, check=False).returncode
-        except KeyboardInterrupt:
-            code = 130
+        code = look(arguments)
     sys.exit(code)

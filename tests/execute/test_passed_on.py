@@ -96,3 +96,31 @@ def test_before_the_executor_listens(tmp_path: Path) -> None:
     Folder(tmp_path).wait_for("on")
     run.send_signal(signal.SIGTERM)
     assert run.wait(5) == 128 + signal.SIGTERM
+
+
+LOOK = "import sys; from smolc.compiler.cli.executor import look; sys.exit(look(sys.argv[1:]))"
+# A server, as the arena's; `saved` where it was given time to end.
+SERVE = "trap 'touch {0}/saved; exit 3' TERM INT; touch {0}/on; while :; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize(
+    ("which", "send", "code"),
+    [
+        (signal.SIGTERM, os.kill, 3),
+        (signal.SIGHUP, os.kill, 3),
+        (signal.SIGINT, os.killpg, 130),
+    ],
+)
+def test_what_only_looks_ends_too(
+    which: signal.Signals, send: Callable[[int, int], None], code: int, tmp_path: Path
+) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-c", LOOK, "bash", "-c", SERVE.format(tmp_path)],
+        start_new_session=True,
+        preexec_fn=heed_signals,
+    )
+    Folder(tmp_path).wait_for("on")
+    send(run.pid, which)
+    assert run.wait(5) == code and (tmp_path / "saved").exists()
+    with pytest.raises(ProcessLookupError):  # nobody is left of them
+        os.killpg(run.pid, 0)
