@@ -39,7 +39,7 @@ class Where(Line):
 
 
 class Refuse(Variant):
-    """The first row that is not what the format says ends the run."""
+    """One that cannot be used ends the run, which says how many there are, and names the first."""
 
     word: ClassVar[str] = "error"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.merge import Linear, Merge, Slerp, Soup
 from smolc.compiler.model.recipe import Recipe
+from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.types import Link
 
 
@@ -51,14 +52,26 @@ def _inputs(name: str, merge: Merge) -> Iterator[Diagnostic]:
 
 def _checkpoints(name: str, merge: Merge, recipe: Recipe) -> Iterator[Diagnostic]:
     span = merge.span_of("checkpoints")
+    stages = {link.name: recipe.stages[link.name] for link in merge.of if link.name in recipe.stages}
     if not isinstance(merge.method, Soup):
         message = f"how many checkpoints there are is known once they are trained, and {merge.method.word} needs it before"
         help = "write `method = soup`, or leave `checkpoints` out"
         labels = _labels((merge.method.span, "for a known number of inputs"))
         yield _error("C073", "merge-checkpoints", message, span, help, labels)
-    elif not any(link.name in recipe.stages for link in merge.of):
+    elif not stages:
         message = f"merge `{name}` takes checkpoints, and no stage is in `of`, which could have any"
         yield _error("C073", "merge-checkpoints", message, span, "leave `checkpoints` out")
+    elif all(_keeps_its_last_only(stage) for stage in stages.values()):
+        named = " and ".join(f"`{stage}`" for stage in stages)
+        message = f"merge `{name}` takes checkpoints, and of {named} only the last is kept, which is the stage itself"
+        labels = _labels(*((stage.span_of("keep"), "one is kept") for stage in stages.values()))
+        help = "write `keep = 4` there, say, or leave `checkpoints` out"
+        yield _error("C073", "merge-checkpoints", message, span, help, labels)
+
+
+def _keeps_its_last_only(stage: Stage) -> bool:
+    """Not of a halved grid, whose runs keep some at its rungs, too."""
+    return stage.keep < 2 and not (stage.sweep is not None and stage.sweep.halve_at)
 
 
 def _labels(*said: tuple[Span | None, str]) -> tuple[Label, ...]:

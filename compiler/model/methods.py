@@ -308,7 +308,9 @@ class Adafactor(_Optimizer):
 
 
 class AutoParallel(Variant):
-    """The faster one: DDP while weights, gradients and optimiser take less than 30% of a device, FSDP2 beyond."""
+    """The faster one: DDP while weights, gradients and optimiser take less than 30% of a device (60% with an adapter or
+    8-bit AdamW), FSDP2 beyond and where the model's name tells no size; for fp16 `zero(stage = 3)` instead. QLoRA and
+    Adafactor, which FSDP2 cannot shard, always take DDP."""
 
     word: ClassVar[str] = "auto"
 

@@ -13,7 +13,7 @@ from smolc.compiler.model.formats import Map, PlainText
 from smolc.compiler.model.generation import Generate
 from smolc.compiler.model.pairing import Exact, Pairs, Strength, Tests
 from smolc.compiler.model.recipe import Recipe
-from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.stage import SAVE_EVERY, Stage
 from smolc.compiler.model.types import Link
 
 
@@ -58,10 +58,6 @@ def _checkpoint(made: Generate, recipe: Recipe) -> Iterator[Diagnostic]:
         yield _error(
             "C045", "no-checkpoint", message, span, "name the stage in `of`, or leave `checkpoint` out"
         )
-    elif stage.save_every is None:
-        message = f"stage `{name}` keeps no checkpoints"
-        help = "write `save_every = 120step` in it, and `keep` as many as reach back to this one"
-        yield _error("C045", "no-checkpoint", message, span, help)
     elif (
         stage.sweep is None or not stage.sweep.halve_at
     ):  # the runs of a halving write some at its rungs, too
@@ -77,10 +73,10 @@ def _checkpoint(made: Generate, recipe: Recipe) -> Iterator[Diagnostic]:
 def _not_kept(name: str, stage: Stage, step: int) -> tuple[str, str] | None:
     """Why a run of a stage keeps no checkpoint of a step, and what to write instead; None where it does, or only its
     data can tell."""
-    save, length = stage.save_every, stage.length
+    save, length = stage.save_every or SAVE_EVERY, stage.length
     steps = int(length.value) if length.unit == "step" else None
     # The checkpoint of the last step is the trained stage itself.
-    if save is None or (save.unit == "%" and steps is None) or step == steps:
+    if (save.unit == "%" and steps is None) or step == steps:
         return None
     every = int(save.value) if save.unit == "step" else max(1, round(save.value * (steps or 0)))
     if steps is not None and step > steps:

@@ -92,7 +92,9 @@ class Judged(Variant):
         default="grade",
         description="Whether each answer gets a grade from 1 to 10, or each is compared with each, in both orders.",
     )
-    margin: NonNegative = Field(default=1.0, description="Grades closer than this are a tie.", examples=["2"])
+    margin: NonNegative = Field(
+        default=1.0, description="Grades closer than this are a tie; for `grade`.", examples=["2"]
+    )
     pin: Str | None = Field(
         default=None,
         description="Fingerprint of the judge's weights, as the results tell it; another judge is refused.",
@@ -129,7 +131,9 @@ class Pairs(Noun):
         examples=["strength(chosen = strong, rejected = weak)"],
     )
     at_most: Count = Field(
-        default=1, description="Pairs of each prompt: those furthest apart, then by the seed.", examples=["4"]
+        default=1,
+        description="Pairs of each prompt: those furthest apart, then those of answers that no pair has, then by the seed.",
+        examples=["4"],
     )
     ties: Annotated[Literal["drop", "error"], choice("drop", "error")] = Field(
         default="drop",

@@ -39,6 +39,10 @@ from smolc.compiler.model.types import (
 from smolc.compiler.model.variants import OneOf
 from smolc.compiler.syntax import tree
 
+SAVE_EVERY = Quantity(0.2, "%")
+EVALUATE_EVERY = Quantity(0.2, "%")
+"""What a stage takes that says neither."""
+
 
 class Minimum(Variant):
     """The run with the smallest value wins: `min(eval_loss)`."""
@@ -169,7 +173,8 @@ class Stage(Noun):
     )
     keep: Natural = Field(
         default=2,
-        description="How many checkpoints are kept; when the run is over, their weights alone.",
+        description="How many checkpoints are kept, the newest ones. When the run is over, that of the last step goes, "
+        "which is the model itself, and of the others only the weights stay: one less than this.",
         examples=["1"],
     )
     diverged: Annotated[Literal["auto", "nan"], choice("auto", "nan")] = Field(

@@ -16,14 +16,11 @@ from smolc.compiler.model.methods import (
     Simpo,
 )
 from smolc.compiler.model.schedules import Cosine, Linear, Wsd
-from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.stage import EVALUATE_EVERY, SAVE_EVERY, Stage
 from smolc.compiler.model.start import Model
 from smolc.compiler.model.types import Quantity
 from smolc.compiler.plan import batch, defaults, spread
 from smolc.compiler.plan.types import Cluster
-
-SAVE_EVERY = Quantity(0.2, "%")
-EVALUATE_EVERY = Quantity(0.2, "%")
 
 
 def train_body(
@@ -71,7 +68,7 @@ def train_body(
         "log_every": stage.log_every,
         "evaluate_every": _every(stage.evaluate_every or EVALUATE_EVERY) if holdout else None,
         "save_every": _every(stage.save_every or SAVE_EVERY),
-        "keep": stage.keep,
+        "keep": max(1, stage.keep),  # lint says that 0 is read as 1
         "diverged": stage.diverged,
         "trust_remote_code": model.trust_remote_code,
     }
@@ -196,5 +193,7 @@ def _schedule(stage: Stage) -> dict[str, Any]:
 
 
 def _every(interval: Quantity) -> dict[str, Any]:
-    steps = interval.unit == "step"
-    return {"steps": int(interval.value) if steps else None, "fraction": None if steps else interval.value}
+    if interval.unit == "step":
+        return {"steps": int(interval.value), "fraction": None}
+    # Beyond the end is at the end, as lint says.
+    return {"steps": None, "fraction": min(interval.value, 1.0)}

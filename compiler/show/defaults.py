@@ -13,11 +13,10 @@ from smolc.compiler.model.build import NOUNS
 from smolc.compiler.model.merge import Merge
 from smolc.compiler.model.methods import Cpt, Dpo, Kto
 from smolc.compiler.model.recipe import Recipe
-from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.stage import EVALUATE_EVERY, SAVE_EVERY, Stage
 from smolc.compiler.model.start import Model, Template
 from smolc.compiler.model.tasks import LABELLED
 from smolc.compiler.plan import defaults, templates
-from smolc.compiler.plan.train import EVALUATE_EVERY, SAVE_EVERY
 from smolc.compiler.reference.readers import readers
 from smolc.compiler.reference.written import written
 from smolc.compiler.resolve import Field, Resolved, Section

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lint_cases import Case, read_cases
+from pydantic import TypeAdapter
 
 from smolc.compiler.diagnostics import Diagnostic
 from smolc.compiler.diagnostics.types import has_errors
@@ -14,11 +15,15 @@ from smolc.compiler.lint import lint, rules
 from smolc.compiler.lint.discover import all_rules
 from smolc.compiler.model.build import build
 from smolc.compiler.plan import plan
+from smolc.compiler.render import files
 from smolc.compiler.resolve import resolve
+from smolc.runtime.jobs.manifest import AnyJob
+from smolc.runtime.jobs.text import load
 
 RULES = Path(rules.__path__[0])
 BASE = Path(__file__).parent / "base"
 CASES = [case for path in sorted(RULES.glob("*/*.cases")) for case in read_cases(path)]
+JOB = TypeAdapter(AnyJob)
 CODES = {rule.module: rule.rule.code for rule in all_rules()}
 
 
@@ -27,7 +32,7 @@ def code_of(path: Path) -> str:
 
 
 def review(recipe: Path) -> list[Diagnostic]:
-    """Everything that lint says; the recipe itself must be without mistakes."""
+    """Everything that lint says; the recipe itself must be without mistakes. What it lets pass the jobs must take."""
     resolved, found = resolve(recipe, shown=recipe.name)
     assert resolved is not None
     assert not has_errors(found), found
@@ -35,7 +40,12 @@ def review(recipe: Path) -> list[Diagnostic]:
     assert made is not None, found
     planned, found = plan(made, resolved)
     assert planned is not None, found
-    return lint(made, resolved, planned)
+    said = lint(made, resolved, planned)
+    if not has_errors(said):
+        for path, text in files(planned, "..", recipe.name).items():
+            if path.endswith("/job.yaml"):
+                JOB.validate_python(load(text))
+    return said
 
 
 def as_line(d: Diagnostic, own: str) -> str:

@@ -2,14 +2,14 @@
 
 ## What it does
 
-Looks for `lm_head` among the `targets` of adapters in `cpt`, `sft`, `dpo` and `kto` stages.
+Looks for `lm_head` among the `targets` of adapters.
 
 ## Why is this bad?
 
 To save memory the loss is computed from the output layer's own weights, a part of the vocabulary at a time,
 so an adapter beside them would never be used nor trained. That is how it was found: adapters on the head
-stayed what they were, without a word (trl#4612). TRL refuses such a job now, but only after the data has been
-prepared and the model loaded. Without `targets` all linear layers but the head get an adapter.
+stayed what they were, without a word (trl#4612). TRL refuses such a job now for some methods, but only after the
+data has been prepared and the model loaded. Without `targets` all linear layers but the head get an adapter.
 
 ## Wrong
 
@@ -42,7 +42,7 @@ from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import each_run, once
-from smolc.compiler.model.methods import Cpt, Dpo, Kto, Lora, Sft
+from smolc.compiler.model.methods import Lora
 
 RULE = Rule("O413", "lora-on-the-head", Severity.ERROR)
 HEAD = "lm_head"
@@ -55,7 +55,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _check(context: Context) -> Iterator[Finding]:
     for name, stage in each_run(context):
         adapter = stage.adapter
-        if not isinstance(adapter, Lora) or not isinstance(stage.method, (Cpt, Sft, Dpo, Kto)):
+        if not isinstance(adapter, Lora):
             continue
         if HEAD not in {target.rpartition(".")[2] for target in adapter.targets or ()}:
             continue

@@ -8,8 +8,7 @@ Looks for `dpo` with a `discopop_tau` that is not the default where `discopop` i
 ## Why is this bad?
 
 Nothing tells: the run is the same as without. `discopop_tau` is read by that one loss. `ld_alpha = 1` weighs all
-tokens alike, which is what DPO does anyway; and it costs time and memory, since the reference's log-probabilities
-cannot be kept for it and are computed again in every step.
+tokens alike, which is what DPO does anyway.
 
 Source: DiscoPOP (arXiv 2406.08414), equation 5; LD-DPO (arXiv 2409.06411), equation 11.
 
