@@ -45,7 +45,7 @@ def command(
     overrides: tuple[str, ...],
     stdin_filename: str | None,
 ) -> None:
-    """Review RECIPES (`-` is stdin): every mistake at once, with its place, why, and what to write instead.
+    """Review RECIPES (`-` is stdin): all mistakes at once, with their place, why, and what to write instead.
 
     Ends with 0 if nothing is wrong, 1 on errors and warnings, 2 if a file, an option or a suppression cannot be understood.
     """

@@ -37,9 +37,9 @@ def command(
     """Show the first rows of RECIPE's data as STAGE (or each stage) will be trained on them: rendered by the chat
     template, turn by turn, with what is trained in colour, what is too long and cut, and how rows are packed.
 
-    Nothing needs to have run: of the start model only the tokenizer is loaded, of the data only the first rows are
-    read. Nothing is written but FILE. What `smolc run` has prepared in build/NAME already is used to tell the shares
-    and lengths of all rows.
+    Nothing needs to have run, unless the stage learns from `pairs`: of the start model only the tokenizer is loaded, of
+    the data only the first rows are read. Nothing is written but FILE. What `smolc run` has prepared in build/NAME
+    already is used to tell the shares and lengths of all rows.
 
     Without colours, trained text stands in ⟦ ⟧. Ends with 0, with 1 if the recipe or its data is wrong, with 2 if there
     is no such recipe, stage or dataset.

@@ -215,10 +215,12 @@ def _dpo(method: Dpo) -> Iterator[Diagnostic]:
         said = "1 loss needs 1 weight" if count == 1 else f"{count} losses need {count} weights"
         message = f"{said}, found {len(method.weights)}"
         yield _error("C015", "dpo-weights", message, method.span_of("weights"))
-    if "exo_pair" in method.loss and method.label_smoothing == 0:
-        message = "exo_pair needs label smoothing above 0"
+    if "exo_pair" in method.loss and method.label_smoothing in (0, 1):
+        message = (
+            f"exo_pair needs label smoothing {'above 0' if method.label_smoothing == 0 else 'below 100%'}"
+        )
         yield _error(
-            "C025", "exo-without-smoothing", message, method.span_of("loss"), "add `label_smoothing = 1%`"
+            "C025", "exo-without-smoothing", message, method.span_of("loss"), "write `label_smoothing = 1%`"
         )
     asked = method.divergence.word
     if asked != "reverse_kl" and (single := [f"`{o}`" for o in method.loss if o not in OF_DIFFERENCES]):

@@ -11,7 +11,7 @@ from smolc.compiler.model.evaluation import Greedy
 from smolc.compiler.model.filters import Measured, comparisons
 from smolc.compiler.model.formats import Map, PlainText
 from smolc.compiler.model.generation import Generate
-from smolc.compiler.model.pairing import Exact, Pairs, Strength, Tests
+from smolc.compiler.model.pairing import Exact, Judged, Pairs, Strength, Tests
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import SAVE_EVERY, Stage
 from smolc.compiler.model.types import Link
@@ -144,6 +144,15 @@ def check_pairs(name: str, pairs: Pairs, recipe: Recipe) -> Iterator[Diagnostic]
         yield from _strength(by)
     elif len(pairs.answers) == 1:
         yield from _alone(pairs.answers[0], by.word, recipe)
+    if isinstance(by, Judged) and by.style == "pairwise" and by.given("margin"):
+        message = "`margin` is between two grades, and a judge of pairs gives none: it says which of two answers is better"
+        yield _error(
+            "C053",
+            "margin-of-pairwise",
+            message,
+            by.span_of("margin"),
+            "take it out, or write `style = grade`",
+        )
     if isinstance(by, Tests) and not pairs.run_code:
         message = f"pairs `{name}` run programs that a model wrote, which the recipe does not allow"
         help = "write `run_code = true` in it: they run alone, without network and within limits"

@@ -36,21 +36,23 @@ class RowError(Exception):
 
 @dataclass
 class Problems:
-    """Bad rows of one source, collected so that a person sees several at once and how many there are."""
+    """Bad rows of one source, collected so that a person sees several at once and how many there are. most: that are kept
+    in words; an error names the first few of them."""
 
     source: str
     shown: list[str] = field(default_factory=list)
     count: int = 0
+    most: int = SHOWN
 
     def add(self, where: str, what: str) -> None:
         self.count += 1
-        if len(self.shown) < SHOWN:
+        if len(self.shown) < self.most:
             self.shown.append(f"{where}: {what}")
 
     def merge(self, count: int, shown: list[str]) -> None:
         """What was found elsewhere in the same source."""
         self.count += count
-        self.shown += shown[: max(0, SHOWN - len(self.shown))]
+        self.shown += shown[: max(0, self.most - len(self.shown))]
 
     def check(self, help: str | None = None) -> None:
         """Raises JobError if there are any."""
@@ -63,8 +65,9 @@ class Problems:
 
     def listed(self, head: str) -> str:
         """The first bad rows, below `head`."""
-        more = self.count - len(self.shown)
-        return "\n  ".join([head, *self.shown, *([f"... and {more:,} more"] if more else [])])
+        shown = self.shown[:SHOWN]
+        more = self.count - len(shown)
+        return "\n  ".join([head, *shown, *([f"... and {more:,} more"] if more else [])])
 
 
 def found(value: object, limit: int = 60) -> str:

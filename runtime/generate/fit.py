@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from smolc.runtime.data.rows import Problems, RowError
-from smolc.runtime.generate.prompts import Prompt
+from smolc.runtime.generate.prompts import Found, Prompt
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.generate import Prompts
-from smolc.runtime.pairs.drops import Drops
 
 if TYPE_CHECKING:  # torch is behind it
     from smolc.runtime.data.template import ChatTemplate
@@ -26,30 +25,30 @@ HELP = (
 
 
 def fitting(
-    context: Context, prompts: Sequence[Prompt], sources: Sequence[Prompts], lm: ChatModel
+    context: Context, found: Found, sources: Sequence[Prompts], lm: ChatModel
 ) -> tuple[list[Prompt], list[str]]:
-    """Those that the model can answer, and how each is rendered. The others are listed. Raises JobError, naming them, if
+    """The prompts that the model can answer, and how each is rendered. The others are listed, beside rows that cannot be
+    read. Raises JobError, naming them, if
     they are more of a source's prompts than its `bad_rows` says."""
     problems = {source.name: Problems(source.name) for source in sources}
-    drops = Drops()
     kept, texts = [], []
-    for prompt in prompts:
+    for prompt in found.prompts:
         try:
             text = rendered(prompt, lm.template)
             if why := lm.unfit(lm.tok_encode(text)):
                 raise RowError(f"its prompt {why}")
         except RowError as error:
             problems[prompt.source].add(prompt.place, str(error))
-            drops.add(str(error), [prompt.source], prompt.place, str(prompt.messages[-1]["content"]))
+            found.drops.add(str(error), [prompt.source], prompt.place, str(prompt.messages[-1]["content"]))
             continue
         kept.append(prompt)
         texts.append(text)
-    write_atomically(context.out / LISTED, "".join(drops.lines))
-    asked = Counter(prompt.source for prompt in prompts)
+    write_atomically(context.out / LISTED, "".join(found.drops.lines))
+    asked = Counter(prompt.source for prompt in found.prompts)
     for source in sources:
-        found = problems[source.name]
-        if found.count > source.bad_rows * asked[source.name]:
-            found.check(HELP)
+        unfit = problems[source.name]
+        if unfit.count > source.bad_rows * asked[source.name]:
+            unfit.check(HELP)
     if not kept:
         raise JobError("none of the prompts can be answered", help=f"{LISTED} says why")
     return kept, texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smolc.runtime.data.filters import keeps
 from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, converter
@@ -15,6 +15,7 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.generate import Prompts, Rows
 from smolc.runtime.jobs.prepare import Take
+from smolc.runtime.pairs.drops import LISTED, Drops
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,29 @@ def key_of(messages: Sequence[Message]) -> str:
 
 @dataclass
 class Found:
-    """duplicates: rows whose prompt an earlier one has. bad: rows that are not what the format says."""
+    """duplicates: rows whose prompt an earlier one has. bad: rows that are not what the format says, listed in drops."""
 
     prompts: list[Prompt]
     rows: int = 0
     duplicates: int = 0
     bad: int = 0
+    drops: Drops = field(default_factory=Drops)
 
 
 def prompts_of(context: Context, sources: Sequence[Prompts], subset: int | None, seed: int) -> Found:
     """Each prompt once, in the order of the rows, or `subset` of them. Raises JobError."""
     found: dict[str, Prompt] = {}
     rows = bad = taken = 0
+    drops = Drops()
     for source in sources:
-        problems = Problems(source.name)
+        problems = Problems(source.name, most=LISTED)
         made = [
             Prompt(source.name, row.place, prompt_in(example))
             for row, example in examples(context, source, problems)
         ]
         rows += len(made)
         bad += problems.count
+        drops.rows(problems)
         for prompt in _weighted(made, source, seed):
             taken += 1
             found.setdefault(prompt.key, prompt)
@@ -67,7 +71,7 @@ def prompts_of(context: Context, sources: Sequence[Prompts], subset: int | None,
     if subset is not None and subset < len(prompts):
         kept = sorted(permutation(len(prompts), seed, "prompts")[:subset].tolist())
         prompts = [prompts[i] for i in kept]
-    return Found(prompts, rows, duplicates, bad)
+    return Found(prompts, rows, duplicates, bad, drops)
 
 
 def _weighted(made: list[Prompt], source: Prompts, seed: int) -> list[Prompt]:

@@ -55,7 +55,7 @@ def _answered(context: Context, job: GenerateJob, found: Found) -> None:
         print(f"{job.subject.name} has no chat template: it is given the plain text of the prompts")
     start = time.monotonic()
     with opened(context, job, at, prompting, job.thinking, job.decode.max_new) as lm:
-        prompts, texts = fitting(context, found.prompts, job.prompts, lm)
+        prompts, texts = fitting(context, found, job.prompts, lm)
         meter = Meter(context, 1)
         lm.decoding = replace(
             lm.decoding,
@@ -95,7 +95,8 @@ def _answered(context: Context, job: GenerateJob, found: Found) -> None:
     }
     context.write_result(result)
     unfinished = f", {result['unfinished']:,} of them cut off" if result["unfinished"] else ""
-    left = f"; prompts left out: {unfit:,} ({LISTED})" if unfit else ""
+    out = [f"{n:,} {what}" for n, what in ((found.bad, "bad rows"), (unfit, "prompts")) if n]
+    left = f"; left out: {' and '.join(out)} ({LISTED})" if out else ""
     print(
         f"{len(answers):,} answers to {len(texts):,} prompts{unfinished}; {cached:,} were there before{left}"
     )

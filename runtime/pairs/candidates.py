@@ -15,7 +15,7 @@ from smolc.runtime.generate.run import FILE
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.pairs import Generated, PairsJob, Written
-from smolc.runtime.pairs.drops import Drops
+from smolc.runtime.pairs.drops import LISTED, Drops
 
 EMPTY = "an empty answer"
 UNTERMINATED = "thought without end"
@@ -136,7 +136,7 @@ def _unreadable(source: Generated, why: str) -> JobError:
 
 
 def _written(context: Context, job: PairsJob, source: Written, drops: Drops) -> Said:
-    problems = Problems(source.name)
+    problems = Problems(source.name, most=LISTED)
     for row, example in examples(context, source, problems):
         prompt = prompt_in(example)
         for text in _answers(example):

@@ -45,7 +45,7 @@ class Drops:
             self.lines.append(json.dumps(line, ensure_ascii=False) + "\n")
 
     def rows(self, problems: Problems) -> None:
-        """Rows that a source's own tolerance leaves out; the first of them are listed."""
+        """Rows that a source's own tolerance leaves out."""
         for line in problems.shown:
             self.add(BAD_ROW, [problems.source], line)
         if more := problems.count - len(problems.shown):

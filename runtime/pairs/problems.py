@@ -21,7 +21,7 @@ from smolc.runtime.jobs.generate import Rows
 from smolc.runtime.jobs.pairs import Exact, PairsJob, Tests
 from smolc.runtime.pairs.candidates import Group
 from smolc.runtime.pairs.couples import TWO, UNKNOWN, UNSAID, Compared, by_scores
-from smolc.runtime.pairs.drops import Drops
+from smolc.runtime.pairs.drops import LISTED, Drops
 
 UNASKED = "without a problem"
 """Answers of whose prompt no problem says what is right."""
@@ -122,8 +122,8 @@ def _known(
     """What is right, by prompt; None where two rows disagree. Raises JobError, naming the rows that say nothing."""
     found: dict[str, Any] = {}
     for source in sources:
-        problems = Problems(source.name)
-        refused = Problems(source.name)
+        problems = Problems(source.name, most=LISTED)
+        refused = Problems(source.name, most=LISTED)
         rows = 0
         for row, example in examples(context, source, problems):
             rows += 1

@@ -41,7 +41,7 @@ def asked(folder: Path, questions: str, model: Model, bad_rows: float = 0.0) -> 
         write(folder, name, [{"question": q, "answer": "x"} for q in questions.split()[number::2]])
         sources.append(Prompts.model_validate(rows(name, weight=ALL, bad_rows=bad_rows)))
     found = prompts_of(context, sources, None, 1)
-    kept, texts = fitting(context, found.prompts, sources, model)  # type: ignore[arg-type]
+    kept, texts = fitting(context, found, sources, model)  # type: ignore[arg-type]
     assert [prompt.messages[-1]["content"] for prompt in kept] == texts
     return texts
 
@@ -91,3 +91,17 @@ def test_the_template_refuses_one(tmp_path: Path) -> None:
 def test_none_is_left(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="none of the prompts can be answered"):
         asked(tmp_path, "aaaaaa bbbbbb", Model(), bad_rows=1.0)
+
+
+def test_rows_that_cannot_be_read_are_listed_all(tmp_path: Path) -> None:
+    context = Context(tmp_path, MANIFEST, Job())  # type: ignore[arg-type]
+    write(
+        tmp_path,
+        "one",
+        [{"question": "a", "answer": "x"}, *({"question": n, "answer": "x"} for n in range(8))],
+    )
+    source = Prompts.model_validate(rows("one", weight=ALL, bad_rows=0.9))
+    fitting(context, prompts_of(context, [source], None, 1), [source], Model())  # type: ignore[arg-type]
+    said = listed(tmp_path)
+    assert [line["place"].split(":")[1] for line in said] == [str(n) for n in range(2, 10)]
+    assert {line["why"] for line in said} == {"a row that cannot be read"}
