@@ -139,8 +139,31 @@ def datasets_of(stage: Stage, recipe: Recipe) -> list[str]:
     return [stage.data.name]
 
 
+def _held_data(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
+    """What must hold of a dataset that is held out for the validation loss as a whole."""
+    mixture = recipe.mixtures.get(stage.data.name)
+    if mixture is None or (held := mixture.held_data) is None or held.name not in recipe.datasets:
+        return
+    dataset = recipe.datasets[held.name]
+    yield from check_format(held.name, dataset, stage)
+    if same := next((row for row in mixture.rows if row.dataset.name == held.name), None):
+        message = f"mixture `{stage.data.name}` trains on `{held}`, and holds it out"
+        labels = (Label(same.dataset.span, "trained on"),) if same.dataset.span else ()
+        help = "take one of them out; a part of it is kept out of training by `holdout = 2%`"
+        yield Diagnostic(
+            "C052", "held-out-and-trained", Severity.ERROR, message, held.span, labels, help=help
+        )
+    if dataset.role == "test":
+        message = f"stage `{name}` would look at `{held}`, which is test data, while it trains"
+        help = (
+            "hold out a part of the mixture, or a dataset with `role = validation`; ask test data in an eval"
+        )
+        yield _error("C020", "training-on-test", message, held.span, help)
+
+
 def _stage(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     method = stage.method
+    yield from _held_data(name, stage, recipe)
     for dataset in datasets_of(stage, recipe):
         rows = recipe.rows(dataset)
         yield from check_format(dataset, rows, stage)

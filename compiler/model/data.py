@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from smolc.compiler.model import filters
 from smolc.compiler.model.base import Line, Noun, Variant
@@ -16,12 +16,14 @@ from smolc.compiler.model.types import (
     Flag,
     Fraction,
     Kind,
+    Link,
     Made,
     Portion,
     Quantity,
     Repeat,
     Similarity,
     Str,
+    ToDataset,
     Tokens,
     ToRows,
     Words,
@@ -205,6 +207,13 @@ class Ngram(Variant):
     )
 
 
+Holdout = Annotated[
+    Annotated[Portion, Tag("part")] | Annotated[ToDataset, Tag("dataset")],
+    Discriminator(lambda value: "dataset" if isinstance(value, (tree.Ref, Link)) else "part"),
+]
+"""A portion of a mixture, or the name of what it has beside it."""
+
+
 class Mixture(Noun):
     """What is trained on, and how much of each. Counted in tokens unless `basis` says otherwise."""
 
@@ -218,10 +227,11 @@ class Mixture(Noun):
     budget: Tokens | None = Field(
         default=None, description="Size of the whole mixture in tokens.", examples=["10Mtok"]
     )
-    holdout: Portion | None = Field(
+    holdout: Holdout | None = Field(
         default=None,
-        description="Rows kept out of training for the validation loss: a part, or a number of rows.",
-        examples=["2%"],
+        description="Rows for the validation loss: a part of these, or a number, which is kept out of training; or a "
+        "dataset of its own.",
+        examples=["2%", "picks"],
     )
     dedup: Annotated[NoDedup | ExactDedup | NearDedup, OneOf(NoDedup, ExactDedup, NearDedup)] = Field(
         default=NoDedup.unwritten(), description="Which rows count as the same, so that one of them is kept."
@@ -230,3 +240,13 @@ class Mixture(Noun):
         default=NoDecontamination.unwritten(),
         description="Rows that the recipe's own evals ask or expect, kept out of training.",
     )
+
+    @property
+    def held_part(self) -> Quantity | None:
+        """What of its rows is held out."""
+        return self.holdout if isinstance(self.holdout, Quantity) else None
+
+    @property
+    def held_data(self) -> Link | None:
+        """The dataset that is held out instead."""
+        return self.holdout if isinstance(self.holdout, Link) else None

@@ -129,7 +129,9 @@ class Stage(Noun):
         "`kto`, `aot` and `aot_unpaired`, whose losses compare the sequences of one pass.",
     )
     length: Length = Field(
-        default=Quantity(1, "epoch"), description="How long it trains: epochs, steps or tokens."
+        default=Quantity(1, "epoch"),
+        description="How long it trains: epochs, steps or tokens. All steps have as many sequences: what is missing in the "
+        "last one is filled up with rows of another pass.",
     )
     optim: Optimizer = Field(
         default=Adamw.unwritten(), description="The optimiser, with its peak learning rate."

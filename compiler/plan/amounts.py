@@ -131,13 +131,14 @@ def _declared(data: Job) -> _Declared | None:
     body = data.body
     if body["budget_tokens"] is not None:
         return _Declared(None, int(body["budget_tokens"]))
-    taken = [source["weight"].get("rows") for source in body["sources"]]
+    held = body["holdout"]
+    beside = None if held is None else held.get("source")
+    taken = [source["weight"].get("rows") for source in body["sources"] if source["name"] != beside]
     if not taken or any(rows is None for rows in taken):
         return None
     rows = sum(taken)
     if body["method"] == "kto" and all(s["format"]["type"] == "preference" for s in body["sources"]):
         rows *= 2  # each pair is two judged answers
-    held = body["holdout"]
-    if held is not None:
+    if held is not None and beside is None:
         rows -= held["rows"] if held["rows"] is not None else round(held["fraction"] * rows)
     return _Declared(max(1, rows), None)

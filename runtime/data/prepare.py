@@ -14,6 +14,7 @@ from smolc.runtime.data import columns
 from smolc.runtime.data.columns import Uses
 from smolc.runtime.data.dropped import write_dropped
 from smolc.runtime.data.finish import check_inference, save_tokenizer
+from smolc.runtime.data.holdout import groups_of
 from smolc.runtime.data.inputs import Setting, settle
 from smolc.runtime.data.judgements import both_kinds
 from smolc.runtime.data.lengths import fit_length
@@ -33,6 +34,9 @@ from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.prepare import VERSION, Fit, PrepareJob, Share, Take
+
+NONE = np.zeros(0, dtype=np.int64)
+NOTHING = Pieces(NONE, NONE, NONE, NONE, NONE)
 
 
 def run(context: Context) -> None:
@@ -71,12 +75,16 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
     longest = np.concatenate([s.longest[rows] for s, rows in zip(sources, selection.train, strict=True)])
     length = _length(longest, job)
     limit = None if job.packing == "wrapped" else length
-    fitted = [pieces(s, rows, limit, job.overlong) for s, rows in zip(sources, selection.train, strict=True)]
+    beside = None if job.holdout is None else job.holdout.source
+    fitted = [
+        NOTHING if s.name == beside else pieces(s, rows, limit, job.overlong)
+        for s, rows in zip(sources, selection.train, strict=True)
+    ]
     supplies = [
         Supply(s.name, p.read, p.trained, spec.weight)
         for s, p, spec in zip(sources, fitted, job.sources, strict=True)
     ]
-    draws = mix(supplies, job.basis, job.budget_tokens, job.seed)
+    draws = _mixed(supplies, job)
     drawn = [p.at(draw.rows) for p, draw in zip(fitted, draws, strict=True)]
     uses = _uses(drawn)
     order = permutation(len(uses), job.seed, "mixture")
@@ -102,7 +110,7 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
             context.out / "validation", sources, held, job, length, vocabulary, lambda _: None
         )
         seen = seen | more.seen
-    notes = _faded(sources) + _unread(sources)
+    notes = _faded(sources) + _unread(sources) + _seen_in_training(sources, selection, job)
     if job.method == "kto":
         notes.append(both_kinds(sources, uses.source, uses.row, 0 if held is None else len(held)))
     listed = write_dropped(context.out / "dropped.jsonl", sources, selection, job.decontaminate is not None)
@@ -152,6 +160,14 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
     sweep(setting.shelf, _used(context.folder))
     context.progress(total, total, "row", f"{tokens:,} tokens")
     print(f"{total:,} rows, {tokens:,} tokens, {written.trained:,} of them trained")
+
+
+def _mixed(supplies: list[Supply], job: PrepareJob) -> list[Draw]:
+    """Of a source that is held out as a whole, nothing."""
+    beside = None if job.holdout is None else job.holdout.source
+    draws = iter(mix([s for s in supplies if s.name != beside], job.basis, job.budget_tokens, job.seed))
+    nothing = Draw(NONE, 0.0, 0.0)
+    return [nothing if s.name == beside else next(draws) for s in supplies]
 
 
 def _tokenise_all(context: Context, job: PrepareJob, setting: Setting, kept: ExitStack) -> list[Tokens]:
@@ -220,14 +236,31 @@ def _held(sources: list[Tokens], selection: Selection, limit: int | None, job: P
     """The rows that are held out, in the order in which they were read."""
     if job.holdout is None:
         return None
-    cut = []
-    for source, rows in zip(sources, selection.held, strict=True):
-        if len(rows):
-            cut.append(pieces(source, rows, limit, job.overlong))
-        else:
-            none = np.zeros(0, dtype=np.int64)
-            cut.append(Pieces(none, none, none, none, none))
-    return _uses(cut) if any(len(p.row) for p in cut) else None
+    cut = [
+        pieces(source, rows, limit, job.overlong) if len(rows) else NOTHING
+        for source, rows in zip(sources, selection.held, strict=True)
+    ]
+    if any(len(p.row) for p in cut):
+        return _uses(cut)
+    if job.holdout.source is not None:
+        help = "all of them were left out, for what `dedup` or `decontaminate` of the mixture say"
+        raise JobError(f"{job.holdout.source}: no rows are left for the validation loss", help=help)
+    return None
+
+
+def _seen_in_training(sources: list[Tokens], selection: Selection, job: PrepareJob) -> list[str]:
+    """Where what is held out was chosen by a person: rows of it that are trained on, too."""
+    if job.holdout is None or job.holdout.source is None:
+        return []
+    groups = groups_of([source.keys for source in sources])
+    beside = [source.name for source in sources].index(job.holdout.source)
+    trained = np.concatenate([g[rows] for g, rows in zip(groups, selection.train, strict=True)])
+    count = int(np.isin(groups[beside][selection.held[beside]], trained).sum())
+    return (
+        [f"{count:,} rows of {job.holdout.source}, which is held out, are in the training data, too"]
+        if count
+        else []
+    )
 
 
 def _first_of_each(drawn: list[Pieces], most: int) -> list[tuple[int, int]]:

@@ -68,7 +68,10 @@ def select(
         keep = [kept & rows for kept, rows in zip(keep, first, strict=True)]
     train = [np.flatnonzero(kept) for kept in keep]
     held = [np.zeros(0, dtype=np.int64) for _ in sources]
-    if job.holdout is not None:
+    if job.holdout is not None and job.holdout.source is not None:
+        beside = names.index(job.holdout.source)
+        train[beside], held[beside] = held[beside], train[beside]
+    elif job.holdout is not None:
         groups = groups_of([source.keys for source in sources])
         out = hold_out([g[rows] for g, rows in zip(groups, train, strict=True)], names, job.holdout, job.seed)
         held = [rows[o] for rows, o in zip(train, out, strict=True)]

@@ -9,6 +9,9 @@ from smolc.runtime.report.health import words_of
 from smolc.runtime.report.outputs import mapping, number, objects, read_object
 from smolc.runtime.report.text import clean, count, decimal, setting
 
+MORE = 1.05
+"""Times the epochs that were asked for, from which it is said."""
+
 
 def in_short(folder: Path, entry: Entry) -> str:
     """One short line, or "" where there is nothing to say."""
@@ -72,6 +75,9 @@ def _train(result: dict[str, object]) -> str:
         parts.append(f"held-out {decimal(held_out)}")
     if pace is not None:
         parts.append(f"{count(pace)} tok/s")
+    epochs, asked = number(result.get("epochs")), number(result.get("epochs_asked"))
+    if epochs is not None and asked is not None and epochs > MORE * asked:
+        parts.append(f"{epochs:.2f} epochs of {asked:g}: whole steps")
     if wrong := words_of(result):
         parts.append(wrong)
     if (continued := mapping(result.get("continued"))).get("from"):

@@ -39,7 +39,8 @@ class SourceSample:
 def read_source(
     context: Context, job: PrepareJob, spec: SourceSpec, reader: Reader, wanted: int, first: int
 ) -> SourceSample:
-    made = SourceSample(spec.name, weight_said(spec))
+    beside = job.holdout is not None and job.holdout.source == spec.name
+    made = SourceSample(spec.name, "held out for the validation loss" if beside else weight_said(spec))
     found = Found(spec)
     refused = 0
     encoder = reader.encoder

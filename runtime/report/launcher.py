@@ -7,6 +7,7 @@ import signal
 
 _ITS_OWN = re.compile(r"[WE]\d{4} \S+ \d+ torch/distributed/elastic/")
 _LAUNCHED = re.compile(r'  File ".*(accelerate/commands/launch|torch/distributed/run)\.py"')
+_CHILD = "ChildFailedError"
 _RANK = re.compile(r"\s*rank\s*: (\d+) ")
 _CODE = re.compile(r"\s*exitcode\s*: (-?\d+) \(pid: (\d+)\)")
 _TRACED = re.compile(r"\[rank(\d+)\]: ?")
@@ -17,14 +18,17 @@ ENDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def without_launcher(lines: list[str]) -> list[str]:
     """The lines that the job's own processes wrote: the launcher's notes, and its traceback, which comes last, are left
-    out. So are tracebacks of processes that only lost another one."""
-    end = len(lines)
+    out. So are tracebacks of processes that only lost another one. Of a launcher that failed by itself, such as for a port
+    that is taken, the last line stays."""
+    end, itself = len(lines), list[str]()
     for i, line in enumerate(lines):
         # Below the launcher's traceback there is its table alone.
         if line == TRACEBACK and any(_LAUNCHED.match(later) for later in lines[i + 1 : i + 6]):
+            if not any(_CHILD in later for later in lines[i:]):
+                itself = [line for line in lines[i:] if line.strip()][-1:]
             end = i
             break
-    own = [line for line in lines[:end] if not _ITS_OWN.match(line)]
+    own = [line for line in lines[:end] if not _ITS_OWN.match(line)] + itself
     traced = {match[1] for line in own if (match := _TRACED.match(line))}
     shown = set() if ended_by_signal(lines) else {_first_to_fail(lines[end:])} & traced or traced
     return [line for line in own if not (match := _TRACED.match(line)) or match[1] in shown]

@@ -44,6 +44,7 @@ def result_of(
         "eval_loss": watch.eval_loss,
         "steps": steps,
         "epochs": round(watch.length.epochs * steps / watch.length.steps, 4),
+        "epochs_asked": job.duration.epochs,
         "tokens": watch.tokens_after[steps],
         "trained_tokens": watch.trained_after[steps],
         "seconds": round(seconds, 3),

@@ -63,3 +63,10 @@ def test_who_only_lost_another_does_not_hide_the_cause(tmp_path: Path, code: int
 def test_what_the_job_says_is_shown_alone(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("step 1/9\nerror: it is wrong\nhelp: mend it\n" + TRACE.format(code=1))
     assert log_tail(tmp_path / "log.txt") == ["error: it is wrong", "help: mend it"]
+
+
+def test_why_the_launcher_itself_failed(tmp_path: Path) -> None:
+    own, end = TRACE.split("torch.distributed.elastic.multiprocessing.errors")[0].split("Traceback")
+    taken = "ConnectionError: Tried to launch on port `29500`, but another process is utilizing it.\n"
+    (tmp_path / "log.txt").write_text(f"{own.splitlines()[0]}\nTraceback{end}{taken}")
+    assert log_tail(tmp_path / "log.txt")[-1:] == [taken.strip()]

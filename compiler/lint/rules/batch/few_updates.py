@@ -84,7 +84,7 @@ def _steps(stage: Stage, mixture: Mixture | None) -> int | None:
         if not isinstance(row.weight, Take) or row.weight.amount.unit != "seq":
             return None
         rows += row.weight.amount.value
-    kept = mixture.holdout
+    kept = mixture.held_part
     if kept is not None:
         rows -= rows * kept.value if kept.unit == "%" else kept.value
     return ceil(round(length.value * max(rows, 1) / size.value, 6))

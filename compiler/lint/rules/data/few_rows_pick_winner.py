@@ -45,7 +45,7 @@ def check(context: Context) -> Iterator[Finding]:
         mixture = context.recipe.mixtures.get(stage.data.name)
         if stage.sweep is None or mixture is None or stage.sweep.pick.metric.name != "eval_loss":
             continue
-        held = mixture.holdout
+        held = mixture.held_part
         if held is None or held.unit != "seq" or held.value >= ENOUGH or stage.data.name in seen:
             continue
         seen.add(stage.data.name)

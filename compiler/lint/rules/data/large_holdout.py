@@ -40,7 +40,7 @@ MOST = 0.2
 
 def check(context: Context) -> Iterator[Finding]:
     for name, mixture in context.recipe.mixtures.items():
-        held = mixture.holdout
+        held = mixture.held_part
         if held is not None and held.unit == "%" and MOST * (1 + 1e-9) < held.value < 1:
             yield Finding(
                 f"mixture `{name}` keeps {held} of its rows out of training",

@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Finding]:
                     notes=("`take` draws each row once",),
                     help=more_than_all(weight.amount.value),
                 )
-        held = mixture.holdout
+        held = mixture.held_part
         if held is not None and held.unit == "%" and held.value >= 1:
             yield Finding(
                 f"mixture `{name}` keeps all of its rows out of training",

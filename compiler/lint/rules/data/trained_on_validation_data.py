@@ -25,8 +25,7 @@ mixture skills { chats = all ; picks = all }
 
 ```
 dataset picks { path = "validation.jsonl" ; role = validation }
-mixture skills { chats = all }
-eval choose { of = sft ; task picks { data = picks } }
+mixture skills { chats = all ; holdout = picks }
 ```
 """
 
@@ -53,5 +52,5 @@ def check(context: Context) -> Iterator[Finding]:
             f"stage `{name}` trains on `{source.name}`, which is declared for validation",
             source.span,
             labels=(Label(role, "said here"),) if role else (),
-            help="take it out of the training data, or leave `role` out; `holdout` keeps a part of a mixture back",
+            help=f"take it out of the training data, or leave `role` out; `holdout = {source.name}` measures the validation loss on it",
         )

@@ -38,6 +38,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Severity
 from smolc.compiler.lint.context import Context
 from smolc.compiler.lint.rule import Finding, Rule
+from smolc.compiler.model.data import Dataset
 from smolc.compiler.model.pair_uses import data_read
 
 RULE = Rule("D207", "unused-data", Severity.WARNING)
@@ -55,6 +56,8 @@ def check(context: Context) -> Iterator[Finding]:
                 help=f"write `data = {name}` in the stage that should, or take it out",
             )
         used.update(row.dataset.name for row in mixture.rows)
+        if mixture.held_data is not None:
+            used.add(mixture.held_data.name)
     for name, pairs in recipe.pairs.items():
         if name not in used and pairs.span and pairs.span.source is context.resolved.source:
             help = f"write `data = {name}` in the stage that should, or add it to a mixture (`{name} = all`)"
@@ -71,5 +74,16 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(
                 f"nothing reads dataset `{name}`",
                 dataset.span,
-                help=f"add it to a mixture (`{name} = all`) or to an eval, or take it out",
+                help=_help(name, dataset),
             )
+
+
+def _help(name: str, dataset: Dataset) -> str:
+    if dataset.role == "train":
+        return f"add it to a mixture (`{name} = all`) or to an eval, or take it out"
+    measured = "ask it in an eval (`task ... { data = " + name + " }`)"
+    if dataset.role == "test":
+        return f"{measured}, or take it out"
+    return (
+        f"write `holdout = {name}` in the mixture whose validation loss it is for, {measured}, or take it out"
+    )
