@@ -18,12 +18,13 @@ class Split:
 
 
 class Indivisible(Exception):
-    """A batch that cannot be divided; `message` and `help` are for the user."""
+    """A batch that cannot be divided; `message` and `help` are for the user. key: of the stage, whose value it is about."""
 
-    def __init__(self, message: str, help: str) -> None:
+    def __init__(self, message: str, help: str, key: str = "batch") -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        self.key = key
 
 
 def sequences(batch: Quantity, length: int, packed: bool) -> int:
@@ -73,6 +74,7 @@ def split(
         raise Indivisible(
             f"{share:,} sequences per device cannot be divided into micro batches of {micro}",
             "the nearest that fit: " + " and ".join(str(n) for n in near if n),
+            "micro_batch",
         )
     return Split(global_sequences, micro, share // micro, data_parallel)
 

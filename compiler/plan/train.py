@@ -92,7 +92,7 @@ def _batch(stage: Stage, cluster: Cluster, found: list[Diagnostic]) -> batch.Spl
         groups, tokens = cluster.world_size // spread.sharers(stage), length if asked.unit == "tok" else None
         return batch.split(count, groups, micro, most, tokens)
     except batch.Indivisible as error:
-        span = stage.span_of("batch" if micro is None else "micro_batch")
+        span = stage.span_of(error.key)
         found.append(
             Diagnostic("C031", "indivisible-batch", Severity.ERROR, error.message, span, help=error.help)
         )

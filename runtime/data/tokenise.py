@@ -150,7 +150,10 @@ def _chosen(counts: list[int], name: str, take: Take, seed: int) -> list[Array]:
 
 def _check_size(name: str, size: int, total: int) -> None:
     if size > total:
-        raise JobError(f"{name}: take asks for {size} rows, but there are {total}")
+        raise JobError(
+            f"{name}: take asks for {size:,} rows, but there are {total:,}",
+            help=f"take fewer, or say all(at_most = {size}seq)",
+        )
 
 
 def _run(

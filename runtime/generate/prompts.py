@@ -82,7 +82,10 @@ def _weighted(made: list[Prompt], source: Prompts, seed: int) -> list[Prompt]:
     else:
         size = weight.rows if weight.rows is not None else max(1, round((weight.fraction or 0.0) * len(made)))
         if size > len(made):
-            raise JobError(f"{source.name}: take asks for {size} rows, but there are {len(made)}")
+            raise JobError(
+                f"{source.name}: take asks for {size:,} rows, but there are {len(made):,}",
+                help=f"take fewer, or say all(at_most = {size}seq)",
+            )
     if size is None or size >= len(made):
         return made
     return [made[i] for i in sorted(permutation(len(made), seed, "take", source.name)[:size].tolist())]

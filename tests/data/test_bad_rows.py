@@ -218,3 +218,10 @@ def test_an_answer_of_5_MB(project: Project) -> None:
     assert answers(project.run(source("rows.jsonl"), overlong="truncate"))[-1] == 256
     packed = project.run(source("rows.jsonl"), packing="wrapped", length=1 << 20)
     assert packed.json("stats.json")["tokens"] > 5 << 18
+
+
+@pytest.mark.parametrize("text", ['[{"messages": []}, {"messages": []}]\n', '[\n  {"messages": []}\n]\n'])
+def test_an_array_is_told_where_it_belongs(text: str, project: Project) -> None:
+    project.write("chats.jsonl", text.encode())
+    with pytest.raises(JobError, match=r"chats.jsonl:1: expected a JSON object.*whose name ends in \.json"):
+        project.run(source("chats.jsonl"))

@@ -122,7 +122,7 @@ def _object(text: str, whole: bool) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _Wrong(_not_json(error, text, whole)) from error
     if not isinstance(data, dict):
-        raise _Wrong(f"expected a JSON object, found {found(data)}")
+        raise _Wrong(f"expected a JSON object, found {found(data)}{_array(text)}")
     if _ESCAPED_SURROGATE.search(text) and _has_surrogate(data):
         raise _Wrong("expected Unicode text, found half of a surrogate pair")
     return data
@@ -147,7 +147,12 @@ def _not_json(error: Exception, text: str, whole: bool) -> str:
     if isinstance(error, json.JSONDecodeError):
         reason = f"{error.msg.removesuffix(' at')} at column {error.pos + 1}"
     ended = "" if whole else "; the file ends within this line, was it cut off?"
-    return f"expected a JSON object, found what is not JSON ({reason}): {text.strip()[:60]!r}{ended}"
+    return f"expected a JSON object, found what is not JSON ({reason}): {text.strip()[:60]!r}{_array(text) or ended}"
+
+
+def _array(text: str) -> str:
+    """An array of rows, or where it begins."""
+    return "; a JSON array is read from a file whose name ends in .json" if text.lstrip().startswith("[") else ""
 
 
 def _has_surrogate(data: Any) -> bool:
