@@ -27,7 +27,8 @@ from smolc.compiler.diagnostics.types import Severity
     "--fresh",
     multiple=True,
     metavar="JOB",
-    help="Start this job at its beginning: its checkpoints are deleted; may be repeated.",
+    help="Run this job again from its beginning, also if it is done: its checkpoints are deleted. What was made from "
+    "what it left before stays done. May be repeated.",
 )
 @click.option(
     "--publish",

@@ -16,7 +16,6 @@ from typing_extensions import Self
 
 from smolc.compiler.diagnostics import Diagnostic, Severity, Span
 from smolc.compiler.diagnostics.suggest import closest
-from smolc.compiler.model.habits import HABITS
 
 
 @dataclass
@@ -90,12 +89,7 @@ class Noun(BaseModel):
     def _unknown(cls, data: Args, key: str) -> Diagnostic:
         near = closest(key, cls.model_fields)
         names = ", ".join(f"`{n}`" for n in cls.model_fields)
-        if key in HABITS and HABITS[key] != f"`{key}`":
-            help = f"write {HABITS[key]}"
-        else:
-            help = (
-                f"did you mean `{near}`?" if near else f"it has {names}" if names else "it takes no arguments"
-            )
+        help = f"did you mean `{near}`?" if near else f"it has {names}" if names else "it takes no arguments"
         span = data.origin.keys.get(key, data.origin.span)
         return Diagnostic(
             "V008", "unknown-key", Severity.ERROR, f"{data.what} has no `{key}`", span, help=help

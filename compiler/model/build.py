@@ -13,6 +13,7 @@ from smolc.compiler.model.checks import check_values
 from smolc.compiler.model.data import Dataset, Mixture
 from smolc.compiler.model.evaluation import Eval
 from smolc.compiler.model.generation import Generate
+from smolc.compiler.model.habits import answered
 from smolc.compiler.model.links import check_cycles, check_labels, check_names
 from smolc.compiler.model.merge import Merge
 from smolc.compiler.model.pairing import Pairs
@@ -67,7 +68,7 @@ def build(resolved: Resolved) -> tuple[Recipe | None, list[Diagnostic]]:
     found.extend(check_labels(resolved.sections))
     found.extend(check_names(reading.links, declared))
     if recipe is None or has_errors(found):
-        return None, found
+        return None, answered(found, resolved.sections)
     runs = {}
     for name, stage in recipe.stages.items():
         declared_as = resolved.find("stage", name)

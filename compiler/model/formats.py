@@ -1,6 +1,6 @@
 """What a row looks like, and which columns hold it."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -65,8 +65,33 @@ class Sharegpt(Variant):
     )
 
 
+def _role() -> Any:
+    """Of a message in a column that may hold a text or messages."""
+    return Field(
+        default=None,
+        description='What the data calls a message\'s role; if not given, "role", or "from" as ShareGPT does.',
+        examples=['"speaker"'],
+    )
+
+
+def _content() -> Any:
+    return Field(
+        default=None,
+        description='What the data calls a message\'s text; if not given, "content", or "value" as ShareGPT does.',
+        examples=['"text"'],
+    )
+
+
+def _system() -> Any:
+    return Field(
+        default=None,
+        description="Column with the row's system prompt; may be empty.",
+        examples=['"system"'],
+    )
+
+
 class PromptCompletion(Variant):
-    """A question and its answer, in two columns."""
+    """A question and its answer, in two columns: a text, a message, or a list of messages each."""
 
     word: ClassVar[str] = "prompt_completion"
     positional: ClassVar[tuple[str, ...]] = ("prompt", "completion")
@@ -74,6 +99,9 @@ class PromptCompletion(Variant):
     completion: Str = Field(
         default="completion", description="Column with the answer.", examples=['"answer"']
     )
+    system: Str | None = _system()
+    role: Str | None = _role()
+    content: Str | None = _content()
 
 
 class Alpaca(Variant):
@@ -87,10 +115,17 @@ class Alpaca(Variant):
         default="input", description="Column with what it is about; may be empty.", examples=['"context"']
     )
     output: Str = Field(default="output", description="Column with the response.", examples=['"answer"'])
+    system: Str | None = _system()
+    history: Str | None = Field(
+        default=None,
+        description="Column with earlier turns, a list of `[question, answer]`; may be empty.",
+        examples=['"history"'],
+    )
 
 
 class Preference(Variant):
-    """A chosen and a rejected answer. `prompt = ""` where both columns hold whole conversations."""
+    """A chosen and a rejected answer: a text, a message, or a list of messages each. `prompt = ""` where both columns hold
+    whole conversations."""
 
     word: ClassVar[str] = "preference"
     prompt: Str = Field(
@@ -98,13 +133,19 @@ class Preference(Variant):
     )
     chosen: Str = Field(default="chosen", description="Column with the better answer.", examples=['"good"'])
     rejected: Str = Field(default="rejected", description="Column with the worse one.", examples=['"bad"'])
+    system: Str | None = _system()
+    role: Str | None = _role()
+    content: Str | None = _content()
 
 
 class Unpaired(Variant):
-    """KTO's data: an answer, and whether it is a good one."""
+    """KTO's data: an answer (a text, a message, or a list of messages), and whether it is a good one. `prompt = ""` where
+    its column holds a whole conversation, whose last message is judged."""
 
     word: ClassVar[str] = "unpaired"
-    prompt: Str = Field(default="prompt", description="Column with the question.", examples=['"question"'])
+    prompt: Str = Field(
+        default="prompt", description='Column with the question; "" if there is none.', examples=['""']
+    )
     completion: Str = Field(
         default="completion", description="Column with the answer.", examples=['"answer"']
     )
@@ -113,6 +154,9 @@ class Unpaired(Variant):
         description="Column with true for a good answer, false for a bad one.",
         examples=['"good"'],
     )
+    system: Str | None = _system()
+    role: Str | None = _role()
+    content: Str | None = _content()
 
 
 class PlainText(Variant):

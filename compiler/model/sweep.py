@@ -9,6 +9,7 @@ from smolc.compiler.diagnostics import Diagnostic, Label, Severity
 from smolc.compiler.format.value import print_value
 from smolc.compiler.model.arrange import arrange
 from smolc.compiler.model.base import Reading
+from smolc.compiler.model.habits import answered
 from smolc.compiler.model.links import Declared, check_names
 from smolc.compiler.model.recipe import Run
 from smolc.compiler.model.stage import Stage, Sweep
@@ -38,7 +39,7 @@ def expand(
         reading = Reading()
         made = validate(Stage, arrange(changed, reading.found), reading)
         reading.found.extend(check_names(reading.links, declared))
-        for mistake in reading.found:
+        for mistake in answered(reading.found, [changed], swept=True):
             key = (mistake.span.start if mistake.span else 0, mistake.message)
             if key not in reported:
                 reported.add(key)

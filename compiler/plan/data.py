@@ -19,13 +19,14 @@ from smolc.compiler.model.data import (
     Share,
     Take,
 )
+from smolc.compiler.model.formats import Preference
 from smolc.compiler.model.methods import Cpt, Fit, Method, Sft
 from smolc.compiler.model.recipe import Recipe
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.model.start import BytesTokenizer, HubTokenizer, Model, OwnTokenizer
 from smolc.compiler.model.types import Quantity
 from smolc.compiler.plan.paths import relative
-from smolc.compiler.plan.rows import rows_of
+from smolc.compiler.plan.rows import format_body, rows_of
 from smolc.compiler.resolve import Resolved
 
 VERSION = 2
@@ -116,11 +117,10 @@ def _read(
 
 def _made(pairs: str, recipe: Recipe, weight: All | Take | Share) -> dict[str, Any]:
     """Preference rows that a `pairs` job of the same folder makes."""
-    columns = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
     return {
         "name": pairs,
         "location": {"type": "made", "job": pairs},
-        "format": {"type": "preference", **columns},
+        "format": format_body(Preference.unwritten()),
         "where": None,
         "system": None,
         "weight": _weight(weight),
@@ -129,9 +129,14 @@ def _made(pairs: str, recipe: Recipe, weight: All | Take | Share) -> dict[str, A
 
 
 def sources_of(data: str, recipe: Recipe, resolved: Resolved) -> list[dict[str, Any]]:
-    """What a mixture, or a dataset or pairs by themselves, read: location, format and weight of each source."""
+    """What a mixture, or a dataset or pairs by themselves, read: location, format and weight of each source, and of what
+    is held out beside them."""
     if data in recipe.mixtures:
-        return [_source(row, recipe, resolved) for row in recipe.mixtures[data].rows]
+        mixture = recipe.mixtures[data]
+        made = [_source(row, recipe, resolved) for row in mixture.rows]
+        if (held := mixture.held_data) is not None:
+            made.append(_read(held.name, recipe.datasets[held.name], resolved, None, All.unwritten()))
+        return made
     if data in recipe.pairs:
         return [_made(data, recipe, All.unwritten())]
     return [_read(data, recipe.datasets[data], resolved, None, All.unwritten())]
@@ -158,7 +163,7 @@ def prepare_body(
         "sources": sources,
         "basis": mixture.basis,
         "budget_tokens": mixture.budget,
-        "holdout": _holdout(mixture.holdout),
+        "holdout": _holdout(mixture),
         "dedup": _dedup(mixture.dedup),
         "decontaminate": _decontaminate(mixture.decontaminate, against),
         "length": {"quantile": length.quantile, "at_most": stage.packing.bound}
@@ -170,11 +175,15 @@ def prepare_body(
     }
 
 
-def _holdout(holdout: Quantity | None) -> dict[str, Any] | None:
-    if holdout is None:
+def _holdout(mixture: Mixture) -> dict[str, Any] | None:
+    part, held = mixture.held_part, mixture.held_data
+    if part is None and held is None:
         return None
-    whole = holdout.unit == "seq"
-    return {"fraction": None if whole else holdout.value, "rows": int(holdout.value) if whole else None}
+    return {
+        "fraction": part.value if part is not None and part.unit == "%" else None,
+        "rows": int(part.value) if part is not None and part.unit == "seq" else None,
+        "source": None if held is None else held.name,
+    }
 
 
 def _mask(method: Method) -> dict[str, Any]:

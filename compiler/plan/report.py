@@ -85,7 +85,10 @@ def _what(job: Job) -> str:
 
 
 def _why(state: State) -> Iterator[str]:
-    if state.kind in (NEW, DONE):
+    if state.kind == NEW:
+        return
+    if state.kind == DONE:
+        yield from (f"done: nothing that runs needs it, but {why}" for why in state.why)
         return
     if state.perhaps:
         yield f"done: runs again only if it has to, because {'; '.join(state.why)}"

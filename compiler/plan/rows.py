@@ -6,7 +6,14 @@ from typing import Any
 
 from smolc.compiler.model.data import Dataset
 from smolc.compiler.model.filters import Compared, Either, Every, Filter, Measured, Not
-from smolc.compiler.model.formats import Format, Messages, Preference, Sharegpt
+from smolc.compiler.model.formats import (
+    Format,
+    Messages,
+    Preference,
+    PromptCompletion,
+    Sharegpt,
+    Unpaired,
+)
 from smolc.compiler.model.texts import ROLES
 from smolc.compiler.plan.paths import relative
 from smolc.compiler.resolve import Resolved
@@ -21,6 +28,9 @@ SHAREGPT = {
     "function_call": "assistant",
 }
 """What ShareGPT's data calls a role, and what it is."""
+
+SPELLINGS = (("role", "content"), ("from", "value"))
+"""What messages call their role and their text, where a recipe does not say it: as OpenAI and as ShareGPT have them."""
 
 
 def location(dataset: Dataset, resolved: Resolved, split: str | None = None) -> dict[str, Any]:
@@ -41,7 +51,7 @@ def rows_of(dataset: Dataset, resolved: Resolved, split: str | None = None) -> d
     """Location, format and conditions: how the rows of a dataset are read."""
     return {
         "location": location(dataset, resolved, split),
-        "format": _format(dataset.format),
+        "format": format_body(dataset.format),
         "where": None if dataset.where is None else filter_body(dataset.where),
         "system": dataset.system,
     }
@@ -62,15 +72,27 @@ def filter_body(filter: Filter) -> dict[str, Any]:
             return {word: [filter_body(part) for part in filter.parts]}
 
 
-def _format(form: Format) -> dict[str, Any]:
+def format_body(form: Format) -> dict[str, Any]:
     if isinstance(form, Messages):
         named = {name: role for role in ROLES if (name := form.named.get(role)) is not None}
         return _messages(form.column, form.tools, form.template_kwargs, form.role, form.content, named)
     if isinstance(form, Sharegpt):
         return _messages(form.column, form.tools, None, "from", "value", SHAREGPT)
-    said = {"type": form.word, **form.model_dump()}
-    if isinstance(form, Preference):
+    if isinstance(form, (PromptCompletion, Preference, Unpaired)):
+        return _sides(form)
+    return {"type": form.word, **form.model_dump()}
+
+
+def _sides(form: PromptCompletion | Preference | Unpaired) -> dict[str, Any]:
+    """ShareGPT's words for roles mean nothing else in data of any spelling, so they are known in all of them."""
+    said = {"type": form.word, **form.model_dump(exclude={"role", "content"})}
+    if not isinstance(form, PromptCompletion):
         said["prompt"] = form.prompt or None
+    role, content = SPELLINGS[0]
+    named = form.role is not None or form.content is not None
+    spellings = ((form.role or role, form.content or content),) if named else SPELLINGS
+    said["spellings"] = [{"role": role, "content": content} for role, content in spellings]
+    said["roles"] = dict(SHAREGPT)
     return said
 
 

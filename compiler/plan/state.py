@@ -10,10 +10,11 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from smolc.compiler.plan.left import Losses
 from smolc.compiler.plan.outputs import Unreadable, read_bytes, read_job, read_object, sha256_of
 from smolc.compiler.plan.patterns import matching
 from smolc.compiler.plan.templates import templates_of
@@ -35,9 +36,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class State:
-    """Of one job. kind: NEW, CHANGED, FAILED or DONE. why: in words, what makes it run again. differences: of its body,
-    from what the folder's job.yaml says. seconds: what it took, if it is done. perhaps: it stays done unless the jobs before
-    it that run again, such as a cull, come to another end for it."""
+    """Of one job. kind: NEW, CHANGED, FAILED or DONE. why: in words, what makes it run again, or what is gone of one
+    that stays done. differences: of its body, from what the folder's job.yaml says. seconds: what it took, if it is done.
+    perhaps: it stays done unless the jobs before it that run again, such as a cull, come to another end for it, or a job
+    that may have to run needs what is gone of it."""
 
     kind: str
     why: tuple[str, ...] = ()
@@ -66,8 +68,32 @@ def states(plan: Plan, folder: Path, root: Path) -> Folder:
     jobs: dict[str, State] = {}
     for job in plan.jobs:
         jobs[job.id] = reader.state(job, jobs)
+    jobs |= _gone(plan, jobs, Losses(folder, reader.done))
     built = reader.manifest.get("hash")
     return Folder(jobs, tuple(reader.gone()), built if isinstance(built, str) else None)
+
+
+def _gone(plan: Plan, jobs: dict[str, State], losses: Losses) -> dict[str, State]:
+    """Of the done jobs of which something is gone: they run again if a job that runs needs it. What is held back until
+    the end runs perhaps."""
+    runs = {id for id, state in jobs.items() if state.kind != DONE}
+    held: set[str] = set()
+    for job in plan.jobs:
+        if job.id in runs and (job.final or (job.kind != "report" and any(n in held for n in job.needs))):
+            held.add(job.id)
+    perhaps = held | {id for id in runs if jobs[id].perhaps}
+    tests = {job.id for job in plan.jobs if job.final}
+    again = losses.again([job for job in plan.jobs if job.id not in tests], runs - perhaps)
+    may = losses.again(plan.jobs, runs | again.keys())
+    said: dict[str, State] = {}
+    for id in losses.done:
+        if id in again and id not in tests:
+            said[id] = State(CHANGED, (again[id],))
+        elif id in may:
+            said[id] = State(CHANGED, (may[id],), perhaps=True)
+        elif lost := losses.of(id):
+            said[id] = replace(jobs[id], why=(f"{lost}; smolc run RECIPE --fresh {id} makes that again",))
+    return said
 
 
 class _Reader:

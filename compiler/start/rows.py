@@ -108,20 +108,26 @@ def _json(text: str) -> Any:
 def _format(row: dict[str, Any]) -> tuple[Format | None, str]:
     """The format of a row, and what is odd about it."""
     prompt = next((name for name in _PROMPTS if name in row), None)
+    chat = next((name for name in (*_CHATS, *row) if _is_chat(row.get(name))), None)
+    system = {"system": "system"} if isinstance(row.get("system"), str) else {}
     if "chosen" in row and "rejected" in row:
+        if prompt is None and chat is not None and chat not in ("chosen", "rejected"):
+            prompt = chat
         if prompt is None and not isinstance(row["chosen"], list):
             return None, "it has chosen and rejected answers, and no prompt to them"
-        return _made("preference", prompt="prompt" if prompt == "prompt" else prompt or ""), ""
-    chat = next((name for name in (*_CHATS, *row) if _is_chat(row.get(name))), None)
+        return _made("preference", prompt=prompt or "", **system), ""
     if "label" in row and "prompt" in row and "completion" in row:
-        return Format("unpaired", "unpaired"), ""
+        return _made("unpaired", prompt="prompt", completion="completion", **system), ""
+    if chat is not None and isinstance(row.get("label"), bool):
+        return _made("unpaired", prompt="", completion=chat, **system), ""
     if chat is not None and chat not in ("prompt", "completion"):
         return _made("messages" if "role" in row[chat][0] else "sharegpt", column=chat), ""
     if {"instruction", "input", "output"} <= row.keys():
-        return Format("alpaca", "alpaca"), ""
+        history = {"history": "history"} if isinstance(row.get("history"), list) else {}
+        return _made("alpaca", **system, **history), ""
     for one, other in _PAIRS:
         if one in row and other in row:
-            return _made("prompt_completion", prompt=one, completion=other), ""
+            return _made("prompt_completion", prompt=one, completion=other, **system), ""
     text = next((name for name in _TEXTS if isinstance(row.get(name), str)), None)
     if text is None and len(row) == 1:
         text = next((name for name, value in row.items() if isinstance(value, str) and _said(name)), None)
@@ -133,13 +139,15 @@ _DEFAULTS = {
     "messages": {"column": "messages"},
     "sharegpt": {"column": "conversations"},
     "prompt_completion": {"prompt": "prompt", "completion": "completion"},
+    "unpaired": {"prompt": "prompt", "completion": "completion"},
+    "alpaca": {},
     "text": {"column": "text"},
 }
 
 
 def _made(kind: str, **columns: str) -> Format:
     """The constructor, with those columns that are not its defaults."""
-    given = [f"{key} = {quote(name)}" for key, name in columns.items() if _DEFAULTS[kind][key] != name]
+    given = [f"{key} = {quote(name)}" for key, name in columns.items() if _DEFAULTS[kind].get(key) != name]
     return Format(kind, f"{kind}({', '.join(given)})" if given else kind)
 
 

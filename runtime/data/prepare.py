@@ -110,7 +110,7 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
             context.out / "validation", sources, held, job, length, vocabulary, lambda _: None
         )
         seen = seen | more.seen
-    notes = _faded(sources) + _unread(sources) + _seen_in_training(sources, selection, job)
+    notes = _faded(sources) + _unread(sources, job) + _seen_in_training(sources, selection, job)
     if job.method == "kto":
         notes.append(both_kinds(sources, uses.source, uses.row, 0 if held is None else len(held)))
     listed = write_dropped(context.out / "dropped.jsonl", sources, selection, job.decontaminate is not None)
@@ -278,11 +278,12 @@ def _faded(sources: list[Tokens]) -> list[str]:
     ]
 
 
-def _unread(sources: list[Tokens]) -> list[str]:
-    keys = {"tools": "tools", "chat_template_kwargs": "template_kwargs"}
+def _unread(sources: list[Tokens], job: PrepareJob) -> list[str]:
+    keys = {"chat_template_kwargs": "template_kwargs"}
     return [
-        f'{source.name}: the column {name!r} is not read; messages({keys[name]} = "{name}") gives it to the template'
-        for source in sources
+        f"{spec.name}: the column {name!r} is not read; "
+        f'{spec.format.type}({keys.get(name, name)} = "{name}") gives it to the template'
+        for spec, source in zip(job.sources, sources, strict=True)
         for name in sorted({name for part in source.parts for name in part.about.get("unread", ())})
     ]
 

@@ -26,7 +26,16 @@ from smolc.runtime.data.sources import Chunk, rows
 from smolc.runtime.data.store import Builder, longest_of
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.jobs.errors import JobError
-from smolc.runtime.jobs.prepare import Format, Messages, Method, SourceSpec
+from smolc.runtime.jobs.prepare import (
+    Alpaca,
+    Format,
+    Messages,
+    Method,
+    Preference,
+    PromptCompletion,
+    SourceSpec,
+    Unpaired,
+)
 
 BATCH = 256  # rows rendered and tokenised at once
 LOOKED_AT = 64  # rows of a chunk whose columns are compared with the format's
@@ -169,12 +178,20 @@ class Work:
         return encoder.answers(batch, refuse)
 
 
+UNREAD = {
+    Messages: ("tools", "chat_template_kwargs"),
+    Alpaca: ("system", "history"),
+    PromptCompletion: ("system",),
+    Preference: ("system",),
+    Unpaired: ("system",),
+}
+"""Columns that hold what conversations are rendered with, by the formats that could name them."""
+
+
 def _unread(data: dict[str, Any], format: Format) -> set[str]:
-    """Columns that hold what conversations are rendered with, and that the format does not name."""
-    if not isinstance(format, Messages):
-        return set()
-    named = (format.tools, format.template_kwargs)
-    return {name for name in ("tools", "chat_template_kwargs") if data.get(name) and name not in named}
+    """Those that hold something, and that the format does not name."""
+    named = vars(format).values()
+    return {name for name in UNREAD.get(type(format), ()) if data.get(name) and name not in named}
 
 
 def _turns(example: Example) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from smolc.runtime.execute import gpus
 from smolc.runtime.execute.display import Display, choose
+from smolc.runtime.execute.gone import gone_note
 from smolc.runtime.execute.lock import Busy, Lock
 from smolc.runtime.execute.run import Ended, Executor, why_failed
 from smolc.runtime.execute.states import check_names, dry_run, forget, selected
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
         check_names(manifest, options.fresh)
         if options.dry_run:
             width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-            print(dry_run(folder, manifest, entries, options.final, width))
+            print(dry_run(folder, manifest, entries, options.final, frozenset(options.only), width))
             return 0
         with Lock(folder) as lock:
             forget(folder, options.fresh)
@@ -52,7 +53,8 @@ def _run(
     if note := gpus.left_over(manifest.cluster, jobs, gpus.in_sight()):
         display.say(f"note: {note}")
     try:
-        ended = Executor(folder, manifest, entries, jobs, lock, display, options.final).run()
+        asked = frozenset(options.only)
+        ended = Executor(folder, manifest, entries, jobs, lock, display, options.final, asked).run()
     finally:
         display.close()
     if ended.interrupted:
@@ -71,7 +73,8 @@ def _tell_summary(folder: Path, entries: tuple[Entry, ...], ended: Ended, displa
         display.say("")
     for line in text.splitlines():
         display.say(line)
-    for line in about_tests(folder, entries, ended.held):
+    about = about_tests(folder, entries, ended.held)
+    for line in [*about, *gone_note(folder, [e.id for e in entries if e.id in ended.done])]:
         display.say(line)
 
 
@@ -121,7 +124,8 @@ def _options(argv: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="JOB",
-        help="start this job at its beginning: its checkpoints are deleted; may be repeated",
+        help="run this job again from its beginning, also if it is done: its checkpoints are deleted. What was made "
+        "from what it left before stays done; may be repeated",
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would run, and do nothing")
     parser.add_argument(

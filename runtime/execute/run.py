@@ -16,8 +16,9 @@ from smolc.runtime.execute.display import Display
 from smolc.runtime.execute.lock import Lock
 from smolc.runtime.execute.outcome import in_short
 from smolc.runtime.execute.process import Running
-from smolc.runtime.execute.states import edited_by_hand
+from smolc.runtime.execute.states import edited_by_hand, not_held, sure_to_run
 from smolc.runtime.jobs.done import done_jobs, read_done
+from smolc.runtime.jobs.left import again, made_again, missed
 from smolc.runtime.jobs.looks import is_held, looks, times
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
 from smolc.runtime.report.text import clean
@@ -72,7 +73,7 @@ class Stop:
 
 class Executor:
     """`entries`: what to run, in running order and with all their needs. `jobs`: at most so many at once. `final`: whether
-    evals on test data are run."""
+    evals on test data are run. `asked`: the jobs that were asked for by name."""
 
     def __init__(
         self,
@@ -83,9 +84,12 @@ class Executor:
         lock: Lock,
         display: Display,
         final: bool = False,
+        asked: frozenset[str] = frozenset(),
     ) -> None:
         self._folder, self._manifest, self._entries = folder, manifest, entries
         self._jobs, self._lock, self._display, self._final = jobs, lock, display, final
+        self._asked = asked
+        self._again: dict[str, str] = {}
         self._waiting: list[Entry] = []
         self._running: list[Running] = []
         self._ended = Ended()
@@ -96,10 +100,16 @@ class Executor:
         ended, start = self._ended, time.monotonic()
         if shutil.which("bash") is None:
             raise BrokenFolder("bash is not installed, and jobs are started by it\nhelp: install bash")
-        ended.done = set(done_jobs(self._folder, self._manifest, frozenset(e.id for e in self._entries)))
+        done = done_jobs(self._folder, self._manifest, frozenset(e.id for e in self._entries))
+        runs = sure_to_run(self._folder, self._entries, done, self._final)
+        free = not_held(self._entries, done, self._final)
+        self._again = made_again(self._folder, self._entries, free, runs, self._asked)
+        ended.done = set(done) - self._again.keys()
         for entry in self._entries:
             if entry.id in ended.done:
                 self._display.already_done(entry)
+            elif entry.id in self._again:
+                self._display.say(clean(self._again[entry.id]))
         self._waiting = [e for e in self._entries if e.id not in ended.done]
         drawn = 0.0
         with Stop() as stop:
@@ -141,7 +151,7 @@ class Executor:
 
     def _start_ready(self) -> None:
         """Start what can be, and set aside what cannot be any more."""
-        ended, waiting = self._ended, []
+        ended, waiting, more = self._ended, [], False
         for entry in self._waiting:
             missing = tuple(n for n in _before(entry) if n in ended.failed or n in ended.blocked)
             if missing:
@@ -155,15 +165,33 @@ class Executor:
             elif not self._final and is_held(entry, ended.held):
                 ended.held.append(entry.id)
                 self._display.held_back(entry)
+            elif lost := self._lost(entry):
+                waiting += [*lost, entry]
+                more = True
             else:
                 self._start(entry)
         self._waiting = waiting
+        if more:
+            self._start_ready()
+
+    def _lost(self, entry: Entry) -> list[Entry]:
+        """What has to run again before a job that is about to start, and was not known to: it was not sure that this job
+        would run, or whose model a pick would come to."""
+        done = not_held(self._entries, self._ended.done - set(self._ended.ran), self._final)
+        found = {one.job: again(one, entry.id) for one in missed(self._folder, entry) if one.job in done}
+        self._again |= found
+        self._ended.done -= found.keys()
+        for line in found.values():
+            self._display.say(clean(line))
+        return [e for e in self._entries if e.id in found]
 
     def _ready(self, entry: Entry) -> bool:
+        if any(entry.id in r.entry.needs for r in self._running):
+            return False  # what runs again is not taken from under its readers
         return all(n in self._ended.done or n in self._ended.held for n in _before(entry))
 
     def _still_done(self, entry: Entry) -> bool:
-        if read_done(self._folder, entry.id) is None:
+        if entry.id in self._again or read_done(self._folder, entry.id) is None:
             return False
         held = frozenset(self._ended.held)
         return entry.id in done_jobs(self._folder, self._manifest, frozenset({entry.id}), held)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from smolc.runtime.jobs.done import done_jobs, with_needs
+from smolc.runtime.execute.gone import gone_note
+from smolc.runtime.jobs.done import done_jobs, read_done, with_needs
 from smolc.runtime.jobs.edited import edited, note
+from smolc.runtime.jobs.left import made_again
 from smolc.runtime.jobs.looks import is_held
 from smolc.runtime.jobs.manifest import BrokenFolder, Entry, Manifest
 from smolc.runtime.report.text import clean, shorten
@@ -49,13 +52,38 @@ def states(
     folder: Path, manifest: Manifest, entries: tuple[Entry, ...], final: bool = False
 ) -> dict[str, str]:
     """Id -> `done`, `would run` (now), `waits for ...` (jobs that would run before it) or `held back: ...`."""
+    return _states(entries, _look(folder, manifest, entries, final))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """held, done: ids. again: done jobs that would run again, and why in words."""
+
+    held: frozenset[str]
+    done: frozenset[str]
+    again: dict[str, str]
+
+
+def _look(
+    folder: Path,
+    manifest: Manifest,
+    entries: tuple[Entry, ...],
+    final: bool,
+    asked: frozenset[str] = frozenset(),
+) -> _Look:
     ids = frozenset(e.id for e in entries)
     held = frozenset() if final else held_back(entries, done_jobs(folder, manifest, ids))
     done = done_jobs(folder, manifest, ids, held)
+    again = made_again(folder, entries, not_held(entries, done, final), ids - done - held, asked)
+    return _Look(held, done - again.keys(), again)
+
+
+def _states(entries: tuple[Entry, ...], look: _Look) -> dict[str, str]:
     found = {}
     for entry in entries:
-        waits = [n for n in (*entry.needs, *entry.after) if n not in done and n not in held]
-        found[entry.id] = HELD if entry.id in held else "done" if entry.id in done else _to_run(waits)
+        waits = [n for n in (*entry.needs, *entry.after) if n not in look.done and n not in look.held]
+        state = HELD if entry.id in look.held else "done" if entry.id in look.done else _to_run(waits)
+        found[entry.id] = state
     return found
 
 
@@ -75,19 +103,38 @@ def held_back(entries: tuple[Entry, ...], done: frozenset[str]) -> frozenset[str
     return frozenset(held)
 
 
+def sure_to_run(
+    folder: Path, entries: tuple[Entry, ...], done: frozenset[str], final: bool
+) -> frozenset[str]:
+    """Jobs that cannot turn out to be done once those before them are. The others are looked at when their turn comes."""
+    held = frozenset() if final else held_back(entries, done)
+    left = (e for e in entries if e.id not in done and e.id not in held)
+    return frozenset(e.id for e in left if (read_done(folder, e.id) or {}).get("hash") != e.hash)
+
+
+def not_held(entries: tuple[Entry, ...], ids: Collection[str], final: bool) -> frozenset[str]:
+    """Those that may be run again: not so evals on test data without `--final`, which are looked at when asked for."""
+    return frozenset(e.id for e in entries if e.id in ids and (final or not e.final))
+
+
 def dry_run(
     folder: Path,
     manifest: Manifest,
     entries: tuple[Entry, ...],
     final: bool = False,
+    asked: frozenset[str] = frozenset(),
     width: int | None = None,
 ) -> str:
-    """The table: job, state, what, needs. width: of a terminal, which would break longer lines and with them the columns."""
-    state = states(folder, manifest, entries, final)
+    """The table: job, state, what, needs; then notes. asked: jobs that were asked for by name. width: of a terminal, which
+    would break longer lines and with them the columns."""
+    look = _look(folder, manifest, entries, final, asked)
+    state = _states(entries, look)
     rows = [(e.id, state[e.id], shorten(e.title, 60), _needs(e)) for e in entries]
     lines = table(("job", "state", "what", "needs"), rows).splitlines()
     if width is not None:
         lines = [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines]
+    lines += [f"note: {clean(look.again[e.id])}" for e in entries if e.id in look.again]
+    lines += gone_note(folder, [e.id for e in entries if e.id in look.done])
     return "\n".join([*lines, *edited_by_hand(folder, manifest, entries)])
 
 

@@ -3,7 +3,7 @@
 `out/<id>/done.json` is written last. It holds the job's hash (of one edited by hand: that of what was read), the sha256
 of each input file it read (and the names that each pattern of files stood for), and the fingerprints of the jobs it read
 from; a job is done when all three are still what they were. So a changed recipe, a changed, new or vanished data file and
-a repeated earlier stage each make what follows run again.
+a repeated earlier stage each make what follows run again. It also lists what the job left for others: see left.py.
 
 A job that only decides (the pick of a grid) says in `tells` what others take from it: when it decides anew and comes to
 the same, they stay done."""
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from smolc.runtime.jobs.files import write_atomically
+from smolc.runtime.jobs.left import left_by, loss
 from smolc.runtime.jobs.manifest import Entry, Manifest
 from smolc.runtime.jobs.patterns import matching
 
@@ -66,7 +67,7 @@ def done_jobs(
     only: frozenset[str] | None = None,
     held: frozenset[str] = frozenset(),
 ) -> frozenset[str]:
-    """Ids of the jobs that are finished and unchanged, and everything before them too.
+    """Ids of the jobs that are finished and unchanged, and everything before them too. What they left may be gone.
 
     One pass in the manifest's running order; each input file is hashed once. `only`: look at these and what
     they need. held: not to be run now; what was made without them, as they are, is done."""
@@ -110,8 +111,8 @@ def with_needs(manifest: Manifest, ids: frozenset[str]) -> frozenset[str]:
 
 
 def is_done(folder: Path, manifest: Manifest, entry: Entry) -> bool:
-    """Whether `entry` and everything before it is finished and unchanged."""
-    return entry.id in done_jobs(folder, manifest, frozenset({entry.id}))
+    """Whether `entry` and everything before it is finished and unchanged, and what it left is there."""
+    return entry.id in done_jobs(folder, manifest, frozenset({entry.id})) and loss(folder, entry.id) is None
 
 
 def _unchanged(root: Path, name: str, seen: Any, hashes: dict[Path, str]) -> bool:
@@ -149,6 +150,7 @@ def write_done(
         needs[need] = fingerprint(before, entry) if before is not None else ""
     done: dict[str, Any] = {"hash": entry.hash, "inputs": inputs, "needs": needs}
     done["seconds"] = round(seconds, 3)
+    done["left"] = left_by(folder, entry.id)
     if tells is not None:
         done["tells"] = tells
     if by_hand:

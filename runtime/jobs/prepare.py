@@ -64,22 +64,45 @@ class Messages(Strict):
     roles: dict[str, str] = Field(default_factory=dict)
 
 
-class PromptCompletion(Strict):
-    """Two text columns, or two columns of messages. Dots reach into nested objects (`a.b`)."""
+class Spelling(Strict):
+    """What a message's role and text are called in the data."""
 
+    role: str
+    content: str
+
+
+class Sides(Strict):
+    """Columns that hold a text, one message, or a list of messages. Dots reach into nested objects (`a.b`).
+
+    system: the column with the row's system prompt. spellings: of messages; the first whose role a message has is the one
+    that it is read in. roles: as in Messages.
+    """
+
+    system: str | None = None
+    spellings: Annotated[tuple[Spelling, ...], Field(min_length=1)] = (
+        Spelling(role="role", content="content"),
+    )
+    roles: dict[str, str] = Field(default_factory=dict)
+
+
+class PromptCompletion(Sides):
     type: Literal["prompt_completion"]
     prompt: str
     completion: str
 
 
 class Alpaca(Strict):
+    """system: the column with the row's system prompt. history: the one with earlier turns, `[question, answer]` each."""
+
     type: Literal["alpaca"]
     instruction: str
     input: str | None
     output: str
+    system: str | None = None
+    history: str | None = None
 
 
-class Preference(Strict):
+class Preference(Sides):
     """`prompt` may be None: then chosen and rejected are whole conversations sharing a prefix."""
 
     type: Literal["preference"]
@@ -88,11 +111,12 @@ class Preference(Strict):
     rejected: str
 
 
-class Unpaired(Strict):
-    """KTO: an answer and whether it is a good one."""
+class Unpaired(Sides):
+    """KTO: an answer and whether it is a good one. `prompt` may be None: then completion is a whole conversation, and its
+    last message the answer."""
 
     type: Literal["unpaired"]
-    prompt: str
+    prompt: str | None
     completion: str
     label: str
 
@@ -230,10 +254,12 @@ class TemplateSpec(Strict):
 
 
 class Holdout(Strict):
-    """Rows kept out of training for the validation loss: a fraction or a number of rows, seeded, before mixing."""
+    """Rows kept out of training for the validation loss: a fraction or a number of rows, seeded, before mixing; or all of
+    one of the sources."""
 
     fraction: float | None
     rows: int | None
+    source: str | None = None
 
 
 class Dedup(Strict):

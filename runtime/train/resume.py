@@ -240,6 +240,8 @@ def disk_told(out: Path, job_id: str) -> Iterator[None]:
         for path in checkpoints.glob("checkpoint-*"):
             if path not in whole:
                 shutil.rmtree(path, ignore_errors=True)
+        if _read(checkpoints / MARKER).keys() & {"over", "light"}:
+            raise DiskError(f"{job_id}: {error.message}", help=error.help) from error  # of an earlier run
         kept = f"{job_id} goes on from {whole[0].name}" if whole else f"{job_id} has no checkpoint yet"
         raise DiskError(f"{job_id}: {error.message}", help=f"{error.help} ({kept})") from error
 

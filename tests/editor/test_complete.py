@@ -65,7 +65,7 @@ EXACT = {
     "stage dpo {\n  optim = adamw(\n    lr = 1e-5,\n    ‸\n  )\n}": OPTIM[1:],
     "stage dpo {\n  optim = adamw(lr = 1e-5, ‸\n  data = x\n}": OPTIM[1:],
     "stage dpo {\n  optim = sgd(‸": ["lr", "weight_decay", "clip"],
-    "dataset d { format = alpaca(‸": ["instruction", "input", "output"],
+    "dataset d { format = alpaca(‸": ["instruction", "input", "output", "system", "history"],
     "model m { scratch = llama(layers = 2, ‸": ["hidden", "heads", "kv_heads", "intermediate", "context"],
     "mixture m { chats = ‸": ["all", "all(...)", "take(...)", "share(...)"],
     'mixture m {\n  from chats {\n    "a" = ‸': ["all", "all(...)", "take(...)", "share(...)"],

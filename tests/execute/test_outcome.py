@@ -13,7 +13,11 @@ from smolc.runtime.jobs.manifest import Entry
 
 @pytest.mark.parametrize(
     ("trained", "asked", "said"),
-    [(1.6, 1.0, "loss 0.5   1.60 epochs of 1: whole steps"), (1.04, 1.0, "loss 0.5"), (1.6, None, "loss 0.5")],
+    [
+        (1.6, 1.0, "loss 0.5   1.60 epochs of 1: whole steps"),
+        (1.04, 1.0, "loss 0.5"),
+        (1.6, None, "loss 0.5"),
+    ],
 )
 def test_more_epochs_than_were_asked_for_are_said(
     trained: float, asked: float | None, said: str, tmp_path: Path

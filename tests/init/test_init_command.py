@@ -277,7 +277,23 @@ LOOKS: dict[str, tuple[Any, str]] = {
         'preference(prompt = "question")',
     ),
     "whole conversations": ({"chosen": [{}], "rejected": [{}]}, 'preference(prompt = "")'),
+    "a conversation before two messages": (
+        {"conversation": [{"role": "user", "content": "a"}], "chosen": {}, "rejected": {}},
+        'preference(prompt = "conversation")',
+    ),
+    "turns and a system prompt beside them": (
+        {"conversations": [{"from": "human", "value": "a"}], "chosen": {}, "rejected": {}, "system": "s"},
+        'preference(prompt = "conversations", system = "system")',
+    ),
     "unpaired": (ROWS["kto"], "unpaired"),
+    "a judged conversation": (
+        {"messages": [{"role": "user", "content": "a"}], "label": True},
+        'unpaired(prompt = "", completion = "messages")',
+    ),
+    "turns before it": (
+        {"instruction": "a", "input": "", "output": "b", "history": [["c", "d"]]},
+        'alpaca(history = "history")',
+    ),
     "text": ({"text": "abc", "meta": {}}, "text"),
     "sharegpt": ({"conversations": [{"from": "human", "value": "a"}]}, "sharegpt"),
     "sharegpt in a column": ({"chat": [{"from": "human", "value": "a"}]}, 'sharegpt(column = "chat")'),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from smolc.runtime.data.formats.examples import Chat, Example, Judged, Message, Pair, Text
-from smolc.runtime.data.formats.fields import blank, column, parsed, text, truth
+from smolc.runtime.data.formats.examples import Chat, Example, Message, Pair, Text
+from smolc.runtime.data.formats.fields import blank, column, parsed, text
 from smolc.runtime.data.formats.mapping import Pattern, pattern
-from smolc.runtime.data.formats.messages import PLAIN, SYSTEM, Conversation, Reader, turn, with_system
+from smolc.runtime.data.formats.messages import Conversation, Reader, turn, with_system
+from smolc.runtime.data.formats.preferences import preference, unpaired
+from smolc.runtime.data.formats.sides import Row, answer, read_side, reader_of, with_own_system
 from smolc.runtime.data.rows import RowError, found
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.prepare import (
@@ -22,9 +24,6 @@ from smolc.runtime.jobs.prepare import (
     Unpaired,
 )
 
-Row = dict[str, Any]
-ASKS = ("user", *SYSTEM)
-
 
 def converter(format: Format, system: str | None) -> Callable[[Row], Example]:
     """What turns the rows of one source into examples; it raises RowError.
@@ -34,15 +33,23 @@ def converter(format: Format, system: str | None) -> Callable[[Row], Example]:
     if isinstance(format, PlainText):
         return lambda data: Text(text(data, format.column))
     if isinstance(format, Messages):
-        reader = Reader(format.role, format.content, format.roles)
-        return lambda data: _messages(data, format, reader, system)
-    if isinstance(format, Preference):
-        return lambda data: _preference(data, format, system)
-    if isinstance(format, Unpaired):
-        return lambda data: _unpaired(data, format, system)
+        of_messages = Reader(((format.role, format.content),), format.roles, sharegpt=_sharegpt(format))
+        return lambda data: _messages(data, format, of_messages, system)
     if isinstance(format, Mapped):
         return _mapped(format, system)
-    return lambda data: _prompt_completion(data, format, system)
+    if isinstance(format, Alpaca):
+        return lambda data: _alpaca(data, format, system)
+    reader = reader_of(format)
+    if isinstance(format, Preference):
+        return lambda data: preference(data, format, reader, system)
+    if isinstance(format, Unpaired):
+        return lambda data: unpaired(data, format, reader, system)
+    return lambda data: _prompt_completion(data, format, reader, system)
+
+
+def _sharegpt(format: Messages) -> str:
+    where = "" if format.column == "conversations" else f'("{format.column}")'
+    return f"say format = sharegpt{where}"
 
 
 def _messages(data: Row, format: Messages, reader: Reader, system: str | None) -> Chat:
@@ -91,132 +98,43 @@ def _chat(
     return Chat(said.messages, prompt_turns, tools, kwargs or {}, tuple(said.untrained))
 
 
-def _side(data: Row, name: str, role: str) -> Conversation:
-    """A text as one message of `role`, or a column of messages."""
-    value = column(data, name)
-    return PLAIN.read(value, name) if isinstance(value, list) else turn(role, text(data, name))
+def _prompt_completion(data: Row, format: PromptCompletion, reader: Reader, system: str | None) -> Chat:
+    prompt = with_own_system(read_side(data, format.prompt, "user", reader), data, format.system, system)
+    name = format.completion
+    return _joined(prompt, answer(read_side(data, name, "assistant", reader), name), name)
 
 
-def _answer(said: Conversation, name: str) -> Conversation:
-    role = said.messages[0]["role"]
-    if role != "assistant":
-        raise RowError(f"expected the completion {name!r} to start with the assistant, found {role!r}")
-    return said
+def _alpaca(data: Row, format: Alpaca, system: str | None) -> Chat:
+    content, extra = text(data, format.instruction), None
+    if format.input is not None:
+        extra = column(data, format.input)
+    if extra is not None and not isinstance(extra, str):
+        raise RowError(f"expected text in {format.input!r}, found {found(extra)}")
+    last = turn("user", f"{content}\n\n{extra}" if extra and not blank(extra) else content)
+    prompt = Conversation([*_history(data, format.history), *last.messages], [])
+    said = turn("assistant", text(data, format.output))
+    return _joined(with_own_system(prompt, data, format.system, system), said, format.output)
 
 
-def _prompt_completion(data: Row, format: PromptCompletion | Alpaca, system: str | None) -> Chat:
-    if isinstance(format, Alpaca):
-        content, extra = text(data, format.instruction), None
-        if format.input is not None:
-            extra = column(data, format.input)
-        if extra is not None and not isinstance(extra, str):
-            raise RowError(f"expected text in {format.input!r}, found {found(extra)}")
-        prompt = turn("user", f"{content}\n\n{extra}" if extra and not blank(extra) else content)
-        name = format.output
-    else:
-        prompt, name = _side(data, format.prompt, "user"), format.completion
-    return _joined(with_system(prompt, system), _answer(_side(data, name, "assistant"), name), name)
+def _history(data: Row, name: str | None) -> list[Message]:
+    """Earlier turns, from `[question, answer]` pairs."""
+    if name is None:
+        return []
+    messages: list[Message] = []
+    what = "a list of [question, answer]"
+    for i, pair in enumerate(parsed(column(data, name), repr(name), list, what) or []):
+        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(said, str) for said in pair)):
+            raise RowError(f"expected {name}[{i}] to be [question, answer], two texts, found {found(pair)}")
+        if any(map(blank, pair)):
+            raise RowError(f"expected a question and an answer in {name}[{i}], found an empty text")
+        messages += turn("user", pair[0]).messages + turn("assistant", pair[1]).messages
+    return messages
 
 
 def _joined(prompt: Conversation, answer: Conversation, name: str) -> Chat:
     turns = len(prompt.messages)
     untrained = prompt.untrained + [turns + i for i in answer.untrained]
     return _chat(Conversation(prompt.messages + answer.messages, untrained), turns, name)
-
-
-def _preference(data: Row, format: Preference, system: str | None) -> Pair:
-    """The prompt in a column of its own (which the answers may repeat, as UltraFeedback's do), or what both begin
-    with."""
-    sides = [_side(data, name, "assistant") for name in (format.chosen, format.rejected)]
-    chosen, rejected = (side.messages for side in sides)
-    if format.prompt is not None:
-        given = _side(data, format.prompt, "user").messages
-        prompt, chosen = _split(given, chosen, format.chosen)
-        other, rejected = _split(given, rejected, format.rejected)
-        if len(prompt) == len(other) and not _same(prompt, other):
-            raise RowError(
-                f"expected {format.chosen!r} and {format.rejected!r} to begin with the same prompt"
-            )
-        prompt = max(prompt, other, key=len)
-    else:
-        shared, shorter = 0, min(len(chosen), len(rejected))
-        while shared < shorter and chosen[shared] == rejected[shared]:
-            shared += 1
-        prompt, chosen, rejected = chosen[:shared], chosen[shared:], rejected[shared:]
-        if not chosen and not rejected:
-            raise RowError(
-                f"expected {format.chosen!r} and {format.rejected!r} to differ, found the same conversation"
-            )
-        if not prompt and isinstance(column(data, format.chosen), str):
-            raise RowError(
-                f"expected a list of messages in {format.chosen!r}, the prompt first, since no column holds the prompt; "
-                f"found {found(column(data, format.chosen))}"
-            )
-        if not prompt:
-            raise RowError(
-                f"expected {format.chosen!r} and {format.rejected!r} to begin with the same prompt"
-            )
-    for name, side in ((format.chosen, chosen), (format.rejected, rejected)):
-        if not side:
-            raise RowError(f"expected an answer in {name!r}, found only the prompt")
-        _answer(Conversation(side, []), name)
-    for name, said in zip((format.chosen, format.rejected), sides, strict=True):
-        _whole(said, len(chosen) if name == format.chosen else len(rejected), name)
-    if chosen == rejected:
-        raise RowError(f"expected {format.chosen!r} and {format.rejected!r} to differ, found them equal")
-    return Pair(with_system(Conversation(prompt, []), system).messages, chosen, rejected)
-
-
-def _split(prompt: list[Message], side: list[Message], name: str) -> tuple[list[Message], list[Message]]:
-    """Prompt and answer, of a side that is the answer or the whole conversation. Either of the two may be the one that
-    has the system prompt."""
-    if side[0]["role"] == "assistant":
-        return prompt, side
-    own, given = side[0]["role"] in SYSTEM, prompt[0]["role"] in SYSTEM
-    asked = prompt if own and given else prompt[given:]
-    start = int(own and not given)
-    end = start + len(asked)
-    if not _same(side[start:end], asked):
-        raise RowError(
-            f"expected {name!r} to start with the assistant, or to repeat the prompt, found neither"
-        )
-    return (side[:end] if own else prompt), side[end:]
-
-
-def _same(one: list[Message], other: list[Message]) -> bool:
-    """The same words; columns of one file may disagree in spaces around them and in keys beside them."""
-    return len(one) == len(other) and all(
-        a["role"] == b["role"] and a["content"].strip() == b["content"].strip()
-        for a, b in zip(one, other, strict=True)
-    )
-
-
-def _whole(said: Conversation, length: int, name: str) -> None:
-    """An answer that is compared or judged is trained as a whole, and so is all that stands in it."""
-    asked = next((m["role"] for m in said.messages[len(said.messages) - length :] if m["role"] in ASKS), None)
-    if asked is not None:
-        raise RowError(
-            f"expected an answer of the assistant in {name!r}, found a message of {asked!r} after it begins, which would "
-            "be trained"
-        )
-    if any(i >= len(said.messages) - length for i in said.untrained):
-        raise RowError(
-            f"expected all of the answer {name!r} to be trained, found a message kept out of the loss"
-        )
-
-
-def _unpaired(data: Row, format: Unpaired, system: str | None) -> Judged:
-    label = column(data, format.label)
-    if isinstance(label, str):
-        label = truth(label)
-    if not (isinstance(label, bool) or label in (0, 1)):
-        raise RowError(
-            f"expected true or false in {format.label!r}, found {found(column(data, format.label))}"
-        )
-    prompt = with_system(_side(data, format.prompt, "user"), system)
-    answer = _answer(_side(data, format.completion, "assistant"), format.completion)
-    _whole(answer, len(answer.messages), format.completion)
-    return Judged(prompt.messages, answer.messages, bool(label))
 
 
 def _mapped(format: Mapped, system: str | None) -> Callable[[Row], Example]:

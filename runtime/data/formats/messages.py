@@ -38,11 +38,16 @@ class Conversation:
 
 @dataclass(slots=True, frozen=True)
 class Reader:
-    """role, content: what they are called in the data. roles: what the data calls a role, and what it is."""
+    """spellings: what the data may call a message's role and its content; a message is read in the first whose role it has.
 
-    role: str
-    content: str
+    roles: what the data calls a role, and what it is. otherwise, sharegpt: what to write for messages that have another
+    spelling, and for those that have ShareGPT's.
+    """
+
+    spellings: tuple[tuple[str, str], ...]
     roles: dict[str, str]
+    otherwise: str = ""
+    sharegpt: str = ""
 
     def read(self, value: Any, name: str) -> Conversation:
         """value: a list of messages, or one as JSON text. Raises RowError."""
@@ -54,7 +59,9 @@ class Reader:
             raise RowError(f"expected messages in {name!r}, found an empty list")
         messages: list[Message] = []
         untrained: list[int] = []
-        plain = self.role == "role" and self.content == "content" and not self.roles
+        plain = self.spellings[0] == ("role", "content") and self.roles.keys().isdisjoint(
+            ("user", "assistant")
+        )
         for given in value:
             if plain and type(given) is dict and len(given) == 2:
                 # Most messages are no more than this, and nothing about them has to be looked at twice.
@@ -68,64 +75,71 @@ class Reader:
                 second = any(m["role"] in SYSTEM for m in messages)
                 why = "a second one" if second else f"it after the {messages[-1]['role']}"
                 raise RowError(f"expected one system message, the first, found {why} in {place}")
-            if ("train" in message or "weight" in message) and not _trained(message, place):
+            if _left_out(message, place):
                 untrained.append(len(messages))
             messages.append(message)
         return Conversation(messages, untrained)
 
+    def one(self, value: dict[str, Any], name: str) -> Conversation:
+        """A single message. Raises RowError."""
+        message = self._message(value, name)
+        return Conversation([message], [0] if _left_out(message, name) else [])
+
     def _message(self, given: Any, place: str) -> Message:
         if not isinstance(given, dict):
             raise RowError(f"expected {place} to be a message (an object), found {found(given)}")
-        for key in (self.role, self.content):
-            if key not in given and not (key == self.content and given.get("tool_calls")):
+        spelling = next((s for s in self.spellings if given.get(s[0]) is not None), self.spellings[0])
+        of_role, of_content = spelling
+        for key in spelling:
+            if key not in given and not (key == of_content and given.get("tool_calls")):
+                wanted = [of_content] if key == of_content else [role for role, _ in self.spellings]
                 raise RowError(
-                    f"expected a {key!r} in {place}, found only {', '.join(map(repr, given)) or 'an empty object'}"
-                    + (_other_names(given) if key == self.role else "")
+                    f"expected a {' or '.join(map(repr, wanted))} in {place}, found only "
+                    f"{', '.join(map(repr, given)) or 'an empty object'}"
+                    + (self._hint(given) if key == of_role else "")
                 )
-        role = given[self.role]
+        role = given[of_role]
         if isinstance(role, str):
             role = self.roles.get(role, role)
         if role not in ROLES:
             known = dict.fromkeys((*self.roles, *ROLES))
             raise RowError(
-                f"expected the role of {place} to be one of {', '.join(known)}, found {found(given[self.role])}"
+                f"expected the role of {place} to be one of {', '.join(known)}, found {found(given[of_role])}"
             )
-        message: Message = {"role": role, "content": given.get(self.content)}
+        message: Message = {"role": role, "content": given.get(of_content)}
         for key, value in given.items():
             # A template would take a null that a columnar file put there for something given.
-            if value is not None and key != self.role and key != self.content:
+            if value is not None and key not in spelling:
                 message[key] = value
-        self._complete(message, place)
+        _complete(message, place, of_content)
         return message
 
-    def _complete(self, message: Message, place: str) -> None:
-        role, said = message["role"], message["content"]
-        calls = message.pop("tool_calls", None)
-        if calls:
-            if role != "assistant":
-                raise RowError(
-                    f"expected tool calls of the assistant only, found some of the {role} in {place}"
-                )
-            calls = parsed(calls, f"tool_calls of {place}", list, "a list of calls")
-        if calls:
-            message["tool_calls"] = [_call(c, f"{place}.tool_calls[{i}]") for i, c in enumerate(calls)]
-            said = "" if said is None else said
-        if isinstance(said, list):
-            said = "".join(_part(part, f"{place}.{self.content}[{i}]") for i, part in enumerate(said))
-        if not isinstance(said, str):
-            raise RowError(f"expected text as the content of {place}, found {found(said)}")
-        if role in ("user", "assistant") and blank(said) and not calls:
-            raise RowError(f"expected the {role} to say something in {place}, found empty content")
-        message["content"] = said
-        for key in REASONING:
-            if not isinstance(message.get(key, ""), str):
-                raise RowError(f"expected text as the {key} of {place}, found {found(message[key])}")
+    def _hint(self, given: dict[str, Any]) -> str:
+        if "from" in given and "value" in given:
+            return self.sharegpt and f"; this is the ShareGPT form: {self.sharegpt}"
+        return self.otherwise and f"; {self.otherwise}"
 
 
-def _other_names(given: dict[str, Any]) -> str:
-    if "from" in given and "value" in given:
-        return "; this is the ShareGPT form: say format = sharegpt"
-    return ""
+def _complete(message: Message, place: str, of_content: str) -> None:
+    role, said = message["role"], message["content"]
+    calls = message.pop("tool_calls", None)
+    if calls:
+        if role != "assistant":
+            raise RowError(f"expected tool calls of the assistant only, found some of the {role} in {place}")
+        calls = parsed(calls, f"tool_calls of {place}", list, "a list of calls")
+    if calls:
+        message["tool_calls"] = [_call(c, f"{place}.tool_calls[{i}]") for i, c in enumerate(calls)]
+        said = "" if said is None else said
+    if isinstance(said, list):
+        said = "".join(_part(part, f"{place}.{of_content}[{i}]") for i, part in enumerate(said))
+    if not isinstance(said, str):
+        raise RowError(f"expected text as the content of {place}, found {found(said)}")
+    if role in ("user", "assistant") and blank(said) and not calls:
+        raise RowError(f"expected the {role} to say something in {place}, found empty content")
+    message["content"] = said
+    for key in REASONING:
+        if not isinstance(message.get(key, ""), str):
+            raise RowError(f"expected text as the {key} of {place}, found {found(message[key])}")
 
 
 def _part(part: Any, place: str) -> str:
@@ -152,10 +166,12 @@ def _call(given: Any, place: str) -> dict[str, Any]:
     return {"type": "function", **call, "function": {**function, "arguments": arguments or {}}}
 
 
-def _trained(message: Message, place: str) -> bool:
+def _left_out(message: Message, place: str) -> bool:
     """Takes `train` and `weight` out of a message. Only what the assistant says is out of the loss by them: the rest is
     not trained unless `loss_on` says so."""
     said = {key: message.pop(key) for key in ("train", "weight") if key in message}
+    if not said:
+        return False
     for key, value in said.items():
         if not isinstance(value, (bool, int, float)) or value not in (0, 1):
             raise RowError(f"expected true or false as {key!r} of {place}, found {found(value)}")
@@ -167,10 +183,10 @@ def _trained(message: Message, place: str) -> bool:
             f"expected only what the assistant says to be trained, found {next(iter(said))!r} of a message of the "
             f"{message['role']} in {place}: say loss_on = roles"
         )
-    return trained or message["role"] != "assistant"
+    return not trained and message["role"] == "assistant"
 
 
-PLAIN = Reader("role", "content", {})
+PLAIN = Reader((("role", "content"),), {})
 
 
 def turn(role: str, content: str) -> Conversation:

@@ -152,7 +152,9 @@ def _not_json(error: Exception, text: str, whole: bool) -> str:
 
 def _array(text: str) -> str:
     """An array of rows, or where it begins."""
-    return "; a JSON array is read from a file whose name ends in .json" if text.lstrip().startswith("[") else ""
+    return (
+        "; a JSON array is read from a file whose name ends in .json" if text.lstrip().startswith("[") else ""
+    )
 
 
 def _has_surrogate(data: Any) -> bool:

@@ -52,5 +52,5 @@ def check(context: Context) -> Iterator[Finding]:
             f"stage `{name}` trains on `{source.name}`, which is declared for validation",
             source.span,
             labels=(Label(role, "said here"),) if role else (),
-            help=f"take it out of the training data, or leave `role` out; `holdout = {source.name}` measures the validation loss on it",
+            help=f"take it out, or leave `role` out; `holdout = {source.name}` measures the validation loss on it",
         )

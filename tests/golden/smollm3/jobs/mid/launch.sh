@@ -7,9 +7,10 @@ cd "$(dirname "$0")/../.."
 # What this shell tells accelerate is not meant for this job: its own files say all of it.
 unset ${!ACCELERATE_@} ${!FSDP_@} ${!PARALLELISM_CONFIG_@}
 
-# Run this script on each of the 8 nodes (srun does). Outside of Slurm set NODE_RANK; MASTER_ADDR everywhere.
-rank="${SLURM_NODEID:-${NODE_RANK:?which of the 8 nodes this is, from 0}}"
-address="${MASTER_ADDR:?the address of node 0}"
+# Run this script on each of the 8 nodes, which share this folder (srun does). Outside of Slurm set NODE_RANK; MASTER_ADDR
+# everywhere.
+rank="${SLURM_NODEID:-${NODE_RANK:?set it to the number of this node, 0 to 7}}"
+address="${MASTER_ADDR:?set it to the address of node 0}"
 port="${MASTER_PORT:-29500}"
 
 exec "${SMOLC_PYTHON:-python3}" -m accelerate.commands.launch \
