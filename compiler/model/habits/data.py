@@ -100,8 +100,8 @@ DATA: Table = {
     **{
         key: Entry(
             told(
-                "the validation loss is that of rows kept out of training: `holdout = 2%` in a `mixture`; "
-                "other rows are measured by a task of an `eval`"
+                "`holdout = picks` in a `mixture` measures the validation loss on dataset `picks`, such as a split of "
+                "its own with `role = validation`; `holdout = 2%` keeps a part of the mixture for it"
             ),
             '"test"',
         )
