@@ -86,6 +86,7 @@ def _what(job: Job) -> str:
 
 def _why(state: State) -> Iterator[str]:
     if state.kind == NEW:
+        yield from state.why
         return
     if state.kind == DONE:
         yield from (f"done: nothing that runs needs it, but {why}" for why in state.why)

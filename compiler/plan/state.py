@@ -36,8 +36,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class State:
-    """Of one job. kind: NEW, CHANGED, FAILED or DONE. why: in words, what makes it run again, or what is gone of one
-    that stays done. differences: of its body, from what the folder's job.yaml says. seconds: what it took, if it is done.
+    """Of one job. kind: NEW, CHANGED, FAILED or DONE. why: in words, what makes it run again, what is gone of one that
+    stays done, or how far one was that is new. differences: of its body, from what the folder's job.yaml says. seconds: what it took, if it is done.
     perhaps: it stays done unless the jobs before it that run again, such as a cull, come to another end for it, or a job
     that may have to run needs what is gone of it."""
 
@@ -94,6 +94,13 @@ def _gone(plan: Plan, jobs: dict[str, State], losses: Losses) -> dict[str, State
         elif lost := losses.of(id):
             said[id] = replace(jobs[id], why=(f"{lost}; smolc run RECIPE --fresh {id} makes that again",))
     return said
+
+
+def _begun(out: Path) -> tuple[str, ...]:
+    """Of a training that was interrupted, how far it came."""
+    kept = [path.name for path in out.glob("checkpoints/checkpoint-*") if path.name[11:].isdecimal()]
+    newest = max(kept, key=lambda name: int(name[11:]), default=None)
+    return () if newest is None else (f"it was begun before, and its newest checkpoint is {newest}",)
 
 
 class _Reader:
@@ -156,7 +163,7 @@ class _Reader:
         except Unreadable:
             failed = {}
         if failed is None:
-            return State(NEW)
+            return State(NEW, _begun(out) if job.kind == "train" else ())
         same = failed.get("hash") == job.hash
         code = failed.get("exit_code")
         said = f"it failed with exit code {code}" if isinstance(code, int) else "it failed"

@@ -109,6 +109,14 @@ def test_a_failure_is_named(project: Project) -> None:
     assert "exit code 137 when it last ran, and has changed since" in project.plan()
 
 
+def test_how_far_an_interrupted_training_came(project: Project) -> None:
+    project.finish(project.build(), "base", "sft-data")
+    for name in ("checkpoint-8", "checkpoint-12", "checkpoint-x", "other"):
+        (project.built / "out/sft/checkpoints" / name).mkdir(parents=True)
+    assert "it was begun before, and its newest checkpoint is checkpoint-12" in project.plan()
+    assert project.states()["sft"] == "new"
+
+
 BROKEN = {
     "cut": ('{"hash": "abc", "inp', "is cut short"),
     "empty": ("", "is cut short"),
