@@ -37,9 +37,9 @@ class Difference:
 @dataclass(frozen=True)
 class State:
     """Of one job. kind: NEW, CHANGED, FAILED or DONE. why: in words, what makes it run again, what is gone of one that
-    stays done, or how far one was that is new. differences: of its body, from what the folder's job.yaml says. seconds: what it took, if it is done.
-    perhaps: it stays done unless the jobs before it that run again, such as a cull, come to another end for it, or a job
-    that may have to run needs what is gone of it."""
+    stays done, or how far one that is new was before. differences: of its body, from what the folder's job.yaml says.
+    seconds: what it took, if it is done. perhaps: it stays done unless the jobs before it that run again, such as a cull,
+    come to another end for it, or a job that may have to run needs what is gone of it."""
 
     kind: str
     why: tuple[str, ...] = ()
