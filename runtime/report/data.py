@@ -92,12 +92,13 @@ def _section(view: JobView) -> DataSection:
     stats = read_object(view.out / "stats.json")
     # The largest first: where there are more sources than colours, the small ones share one.
     sources = sorted(objects(stats.get("sources")), key=lambda s: -(number(s.get("tokens")) or 0.0))
+    mixed = [s for s in sources if not s.get("holdout_rows") or number(s.get("tokens"))]
     return DataSection(
         title=label(view.entry.stage or view.id),
         basis=str(stats.get("basis") or "tokens"),
         facts=tuple(_facts(stats)),
         sources=tuple(_source_row(i, s, sources, view.job) for i, s in enumerate(sources)),
-        shares=_shares(sources, stats.get("basis") == "trained") if len(sources) > 1 else Markup(""),
+        shares=_shares(mixed, stats.get("basis") == "trained") if len(mixed) > 1 else Markup(""),
         lengths=_lengths(stats),
         quantiles=_quantiles(stats, sources),
         preview=tuple(_preview(read_json(view.out / "preview.json"))),
