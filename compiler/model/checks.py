@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
@@ -145,7 +146,7 @@ def _held_data(name: str, stage: Stage, recipe: Recipe) -> Iterator[Diagnostic]:
     if mixture is None or (held := mixture.held_data) is None or held.name not in recipe.datasets:
         return
     dataset = recipe.datasets[held.name]
-    yield from check_format(held.name, dataset, stage)
+    yield from (replace(found, span=held.span) for found in check_format(held.name, dataset, stage))
     if same := next((row for row in mixture.rows if row.dataset.name == held.name), None):
         message = f"mixture `{stage.data.name}` trains on `{held}`, and holds it out"
         labels = (Label(same.dataset.span, "trained on"),) if same.dataset.span else ()

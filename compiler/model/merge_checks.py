@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from smolc.compiler.diagnostics import Diagnostic, Label, Severity, Span
 from smolc.compiler.model.merge import Linear, Merge, Slerp, Soup
 from smolc.compiler.model.recipe import Recipe
-from smolc.compiler.model.stage import Stage
+from smolc.compiler.model.stage import SAVE_EVERY, Stage
 from smolc.compiler.model.types import Link
 
 
@@ -64,14 +64,20 @@ def _checkpoints(name: str, merge: Merge, recipe: Recipe) -> Iterator[Diagnostic
     elif all(_keeps_its_last_only(stage) for stage in stages.values()):
         named = " and ".join(f"`{stage}`" for stage in stages)
         message = f"merge `{name}` takes checkpoints, and of {named} only the last is kept, which is the stage itself"
-        labels = _labels(*((stage.span_of("keep"), "one is kept") for stage in stages.values()))
-        help = "write `keep = 4` there, say, or leave `checkpoints` out"
+        spans = [
+            stage.span_of("keep") if stage.keep < 2 else stage.span_of("save_every")
+            for stage in stages.values()
+        ]
+        labels = _labels(*((span, "so that there is one") for span in spans))
+        help = "write `keep = 4` and `save_every = 20%` there, say, or leave `checkpoints` out"
         yield _error("C073", "merge-checkpoints", message, span, help, labels)
 
 
 def _keeps_its_last_only(stage: Stage) -> bool:
     """Not of a halved grid, whose runs keep some at its rungs, too."""
-    return stage.keep < 2 and not (stage.sweep is not None and stage.sweep.halve_at)
+    save, length = stage.save_every or SAVE_EVERY, stage.length
+    at_its_end = save.value >= 1 if save.unit == "%" else length.unit == "step" and save.value >= length.value
+    return (stage.keep < 2 or at_its_end) and not (stage.sweep is not None and stage.sweep.halve_at)
 
 
 def _labels(*said: tuple[Span | None, str]) -> tuple[Label, ...]:

@@ -52,6 +52,8 @@ class OneOf:
 
     def _forms(self, value: Any) -> list[str]:
         """The constructors that take a number or a text alone, around it; the first one where none does."""
+        if isinstance(value, tree.Text) and value.value in self.variants:
+            return [value.value]
         forms = []
         for word, variant in self.variants.items():
             if not isinstance(value, tree.Number | tree.Text) or not variant.positional:

@@ -23,7 +23,7 @@ READERS: dict[str, tuple[str, ...]] = {
 }
 """The kinds of jobs that cannot do without what a job left; `result.json` is read by all."""
 
-SIZED = (".safetensors", ".arrow", ".jsonl")
+SIZED = (".safetensors", ".arrow", ".jsonl", "result.json")
 """Endings of files that nobody edits: of another size, they are damaged."""
 
 

@@ -131,7 +131,14 @@ class Folder:
         whole = sum(number(s.get("tokens")) or 0.0 for s in stats)
         specs = prepared.job.sources if isinstance(prepared.job, PrepareJob) else ()
         found = []
+        held = (
+            prepared.job.holdout.source
+            if isinstance(prepared.job, PrepareJob) and prepared.job.holdout
+            else None
+        )
         for spec in specs:
+            if spec.name == held:  # looked at, and not trained on
+                continue
             seen = by_name.get(spec.name, {})
             tokens = number(seen.get("tokens"))
             place = spec.location

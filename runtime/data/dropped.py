@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 
 from smolc.runtime.data.judgements import place_of
+from smolc.runtime.data.rows import LISTED
 from smolc.runtime.data.select import Selection
 from smolc.runtime.data.store import Tokens
 from smolc.runtime.data.tokens import Array
 from smolc.runtime.jobs.files import write_atomically
 
-MOST = 100_000  # lines
-
 
 def write_dropped(path: Path, sources: list[Tokens], selection: Selection, decontaminated: bool) -> int:
-    """Lines of `{"source", "row", "why", ...}`, at most MOST. Returns how many; without any there is no file."""
-    lines = list(islice(_each(sources, selection, decontaminated), MOST))
+    """Lines of `{"source", "row", "why", ...}`, at most LISTED. Returns how many; without any there is no file."""
+    lines = list(islice(_each(sources, selection, decontaminated), LISTED))
     if lines:
         write_atomically(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     else:

@@ -41,8 +41,8 @@ def settle(context: Context, job: PrepareJob) -> Setting:
     """Raises JobError for what can be known before any row is read."""
     if isinstance(job.length, Fit) and job.length.quantile < 1 and job.overlong == "error":
         raise JobError(
-            f"a length that {job.length.quantile:.4g} of the rows fit into leaves others out, and overlong = error ends the "
-            "run at the first of them",
+            f"a length that {job.length.quantile * 100:.4g}% of the rows fit into leaves others out, and overlong = error "
+            "ends the run at the first of them",
             help=f"say overlong = {choices(job.method not in ('cpt', 'sft'))}, or length = fit(100%)",
         )
     sources = [open_source(spec.name, spec.location, context) for spec in job.sources]

@@ -104,13 +104,14 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
     )
     seen = written.seen
     shutil.rmtree(context.out / "validation", ignore_errors=True)
-    held = _held(sources, selection, limit, job)
+    notes: list[str] = []
+    held = _held(sources, selection, limit, job, notes)
     if held is not None:
         more = columns.write(
             context.out / "validation", sources, held, job, length, vocabulary, lambda _: None
         )
         seen = seen | more.seen
-    notes = _faded(sources) + _unread(sources, job) + _seen_in_training(sources, selection, job)
+    notes += _faded(sources) + _unread(sources, job) + _seen_in_training(sources, selection, job)
     if job.method == "kto":
         notes.append(both_kinds(sources, uses.source, uses.row, 0 if held is None else len(held)))
     listed = write_dropped(context.out / "dropped.jsonl", sources, selection, job.decontaminate is not None)
@@ -232,7 +233,9 @@ def _uses(drawn: list[Pieces]) -> Uses:
     )
 
 
-def _held(sources: list[Tokens], selection: Selection, limit: int | None, job: PrepareJob) -> Uses | None:
+def _held(
+    sources: list[Tokens], selection: Selection, limit: int | None, job: PrepareJob, notes: list[str]
+) -> Uses | None:
     """The rows that are held out, in the order in which they were read."""
     if job.holdout is None:
         return None
@@ -240,6 +243,11 @@ def _held(sources: list[Tokens], selection: Selection, limit: int | None, job: P
         pieces(source, rows, limit, job.overlong) if len(rows) else NOTHING
         for source, rows in zip(sources, selection.held, strict=True)
     ]
+    for source, part in zip(sources, cut, strict=True):
+        if over := part.counts.overlong:
+            notes.append(
+                f"{source.name}: {over:,} of the held-out rows longer than {limit:,} tokens: {job.overlong}"
+            )
     if any(len(p.row) for p in cut):
         return _uses(cut)
     if job.holdout.source is not None:
@@ -257,7 +265,7 @@ def _seen_in_training(sources: list[Tokens], selection: Selection, job: PrepareJ
     trained = np.concatenate([g[rows] for g, rows in zip(groups, selection.train, strict=True)])
     count = int(np.isin(groups[beside][selection.held[beside]], trained).sum())
     return (
-        [f"{count:,} rows of {job.holdout.source}, which is held out, are in the training data, too"]
+        [f"held-out rows of {job.holdout.source} that are in the training data, too: {count:,}"]
         if count
         else []
     )

@@ -8,6 +8,7 @@ from typing import Any
 from smolc.runtime.jobs.errors import JobError
 
 SHOWN = 5  # bad rows named in one error
+LISTED = 100_000  # in a list of what was left out
 
 
 @dataclass(slots=True)

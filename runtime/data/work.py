@@ -21,7 +21,7 @@ from smolc.runtime.data.filters import Measures, keeps, needs_measures
 from smolc.runtime.data.formats import Chat, Example, Judged, Pair, Text, converter
 from smolc.runtime.data.holdout import key_of
 from smolc.runtime.data.judgements import judged_key
-from smolc.runtime.data.rows import Problems, Row, RowError
+from smolc.runtime.data.rows import LISTED, Problems, Row, RowError
 from smolc.runtime.data.sources import Chunk, rows
 from smolc.runtime.data.store import Builder, longest_of
 from smolc.runtime.data.tokens import Array
@@ -219,7 +219,7 @@ class Found:
     problems: Problems = field(init=False)
 
     def __post_init__(self) -> None:
-        self.problems = Problems(self.spec.name)
+        self.problems = Problems(self.spec.name, most=LISTED)
 
     def bad(self, row: Row, what: str) -> None:
         self.bad_rows += 1

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from smolc.runtime.data.filters import keeps
 from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair, converter
-from smolc.runtime.data.rows import Problems, Row, RowError
+from smolc.runtime.data.rows import LISTED, Problems, Row, RowError
 from smolc.runtime.data.shuffle import permutation
 from smolc.runtime.data.sources import read
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.generate import Prompts, Rows
 from smolc.runtime.jobs.prepare import Take
-from smolc.runtime.pairs.drops import LISTED, Drops
+from smolc.runtime.pairs.drops import Drops
 
 
 @dataclass(frozen=True)

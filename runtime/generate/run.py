@@ -122,7 +122,8 @@ def model_at(context: Context, job: GenerateJob) -> ModelAt:
         there = ", ".join(map(str, kept)) or "none"
         raise JobError(
             f"{trained} kept no checkpoint of step {job.checkpoint}; kept are those of: {there}",
-            help="a stage writes them with save_every, and keeps the newest `keep`",
+            help="a stage writes them with save_every, and keeps the newest `keep`; if they were deleted since, "
+            f"smolc run RECIPE --fresh {trained} makes them again",
         )
     one = kept[job.checkpoint]
     return weights_of(context, one, context.out / CONVERTED / f"{job.subject.name}@{one.step}")

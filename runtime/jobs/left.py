@@ -29,7 +29,7 @@ READERS: dict[str, tuple[str, ...]] = {
 }
 """What jobs leave, beside `result.json` for all, and the kinds of jobs that cannot do without. An adapter is for people."""
 
-SIZED = (".safetensors", ".arrow", ".jsonl")
+SIZED = (".safetensors", ".arrow", ".jsonl", "result.json")
 """Endings of files that nobody edits: of another size, they are damaged. A config.json may have been mended by hand."""
 
 BESIDE = ("README.md", "cache-", ".")

@@ -107,7 +107,8 @@ def _with_checkpoints(context: Context, job: MergeJob, named: dict[str, Candidat
     if count < 2:
         raise JobError(
             f"no checkpoints were kept that `{job.inputs[0].name}` could be merged with",
-            help="a stage writes them with `save_every`, and keeps the newest `keep`",
+            help="a stage writes them with `save_every`, and keeps the newest `keep`; if they were deleted since, "
+            f"smolc run RECIPE --fresh {job.inputs[0].job} makes them again",
         )
 
 

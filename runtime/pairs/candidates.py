@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smolc.runtime.data.formats import Chat, Example, Judged, Message, Pair
-from smolc.runtime.data.rows import Problems
+from smolc.runtime.data.rows import LISTED, Problems
 from smolc.runtime.evaluate.answers import without_thinking
 from smolc.runtime.generate.prompts import examples, key_of, prompt_in
 from smolc.runtime.generate.run import FILE
 from smolc.runtime.jobs.context import Context
 from smolc.runtime.jobs.errors import JobError, run_first
 from smolc.runtime.jobs.pairs import Generated, PairsJob, Written
-from smolc.runtime.pairs.drops import LISTED, Drops
+from smolc.runtime.pairs.drops import Drops
 
 EMPTY = "an empty answer"
 UNTERMINATED = "thought without end"

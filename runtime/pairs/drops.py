@@ -7,12 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from smolc.runtime.data.rows import Problems
+from smolc.runtime.data.rows import LISTED, Problems
 from smolc.runtime.jobs.errors import JobError
 
 BAD_ROW = "a row that cannot be read"
-LISTED = 100_000
-"""Lines of the list; what is beyond is only counted."""
 SHOWN = 5
 BEGINS = 200
 """Characters of a text that are shown."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from smolc.runtime.data.formats import Chat, Example, Judged, Pair
-from smolc.runtime.data.rows import Problems, Row, RowError
+from smolc.runtime.data.rows import LISTED, Problems, Row, RowError
 from smolc.runtime.evaluate.answers import extract, without_thinking
 from smolc.runtime.evaluate.code_answers import program_in
 from smolc.runtime.evaluate.code_rows import DIALECTS, CodeProblem
@@ -21,7 +21,7 @@ from smolc.runtime.jobs.generate import Rows
 from smolc.runtime.jobs.pairs import Exact, PairsJob, Tests
 from smolc.runtime.pairs.candidates import Group
 from smolc.runtime.pairs.couples import TWO, UNKNOWN, UNSAID, Compared, by_scores
-from smolc.runtime.pairs.drops import LISTED, Drops
+from smolc.runtime.pairs.drops import Drops
 
 UNASKED = "without a problem"
 """Answers of whose prompt no problem says what is right."""

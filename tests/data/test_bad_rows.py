@@ -225,3 +225,11 @@ def test_an_array_is_told_where_it_belongs(text: str, project: Project) -> None:
     project.write("chats.jsonl", text.encode())
     with pytest.raises(JobError, match=r"chats.jsonl:1: expected a JSON object.*whose name ends in \.json"):
         project.run(source("chats.jsonl"))
+
+
+def test_all_that_are_left_out_are_listed(project: Project) -> None:
+    project.write("chats.jsonl", [*CHATS, *({"messages": n} for n in range(9))])
+    dataset = project.run(source("chats.jsonl", bad_rows=0.7))
+    listed = (dataset.out / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["row"] for line in listed] == [f"chats.jsonl:{n}" for n in range(7, 16)]
+    assert len(dataset.json("stats.json")["sources"][0]["bad_shown"]) == 5

@@ -64,10 +64,10 @@ def test_rows_of_it_in_training_are_told_and_duplicates_of_them_go(project: Proj
     project.write("picks.jsonl", chats(5) + chats(3, "held"))
     both = source("chats.jsonl"), source("picks.jsonl", name="picks")
     stats = project.run(*both, holdout=PICKS).json("stats.json")
-    assert "5 rows of picks, which is held out, are in the training data, too" in stats["notes"]
+    assert "held-out rows of picks that are in the training data, too: 5" in stats["notes"]
     stats = project.run(*both, holdout=PICKS, dedup={"type": "exact", "threshold": None}).json("stats.json")
     assert stats["validation_rows"] == 3 and stats["rows"] == 20
-    assert not any("too" in note for note in stats["notes"])
+    assert not any("too: " in note for note in stats["notes"])
 
 
 def test_nothing_left_of_it_is_an_error(project: Project) -> None:
@@ -76,3 +76,12 @@ def test_nothing_left_of_it_is_an_error(project: Project) -> None:
     both = source("chats.jsonl"), source("picks.jsonl", name="picks")
     with pytest.raises(JobError, match="picks: no rows are left for the validation loss"):
         project.run(*both, holdout=PICKS, dedup={"type": "exact", "threshold": None})
+
+
+@pytest.mark.parametrize("overlong", ["drop", "truncate", "split"])
+def test_held_out_rows_that_are_too_long_are_told(overlong: str, project: Project) -> None:
+    project.write("chats.jsonl", chats(20))
+    project.write("picks.jsonl", chats(5, "held" * 100)[:1] + chats(4, "held"))
+    both = source("chats.jsonl"), source("picks.jsonl", name="picks")
+    stats = project.run(*both, holdout=PICKS, overlong=overlong).json("stats.json")
+    assert f"picks: 1 of the held-out rows longer than 256 tokens: {overlong}" in stats["notes"]

@@ -246,17 +246,17 @@ LENGTHS = {
         "about 62 (by the mixture's budget of 1,000,000 tokens",
     ),
     "fitted length": (
-        "length = 1Mtok; packing = best_fit(length = fit(99%, at_most = 1Ki))",
+        "length = 1Mtok; packing = best_fit(length = fit(99%, at_most = 1Ki)); overlong = drop",
         "",
         "up to 32,768 tokens a step",
     ),
     "steps of a fitted length": (
-        "length = 10step; packing = best_fit(length = fit(99%, at_most = 1Ki))",
+        "length = 10step; packing = best_fit(length = fit(99%, at_most = 1Ki)); overlong = drop",
         "",
         "steps     10\n",
     ),
     "budget at a fitted length": (
-        "length = 2epoch; packing = best_fit(length = fit(99%, at_most = 1Ki))",
+        "length = 2epoch; packing = best_fit(length = fit(99%, at_most = 1Ki)); overlong = drop",
         "budget = 1Mtok",
         "at least 62 (by the mixture's budget of 1,000,000 tokens",
     ),

@@ -107,6 +107,8 @@ def _four_bits(seen: Seen) -> Advice:
 
 
 def _targets(seen: Seen) -> Advice:
+    if is_off(seen.value):
+        return Told("name the layers that get an adapter in its `targets`; without them all linear layers do")
     if word(seen.value) in ("all", "all-linear", "all_linear") or is_on(seen.value):
         return Leave("all linear layers get an adapter unless `targets` says otherwise")
     return Into("adapter", {"targets": texts(seen.value) or UNKNOWN})

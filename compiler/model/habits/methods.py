@@ -191,7 +191,9 @@ def reference(seen: Seen) -> Advice:
         return Leave("the reference is what `init` names unless `reference` says otherwise")
     said = name(seen.value)
     if said is None:
-        return Told("declare it as a `model`, and name that: `method = dpo(reference = NAME)`")
+        return Told(
+            f"declare it as a `model`, and name that: `method = {_method(seen) or 'dpo'}(reference = NAME)`"
+        )
     return Into("method", {"reference": said})
 
 

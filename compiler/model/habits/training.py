@@ -144,7 +144,13 @@ def _often(key: str) -> Table:
     text = f"`{ours} = 20%` says how often, as a part of the run, or in steps: `{ours} = 100step`"
     names = [f"{key}_strategy", f"{key}s_per_epoch", *(["evaluation_strategy"] if key == "eval" else [])]
     table = {f"{key}_steps": Entry(line(ours, every), "100")}
-    return table | {name: Entry(told(text), "epoch") for name in names}
+    nothing = "; without a `holdout` nothing is evaluated" if key == "eval" else ""
+
+    def strategy(seen: Seen) -> Advice:
+        off = is_off(seen.value) or word(seen.value) == "no"
+        return Leave(f"`{ours}` is 20% of a run unless given{nothing}") if off else Told(text)
+
+    return table | {name: Entry(strategy, "epoch") for name in names}
 
 
 TRAINING: Table = {

@@ -6,9 +6,9 @@ Looks for stages with a `length = fit(...)` of less than 100% and `overlong = er
 
 ## Why is this bad?
 
-A length that 99% of the rows fit into is one that 1% do not. Those end the run once all rows are rendered, unless
-rounding the length up to a multiple of 64 happens to make room for them: the recipe works with these rows and not
-with the next ones. Lengths have long tails: where the mean row of the Smol Training Playbook's SystemChats has 630
+A length that 99% of the rows fit into is one that 1% do not, and those may not be. Whether rounding up to a multiple
+of 64 happens to make room for them depends on the rows: the recipe would work with these and not with the next ones,
+so the data job refuses it. Lengths have long tails: where the mean row of the Smol Training Playbook's SystemChats has 630
 tokens, with reasoning it has 1,070, and a row of s1k-1.1 9,800.
 
 Source: Smol Training Playbook, post-training chapter (mixture).
@@ -36,7 +36,7 @@ from smolc.compiler.lint.rule import Finding, Rule
 from smolc.compiler.lint.training import each_run, once
 from smolc.compiler.model.methods import Cpt, Fit, Sft
 
-RULE = Rule("B310", "fitted-length-refuses-rest", Severity.WARNING)
+RULE = Rule("B310", "fitted-length-refuses-rest", Severity.ERROR)
 
 
 def check(context: Context) -> Iterator[Finding]:
