@@ -129,16 +129,11 @@ class Folder:
         stats = objects(read_object(prepared.out / "stats.json").get("sources"))
         by_name = {str(s.get("name")): s for s in stats}
         whole = sum(number(s.get("tokens")) or 0.0 for s in stats)
-        specs = prepared.job.sources if isinstance(prepared.job, PrepareJob) else ()
+        job = prepared.job if isinstance(prepared.job, PrepareJob) else None
+        # What is held out is looked at, and not trained on.
+        specs = [one for one in job.sources if one.name != job.held_source] if job is not None else []
         found = []
-        held = (
-            prepared.job.holdout.source
-            if isinstance(prepared.job, PrepareJob) and prepared.job.holdout
-            else None
-        )
         for spec in specs:
-            if spec.name == held:  # looked at, and not trained on
-                continue
             seen = by_name.get(spec.name, {})
             tokens = number(seen.get("tokens"))
             place = spec.location

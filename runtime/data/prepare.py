@@ -75,9 +75,8 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
     longest = np.concatenate([s.longest[rows] for s, rows in zip(sources, selection.train, strict=True)])
     length = _length(longest, job)
     limit = None if job.packing == "wrapped" else length
-    beside = None if job.holdout is None else job.holdout.source
     fitted = [
-        NOTHING if s.name == beside else pieces(s, rows, limit, job.overlong)
+        NOTHING if s.name == job.held_source else pieces(s, rows, limit, job.overlong)
         for s, rows in zip(sources, selection.train, strict=True)
     ]
     supplies = [
@@ -165,10 +164,11 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
 
 def _mixed(supplies: list[Supply], job: PrepareJob) -> list[Draw]:
     """Of a source that is held out as a whole, nothing."""
-    beside = None if job.holdout is None else job.holdout.source
-    draws = iter(mix([s for s in supplies if s.name != beside], job.basis, job.budget_tokens, job.seed))
+    draws = iter(
+        mix([s for s in supplies if s.name != job.held_source], job.basis, job.budget_tokens, job.seed)
+    )
     nothing = Draw(NONE, 0.0, 0.0)
-    return [nothing if s.name == beside else next(draws) for s in supplies]
+    return [nothing if s.name == job.held_source else next(draws) for s in supplies]
 
 
 def _tokenise_all(context: Context, job: PrepareJob, setting: Setting, kept: ExitStack) -> list[Tokens]:
@@ -250,24 +250,22 @@ def _held(
             )
     if any(len(p.row) for p in cut):
         return _uses(cut)
-    if job.holdout.source is not None:
+    if job.held_source is not None:
         help = "all of them were left out, for what `dedup` or `decontaminate` of the mixture say"
-        raise JobError(f"{job.holdout.source}: no rows are left for the validation loss", help=help)
+        raise JobError(f"{job.held_source}: no rows are left for the validation loss", help=help)
     return None
 
 
 def _seen_in_training(sources: list[Tokens], selection: Selection, job: PrepareJob) -> list[str]:
     """Where what is held out was chosen by a person: rows of it that are trained on, too."""
-    if job.holdout is None or job.holdout.source is None:
+    if job.held_source is None:
         return []
     groups = groups_of([source.keys for source in sources])
-    beside = [source.name for source in sources].index(job.holdout.source)
+    beside = [source.name for source in sources].index(job.held_source)
     trained = np.concatenate([g[rows] for g, rows in zip(groups, selection.train, strict=True)])
     count = int(np.isin(groups[beside][selection.held[beside]], trained).sum())
     return (
-        [f"held-out rows of {job.holdout.source} that are in the training data, too: {count:,}"]
-        if count
-        else []
+        [f"held-out rows of {job.held_source} that are in the training data, too: {count:,}"] if count else []
     )
 
 

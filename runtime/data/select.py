@@ -68,8 +68,8 @@ def select(
         keep = [kept & rows for kept, rows in zip(keep, first, strict=True)]
     train = [np.flatnonzero(kept) for kept in keep]
     held = [np.zeros(0, dtype=np.int64) for _ in sources]
-    if job.holdout is not None and job.holdout.source is not None:
-        beside = names.index(job.holdout.source)
+    if job.held_source is not None:
+        beside = names.index(job.held_source)
         train[beside], held[beside] = held[beside], train[beside]
     elif job.holdout is not None:
         groups = groups_of([source.keys for source in sources])

@@ -313,3 +313,8 @@ class PrepareJob(Job):
     packing: Literal["none", "best_fit", "wrapped"]
     trust_remote_code: bool
     version: int = VERSION
+
+    @property
+    def held_source(self) -> str | None:
+        """The source that is held out as a whole, if one is."""
+        return None if self.holdout is None else self.holdout.source

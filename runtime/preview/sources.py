@@ -39,8 +39,8 @@ class SourceSample:
 def read_source(
     context: Context, job: PrepareJob, spec: SourceSpec, reader: Reader, wanted: int, first: int
 ) -> SourceSample:
-    beside = job.holdout is not None and job.holdout.source == spec.name
-    made = SourceSample(spec.name, "held out for the validation loss" if beside else weight_said(spec))
+    held = spec.name == job.held_source
+    made = SourceSample(spec.name, "held out for the validation loss" if held else weight_said(spec))
     found = Found(spec)
     refused = 0
     encoder = reader.encoder

@@ -178,7 +178,7 @@ def declared(name: str, source: dict[str, Any], job: Any) -> str:
     share = number(source.get("declared_share"))
     if share is not None:
         return percent(share)
-    if isinstance(job, PrepareJob) and job.holdout is not None and job.holdout.source == name:
+    if isinstance(job, PrepareJob) and job.held_source == name:
         return "held out"
     weight = (
         next((s.weight for s in job.sources if s.name == name), None) if isinstance(job, PrepareJob) else None
