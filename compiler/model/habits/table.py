@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from smolc.compiler.model.habits import memory, methods, training
-from smolc.compiler.model.habits.advice import Advice, Entry, Habit, Seen, Table
+from smolc.compiler.model.habits.advice import Advice, Entry, Habit, Into, Seen, Table
 from smolc.compiler.model.habits.data import ABSENT, DATA
 from smolc.compiler.model.habits.memory import MEMORY
-from smolc.compiler.model.habits.place import Place
+from smolc.compiler.model.habits.place import Place, constructors
 from smolc.compiler.model.habits.preferences import METHODS
 from smolc.compiler.model.habits.training import TRAINING
+from smolc.compiler.model.habits.written import word
 from smolc.compiler.model.stage import Stage
 from smolc.compiler.syntax import tree
 
@@ -37,7 +38,20 @@ def entry(name: str) -> Entry | None:
 def of_key(name: str, value: tree.Value, place: Place) -> Advice | None:
     """What answers a key or argument that is no word of ours."""
     found = entry(name)
-    return found.habit(Seen(name, value, place)) if found is not None else None
+    return found.habit(Seen(name, value, place)) if found is not None else _argument(name, value, place)
+
+
+def _argument(name: str, value: tree.Value, place: Place) -> Advice | None:
+    """An argument of ours that stands beside its constructor: `label_smoothing = 0.1` in a stage, as other tools have it."""
+    if place.kind != "stage" or place.call is not None:
+        return None
+    for key in ("method", "optim", "schedule", "adapter"):
+        variants = constructors(key)
+        written = variants.get(word(place.values.get(key)) or "")
+        having = [written] if written else [] if key == "method" else list(variants.values())
+        if any(name in variant.model_fields for variant in having):
+            return Into(key, {name: value.span.text})
+    return None
 
 
 def of_value(name: str, value: tree.Value, place: Place) -> Advice | None:
