@@ -103,14 +103,18 @@ def _prepare(context: Context, job: PrepareJob, kept: ExitStack) -> None:
     )
     seen = written.seen
     shutil.rmtree(context.out / "validation", ignore_errors=True)
-    notes: list[str] = []
-    held = _held(sources, selection, limit, job, notes)
+    cut = [
+        pieces(s, rows, limit, job.overlong) if len(rows) else NOTHING
+        for s, rows in zip(sources, selection.held, strict=True)
+    ]
+    held = _held(cut, job)
     if held is not None:
         more = columns.write(
             context.out / "validation", sources, held, job, length, vocabulary, lambda _: None
         )
         seen = seen | more.seen
-    notes += _faded(sources) + _unread(sources, job) + _seen_in_training(sources, selection, job)
+    notes = _too_long(sources, cut, limit, job) + _faded(sources) + _unread(sources, job)
+    notes += _seen_in_training(sources, selection, job)
     if job.method == "kto":
         notes.append(both_kinds(sources, uses.source, uses.row, 0 if held is None else len(held)))
     listed = write_dropped(context.out / "dropped.jsonl", sources, selection, job.decontaminate is not None)
@@ -233,27 +237,22 @@ def _uses(drawn: list[Pieces]) -> Uses:
     )
 
 
-def _held(
-    sources: list[Tokens], selection: Selection, limit: int | None, job: PrepareJob, notes: list[str]
-) -> Uses | None:
+def _held(cut: list[Pieces], job: PrepareJob) -> Uses | None:
     """The rows that are held out, in the order in which they were read."""
-    if job.holdout is None:
-        return None
-    cut = [
-        pieces(source, rows, limit, job.overlong) if len(rows) else NOTHING
-        for source, rows in zip(sources, selection.held, strict=True)
-    ]
-    for source, part in zip(sources, cut, strict=True):
-        if over := part.counts.overlong:
-            notes.append(
-                f"{source.name}: {over:,} of the held-out rows longer than {limit:,} tokens: {job.overlong}"
-            )
     if any(len(p.row) for p in cut):
         return _uses(cut)
     if job.held_source is not None:
         help = "all of them were left out, for what `dedup` or `decontaminate` of the mixture say"
         raise JobError(f"{job.held_source}: no rows are left for the validation loss", help=help)
     return None
+
+
+def _too_long(sources: list[Tokens], held: list[Pieces], limit: int | None, job: PrepareJob) -> list[str]:
+    return [
+        f"{source.name}: {part.counts.overlong:,} of the held-out rows longer than {limit:,} tokens: {job.overlong}"
+        for source, part in zip(sources, held, strict=True)
+        if part.counts.overlong
+    ]
 
 
 def _seen_in_training(sources: list[Tokens], selection: Selection, job: PrepareJob) -> list[str]:

@@ -28,8 +28,7 @@ def fitting(
     context: Context, found: Found, sources: Sequence[Prompts], lm: ChatModel
 ) -> tuple[list[Prompt], list[str]]:
     """The prompts that the model can answer, and how each is rendered. The others are listed, beside rows that cannot be
-    read. Raises JobError, naming them, if
-    they are more of a source's prompts than its `bad_rows` says."""
+    read. Raises JobError, naming them, if they are more of a source's prompts than its `bad_rows` says."""
     problems = {source.name: Problems(source.name) for source in sources}
     kept, texts = [], []
     for prompt in found.prompts:

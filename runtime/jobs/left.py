@@ -7,13 +7,13 @@ runs again only if a job that has to run, or a person, asks for what is gone. `c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smolc.runtime.jobs.manifest import Entry
+from smolc.runtime.report.outputs import mapping, read_object
 
 READERS: dict[str, tuple[str, ...]] = {
     "model": ("train", "prepare", "evaluate", "generate", "merge", "pairs"),
@@ -56,7 +56,7 @@ def left_by(folder: Path, job_id: str) -> dict[str, int]:
     """The list for `done.json`."""
     out = folder / "out" / job_id
     found = {}
-    for name in ("result.json", *_promised(_read(out / "result.json"), job_id)):
+    for name in ("result.json", *_promised(read_object(out / "result.json"), job_id)):
         path = out / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and not file.name.startswith(BESIDE):
@@ -67,7 +67,7 @@ def left_by(folder: Path, job_id: str) -> dict[str, int]:
 def _promised(result: dict[str, Any], job_id: str) -> Iterable[str]:
     """The names of `READERS` that count. A run that diverged may have left the model of an earlier one; of checkpoints, a
     part of a halved grid's run hands on its last."""
-    made, rung = _object(result.get("model")), _object(result.get("rung"))
+    made, rung = mapping(result.get("model")), mapping(result.get("rung"))
     for name in READERS:
         if name == "checkpoints":
             if "step" in rung:
@@ -79,7 +79,7 @@ def _promised(result: dict[str, Any], job_id: str) -> Iterable[str]:
 def loss(folder: Path, job_id: str, reader: str | None = None) -> Loss | None:
     """What is gone of a job's files; the largest is named. reader: a kind of job, of which that counts which it reads."""
     out = folder / "out" / job_id
-    left = _object(_read(out / "done.json").get("left"))
+    left = mapping(read_object(out / "done.json").get("left"))
     changed = []
     for name, size in left.items():
         if reader is not None and reader not in READERS.get(name.partition("/")[0], (reader,)):
@@ -105,7 +105,7 @@ def missed(folder: Path, reader: Entry) -> list[Loss]:
 
 def passed_on(folder: Path, job_id: str) -> str:
     """The job whose model this one's result names: a pick's winner; else itself."""
-    model = _object(_read(folder / "out" / job_id / "result.json").get("model"))
+    model = mapping(read_object(folder / "out" / job_id / "result.json").get("model"))
     return str(model.get("out", job_id)).partition("/")[0]
 
 
@@ -135,14 +135,3 @@ def again(one: Loss, reader: str | None = None) -> str:
     """`sft ran, but out/sft/model/model.safetensors is gone since, and dpo needs that: it runs again`"""
     why = f", and {reader} needs that" if reader is not None else ""
     return f"{one.job} ran, but {one.said()}{why}: it runs again"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return _object(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError):
-        return {}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -92,7 +92,8 @@ def _section(view: JobView) -> DataSection:
     stats = read_object(view.out / "stats.json")
     # The largest first: where there are more sources than colours, the small ones share one.
     sources = sorted(objects(stats.get("sources")), key=lambda s: -(number(s.get("tokens")) or 0.0))
-    mixed = [s for s in sources if not s.get("holdout_rows") or number(s.get("tokens"))]
+    held = view.job.held_source if isinstance(view.job, PrepareJob) else None
+    mixed = [s for s in sources if s.get("name") != held]
     return DataSection(
         title=label(view.entry.stage or view.id),
         basis=str(stats.get("basis") or "tokens"),

@@ -22,6 +22,7 @@ from smolc.runtime.jobs.done import fingerprint, read_done
 from smolc.runtime.jobs.errors import JobError
 from smolc.runtime.jobs.files import write_atomically
 from smolc.runtime.jobs.train import TrainJob
+from smolc.runtime.report.outputs import mapping, read_object
 from smolc.runtime.train.continued import DIVISION, FOLLOWS, bound, free
 from smolc.runtime.train.raised import through
 from smolc.runtime.train.seal import COMPLETE, DamagedError, check
@@ -104,8 +105,8 @@ def mark(checkpoints: Path, origin: Origin) -> None:
 
 def differences(checkpoints: Path, origin: Origin) -> list[str]:
     """What the checkpoints that are here were computed from otherwise, as `key: then -> now`; all where nothing says."""
-    marker = _read(checkpoints / MARKER)
-    return origin.differences(_object(marker.get("job")), _object(marker.get("needs")))
+    marker = read_object(checkpoints / MARKER)
+    return origin.differences(mapping(marker.get("job")), mapping(marker.get("needs")))
 
 
 def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
@@ -115,9 +116,9 @@ def prepare(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
     Raises JobError, with what differs, if the checkpoints are of an unfinished run of another job.
     """
     whole = whole_ones(checkpoints)
-    marker = _read(checkpoints / MARKER)
+    marker = read_object(checkpoints / MARKER)
     other = differences(checkpoints, origin)
-    otherwise = origin.otherwise(_object(marker.get("job")))
+    otherwise = origin.otherwise(mapping(marker.get("job")))
     if marker.get("over"):
         # Nothing of it is left to be computed: who changes how it is done wants to see it done.
         other += otherwise
@@ -172,14 +173,14 @@ def agreed(checkpoints: Path, origin: Origin, job_id: str) -> Path | None:
 
 def over(checkpoints: Path, why: str) -> None:
     """Note that a run has come to its end, good or bad: one of a changed job may start afresh. For the main process."""
-    marker = _read(checkpoints / MARKER)
+    marker = read_object(checkpoints / MARKER)
     if marker:
         write_atomically(checkpoints / MARKER, json.dumps(marker | {"over": why}, sort_keys=True) + "\n")
 
 
 def lightened(checkpoints: Path) -> None:
     """Note that the checkpoints have only weights from now on: none can be continued from. For the main process."""
-    marker = _read(checkpoints / MARKER)
+    marker = read_object(checkpoints / MARKER)
     if marker:
         write_atomically(checkpoints / MARKER, json.dumps(marker | {"light": True}, sort_keys=True) + "\n")
 
@@ -240,7 +241,7 @@ def disk_told(out: Path, job_id: str) -> Iterator[None]:
         for path in checkpoints.glob("checkpoint-*"):
             if path not in whole:
                 shutil.rmtree(path, ignore_errors=True)
-        if _read(checkpoints / MARKER).keys() & {"over", "light"}:
+        if read_object(checkpoints / MARKER).keys() & {"over", "light"}:
             raise DiskError(f"{job_id}: {error.message}", help=error.help) from error  # of an earlier run
         kept = f"{job_id} goes on from {whole[0].name}" if whole else f"{job_id} has no checkpoint yet"
         raise DiskError(f"{job_id}: {error.message}", help=f"{error.help} ({kept})") from error
@@ -273,18 +274,6 @@ def _of_another_job(checkpoints: Path, newest: Path, other: list[str], job_id: s
 def _step(path: Path) -> int:
     match = re.fullmatch(r"checkpoint-(\d+)", path.name)
     return int(match[1]) if match else -1
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return _object(said)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -98,6 +98,11 @@ def line(key: str, writes: Writes, block: str = "stage", off: str = "", note: st
     return habit
 
 
+def otherwise(habit: Habit, text: str) -> Habit:
+    """The same habit, with a text for what it has no answer to."""
+    return lambda seen: habit(seen) or Told(text)
+
+
 def leave(why: str) -> Habit:
     return lambda seen: Leave(why)
 

@@ -17,6 +17,7 @@ from smolc.compiler.model.habits.advice import (
     Told,
     into,
     leave,
+    otherwise,
     told,
 )
 from smolc.compiler.model.habits.place import PACKED
@@ -68,8 +69,7 @@ def packing(seen: Seen) -> Advice | None:
     return None
 
 
-def _packing_key(seen: Seen) -> Advice:
-    return packing(seen) or Told("`packing` says how rows are packed, as in `packing = best_fit`")
+_packing_key = otherwise(packing, "`packing` says how rows are packed, as in `packing = best_fit`")
 
 
 def adapter(seen: Seen) -> Advice | None:
@@ -85,8 +85,7 @@ def adapter(seen: Seen) -> Advice | None:
     return Into("adapter", arguments, word=ours)
 
 
-def _finetuning(seen: Seen) -> Advice:
-    return adapter(seen) or Told("there are `full`, `lora` and `qlora`, as in `adapter = lora`")
+_finetuning = otherwise(adapter, "there are `full`, `lora` and `qlora`, as in `adapter = lora`")
 
 
 def _use_peft(seen: Seen) -> Advice:

@@ -14,6 +14,7 @@ from smolc.compiler.model.habits.advice import (
     Told,
     into,
     line,
+    otherwise,
     told,
 )
 from smolc.compiler.model.habits.written import (
@@ -98,10 +99,9 @@ def optimizer(seen: Seen) -> Advice | None:
     return Into("optim", word=OPTIMIZERS[said]) if said in OPTIMIZERS else None
 
 
-def _optimizer(seen: Seen) -> Advice:
-    return optimizer(seen) or Told(
-        "there are `adamw`, `adamw_8bit`, `sgd` and `adafactor`, as in `optim = adamw`"
-    )
+_optimizer = otherwise(
+    optimizer, "there are `adamw`, `adamw_8bit`, `sgd` and `adafactor`, as in `optim = adamw`"
+)
 
 
 def schedule(seen: Seen) -> Advice | None:
@@ -116,10 +116,9 @@ def schedule(seen: Seen) -> Advice | None:
     return Into("schedule", own, word=ours, note=note)
 
 
-def _schedule(seen: Seen) -> Advice:
-    return schedule(seen) or Told(
-        "there are `cosine`, `linear`, `constant` and `wsd`, as in `schedule = cosine`"
-    )
+_schedule = otherwise(
+    schedule, "there are `cosine`, `linear`, `constant` and `wsd`, as in `schedule = cosine`"
+)
 
 
 def _floor(seen: Seen) -> Advice:
